@@ -1,0 +1,36 @@
+# Everything happens in .venv: nothing is installed outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+OUT ?= runs/quick
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(INSTALLED) ## Improve an arm on an unseen task, into OUT=runs/quick; a second time goes on with it
+	$(VENV)/bin/sail run --preset quick --out $(OUT) $(if $(wildcard $(OUT)),--resume)
+
+test: lint ## Lint, format and type check, then all tests
+	$(VENV)/bin/pytest -q
+
+lint: $(INSTALLED) ## Lint, format and type check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+clean: ## Remove the virtual environment and the caches (runs stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# torch goes first, by its exact version: resolved with the rest, from a looser range, it may become
+# another release's CUDA build and fetch gigabytes. A machine without a GPU that offers pip a CPU build
+# of this version (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL) gets that one.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install $$(grep '^torch==' constraints.txt)
+	$(VENV)/bin/pip install -e '.[dev]' -c constraints.txt
+	touch $@

@@ -1,0 +1,131 @@
+"""Policies that need no learning: MetaWorld's scripted experts, random actions, and play."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from numpy.random import Generator
+
+from sail.types import ACTION_SIZE, Episode, Float32, Source
+from sail_envs.metaworld import MetaWorldEnv
+
+Policy = Callable[[MetaWorldEnv], Float32]
+
+# Where play and waypoint bursts send the end effector, in metres: the part of the table in view.
+WORKSPACE_LOW = np.array([-0.35, 0.45, 0.05])
+WORKSPACE_HIGH = np.array([0.35, 0.9, 0.4])
+
+
+def expert(task: str) -> Policy:
+    """MetaWorld's scripted expert: reads the simulation's state, returns float32 (4,) actions."""
+    from metaworld.policies import ENV_POLICY_MAP
+
+    policy: Any = cast(Any, ENV_POLICY_MAP)[f"{task}-v3"]()
+
+    def act(env: MetaWorldEnv) -> Float32:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            action: Float32 = np.clip(policy.get_action(env.state()), -1.0, 1.0).astype(np.float32)
+        return action
+
+    return act
+
+
+def random_actions(rng: Generator) -> Policy:
+    """Independent uniform actions (the paper's suboptimal data is made of 70 % of these)."""
+    return lambda env: rng.uniform(-1.0, 1.0, ACTION_SIZE).astype(np.float32)
+
+
+def mixed_with_random(policy: Policy, rng: Generator, share: float) -> Policy:
+    """A policy of which each action is replaced by a random one with probability `share`."""
+    noise = random_actions(rng)
+    return lambda env: noise(env) if rng.random() < share else policy(env)
+
+
+def waypoints(rng: Generator) -> Policy:
+    """Straight lines to random points of the workspace, one after another, the gripper open or closed."""
+    return _wander(rng, near_object=0.0)
+
+
+def play(rng: Generator) -> Policy:
+    """Unlabelled play: random waypoints, half of them near the scene's object so that things get
+    touched and moved, with correlated noise. Knows nothing of the task and its goal."""
+    wander = _wander(rng, near_object=0.5)
+    noise = np.zeros(ACTION_SIZE)
+
+    def act(env: MetaWorldEnv) -> Float32:
+        nonlocal noise
+        noise = 0.85 * noise + 0.2 * rng.normal(size=ACTION_SIZE)
+        return np.clip(wander(env) + noise, -1.0, 1.0).astype(np.float32)
+
+    return act
+
+
+def _wander(rng: Generator, near_object: float) -> Policy:
+    target = np.zeros(3)
+    gripper, steps_left = -1.0, 0
+
+    def act(env: MetaWorldEnv) -> Float32:
+        nonlocal target, gripper, steps_left
+        position = env.proprioception()[:3]
+        if steps_left == 0 or np.abs(target - position).max() < 0.02:
+            target = rng.uniform(WORKSPACE_LOW, WORKSPACE_HIGH)
+            if rng.random() < near_object:
+                target = env.state()[4:7] + rng.normal(scale=0.06, size=3)
+            gripper, steps_left = float(rng.choice([-1.0, 1.0])), 40
+        steps_left -= 1
+        delta = (target - position) * 10.0
+        return np.append(np.clip(delta, -1.0, 1.0), gripper).astype(np.float32)
+
+    return act
+
+
+def with_perturbations(policy: Policy, rng: Generator, level: float = 1.0) -> Policy:
+    """An expert that is pushed: a random displacement at the start of most episodes and correlated
+    noise throughout, so that its demonstrations show how to recover."""
+    push_steps = int(rng.integers(0, 25)) if rng.random() < 0.6 * level else 0
+    push = rng.uniform(-1.0, 1.0, 3)
+    noise = np.zeros(ACTION_SIZE - 1)
+
+    def act(env: MetaWorldEnv) -> Float32:
+        nonlocal push_steps, noise
+        action = policy(env).astype(np.float64)
+        if push_steps > 0:
+            push_steps -= 1
+            action[:3] = push
+        else:
+            noise = 0.8 * noise + 0.15 * level * rng.normal(size=ACTION_SIZE - 1)
+            action[:3] += noise
+        return np.clip(action, -1.0, 1.0).astype(np.float32)
+
+    return act
+
+
+def record_episode(env: MetaWorldEnv, policy: Policy, seed: int, source: Source) -> Episode:
+    """Run a policy from `reset(seed)` to the end of the episode and record every control step.
+
+    env: one with `frame_skip=1`, so that a step is a control step.
+    """
+    observation, info = env.reset(seed=seed)
+    frames, proprioception = [observation["frame"]], [observation["proprioception"]]
+    actions: list[Float32] = []
+    done = False
+    while not done:
+        action = policy(env)
+        observation, _, terminated, truncated, info = env.step(action)
+        frames.append(observation["frame"])
+        proprioception.append(observation["proprioception"])
+        actions.append(action)
+        done = terminated or truncated
+    return Episode(
+        frames=np.stack(frames),
+        proprioception=np.stack(proprioception),
+        actions=np.stack(actions),
+        success=bool(info["success"]),
+        prompt=env.prompt,
+        task=env.task,
+        seed=seed,
+        iteration=0,
+        source=source,
+    )

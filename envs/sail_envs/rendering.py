@@ -1,0 +1,182 @@
+"""A fast offscreen renderer: one OpenGL context a process, shadows, reflections and multisampling off.
+
+MetaWorld's own `render()` spends its time on 4,096-pixel shadow maps and 4x multisampling; without
+them a software rasteriser is about ten times as fast (see `benchmarks/rendering.py`).
+"""
+
+import atexit
+import importlib
+import os
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sail.types import SailError, UInt8
+from sail_envs.cameras import Camera
+
+
+class RenderingError(SailError):
+    """No OpenGL back end works on this machine."""
+
+
+class _Context(Protocol):
+    def make_current(self) -> None: ...
+    def free(self) -> None: ...
+
+
+BACKENDS = ("egl", "osmesa")
+_INSTALL = "install one of Debian's packages libegl1 with libgl1-mesa-dri, or libosmesa6"
+_PROBE = "from mujoco.{} import GLContext; GLContext(8, 8).make_current()"
+# What back ends that are missing or broken raise when they are imported or opened.
+_GL_ERRORS = (ImportError, AttributeError, RuntimeError, OSError, ValueError)
+
+
+def load_mujoco() -> ModuleType:
+    """Import MuJoCo. Raises RenderingError where `MUJOCO_GL` names a back end that does not work."""
+    try:
+        return importlib.import_module("mujoco")
+    except _GL_ERRORS as error:
+        raise _does_not_work(error) from error
+
+
+def choose_backend() -> str:
+    """The OpenGL back end of this process and its children: `MUJOCO_GL` if that is egl or osmesa, else
+    the first that works, which `MUJOCO_GL` then names. Raises RenderingError with what to install.
+
+    Tried in processes of their own, as MuJoCo finds no OpenGL functions beside a back end that failed.
+    """
+    asked = os.environ.get("MUJOCO_GL", "").lower()
+    for name in (asked,) if asked in BACKENDS else BACKENDS:
+        variables = {"MUJOCO_GL": name, "PYOPENGL_PLATFORM": name}
+        if name == asked or _works(name, variables):
+            os.environ.update(variables)
+            return name
+    raise RenderingError(f"no OpenGL back end works (tried {', '.join(BACKENDS)}): {_INSTALL}")
+
+
+def _works(backend: str, variables: dict[str, str]) -> bool:
+    command = [sys.executable, "-c", _PROBE.format(backend)]
+    try:
+        tried = subprocess.run(command, env=os.environ | variables, capture_output=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return False
+    return tried.returncode == 0
+
+
+def open_gl_context(size: int) -> _Context:
+    """An offscreen OpenGL context of the chosen back end, made current. Raises RenderingError."""
+    backend = choose_backend()
+    try:
+        context: _Context = _context_class(importlib.import_module(f"mujoco.{backend}"))(size, size)
+        context.make_current()
+    except _GL_ERRORS as error:
+        raise _does_not_work(error) from error
+    return context
+
+
+def _does_not_work(error: Exception) -> RenderingError:
+    asked = os.environ.get("MUJOCO_GL", "")
+    cause = str(error).partition("\n")[0]
+    return RenderingError(f"OpenGL does not work with MUJOCO_GL='{asked}' ({cause}): unset it, or {_INSTALL}")
+
+
+def _context_class(module: ModuleType) -> Any:
+    class Context(module.GLContext):  # type: ignore[misc, name-defined]
+        """Freed by `Renderer.close` alone: MuJoCo's `__del__` prints errors about contexts that never
+        came up, and about any that outlives OpenGL's library at the interpreter's exit."""
+
+        def __del__(self) -> None:
+            pass
+
+    return Context
+
+
+class Renderer:
+    """Draws frames of any model of the same XML as the one it was made with.
+
+    Two renderers alive in one process corrupt each other's images: use `shared_renderer`.
+    """
+
+    def __init__(self, model: Any, size: int) -> None:
+        self._mujoco = mujoco = load_mujoco()
+        self.size = size
+        model.vis.quality.offsamples = 0
+        model.vis.global_.offwidth = size
+        model.vis.global_.offheight = size
+        self._gl = open_gl_context(size)
+        self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._option = mujoco.MjvOption()
+        self._camera = mujoco.MjvCamera()
+        self._rectangle = mujoco.MjrRect(0, 0, size, size)
+        self._buffer = np.zeros((size, size, 3), np.uint8)
+
+    def frame(self, model: Any, data: Any, camera: Camera) -> UInt8:
+        """Draw one frame: uint8 (size, size, 3), RGB, the right way up."""
+        mujoco = self._mujoco
+        camera_id = model.camera(camera.mujoco_name).id
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._camera.fixedcamid = camera_id
+        original_fovy, original_groups = float(model.cam_fovy[camera_id]), model.geom_group.copy()
+        if camera.fovy is not None:
+            model.cam_fovy[camera_id] = camera.fovy
+        # MuJoCo draws every mesh, in view or not: half of the triangles are the arm's, outside the picture.
+        model.geom_group[_out_of_view(model, data, camera_id)] = _HIDDEN_GROUP
+        everything = mujoco.mjtCatBit.mjCAT_ALL.value
+        mujoco.mjv_updateScene(model, data, self._option, None, self._camera, everything, self._scene)
+        model.cam_fovy[camera_id] = original_fovy
+        model.geom_group[:] = original_groups
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+        mujoco.mjr_render(self._rectangle, self._scene, self._context)
+        mujoco.mjr_readPixels(self._buffer, None, self._rectangle, self._context)
+        # OpenGL's rows run from the bottom: a camera hanging upside down only needs its columns turned.
+        return self._buffer[:, ::-1].copy() if camera.turned else self._buffer[::-1].copy()
+
+    def close(self) -> None:
+        """Free the context; the renderer can't be used afterwards."""
+        self._context.free()
+        self._gl.free()
+
+
+# Geoms of this group are not drawn (mjvOption's default shows groups 0 to 2).
+_HIDDEN_GROUP = 5
+
+
+def _out_of_view(model: Any, data: Any, camera_id: int) -> NDArray[np.bool_]:
+    """Which geoms lie wholly outside a square picture, by their bounding spheres: bool (ngeom,)."""
+    points = (data.geom_xpos - data.cam_xpos[camera_id]) @ data.cam_xmat[camera_id].reshape(3, 3)
+    depth, half_angle = -points[:, 2], np.radians(model.cam_fovy[camera_id]) / 2
+    sideways = np.abs(points[:, :2]).max(axis=1)
+    outside = np.maximum(sideways * np.cos(half_angle) - depth * np.sin(half_angle), -depth)
+    # An infinite plane has radius 0.
+    return np.asarray((outside > model.geom_rbound) & (model.geom_rbound > 0))
+
+
+_shared: tuple[tuple[str, int], Renderer] | None = None
+
+
+def shared_renderer(key: str, model: Any, size: int) -> Renderer:
+    """This process's one renderer, made anew when the model file (`key`) or the size changes."""
+    global _shared
+    if _shared is not None and _shared[0] == (key, size):
+        return _shared[1]
+    close_shared_renderer()
+    _shared = ((key, size), Renderer(model, size))
+    # Registered only now, so that it runs before the exit hook by which MuJoCo ends EGL.
+    atexit.unregister(close_shared_renderer)
+    atexit.register(close_shared_renderer)
+    return _shared[1]
+
+
+def close_shared_renderer() -> None:
+    """Free this process's renderer, if there is one; the next frame makes a new one."""
+    global _shared
+    if _shared is not None:
+        _shared[1].close()
+        _shared = None

@@ -1,0 +1,1 @@
+"""The networks of SAIL: autoencoder, text encoder, video planner, composition, inverse dynamics."""

@@ -1,0 +1,108 @@
+"""A small convolutional autoencoder: 64-pixel frames to 8x8 latents of 16 channels, and back."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sail.types import UInt8
+
+DOWNSAMPLING = 8
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Widths are the channels at 1/2, 1/4 and 1/8 of the frame's resolution."""
+
+    latent_channels: int = 16
+    widths: tuple[int, int, int] = (32, 80, 160)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a skip connection; the width stays."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        return x + self.layers(x)
+
+
+def _upsample(channels: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, 4 * width, 3, padding=1), nn.PixelShuffle(2))
+
+
+class Autoencoder(nn.Module):
+    """Frames (B, 3, H, W) in -1..1 to latents (B, C, H/8, W/8) of zero mean and unit variance, and back.
+
+    Latents are normalised per channel with the statistics of the training frames, kept as buffers.
+    """
+
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        half, quarter, eighth = config.widths
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, half, 4, stride=2, padding=1),
+            ResidualBlock(half),
+            nn.Conv2d(half, quarter, 4, stride=2, padding=1),
+            ResidualBlock(quarter),
+            nn.Conv2d(quarter, eighth, 4, stride=2, padding=1),
+            ResidualBlock(eighth),
+            ResidualBlock(eighth),
+            nn.Conv2d(eighth, config.latent_channels, 1),
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv2d(config.latent_channels, eighth, 3, padding=1),
+            ResidualBlock(eighth),
+            ResidualBlock(eighth),
+            _upsample(eighth, quarter),
+            ResidualBlock(quarter),
+            _upsample(quarter, half),
+            ResidualBlock(half),
+            _upsample(half, 3),
+        )
+        self.register_buffer("latent_mean", torch.zeros(config.latent_channels, 1, 1))
+        self.register_buffer("latent_std", torch.ones(config.latent_channels, 1, 1))
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames float (B, 3, H, W) in -1..1 to normalised latents (B, C, H/8, W/8)."""
+        return (self.encoder(frames) - self.latent_mean) / self.latent_std
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Normalised latents (B, C, h, w) to frames float (B, 3, 8h, 8w), about -1..1."""
+        frames: Tensor = self.decoder(latents * self.latent_std + self.latent_mean)
+        return frames
+
+
+def frames_to_tensor(frames: UInt8) -> Tensor:
+    """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in -1..1."""
+    return torch.from_numpy(frames).movedim(-1, -3).float() / 127.5 - 1.0
+
+
+def tensor_to_frames(frames: Tensor) -> UInt8:
+    """float (..., 3, H, W) in -1..1 (clipped) to uint8 (..., H, W, 3)."""
+    pixels = (frames.float().clamp(-1.0, 1.0) + 1.0) * 127.5
+    array: UInt8 = pixels.round().to(torch.uint8).movedim(-3, -1).contiguous().numpy()
+    return array
+
+
+@torch.inference_mode()
+def encode_frames(autoencoder: Autoencoder, frames: UInt8, batch: int = 256) -> Tensor:
+    """Encode many frames: uint8 (N, H, W, 3) to float32 latents (N, C, h, w)."""
+    parts = [
+        autoencoder.encode(frames_to_tensor(frames[i : i + batch])) for i in range(0, len(frames), batch)
+    ]
+    return torch.cat(parts).float()

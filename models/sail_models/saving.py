@@ -1,0 +1,109 @@
+"""Models on disk: a folder with config.json (kind, version, configuration) and model.safetensors."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from sail.types import SailError
+from sail_models.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+PRETRAINED = Path(__file__).with_name("pretrained")
+
+_KINDS: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
+    "autoencoder": (AutoencoderConfig, Autoencoder),
+    "planner": (PlannerNetworkConfig, PlannerNetwork),
+    "inverse_dynamics": (InverseDynamicsConfig, InverseDynamics),
+}
+
+
+class WeightsError(SailError):
+    """A model folder is missing, damaged, foreign or of another version."""
+
+
+def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
+    """Write `model` (one of ours, with its `.config`); half stores float16. Replaces what is there."""
+    kind = next(name for name, (_, make) in _KINDS.items() if isinstance(model, make))  # type: ignore[arg-type]
+    tensors = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().clone()
+        for name, tensor in model.state_dict().items()
+    }
+    configuration = dataclasses.asdict(model.config)  # type: ignore[call-overload]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / WEIGHTS, safetensors.torch.save(tensors))
+        text = json.dumps({"format": FORMAT, "kind": kind, "config": configuration}, indent=2)
+        _replace(folder / CONFIG, (text + "\n").encode())
+    except OSError as error:
+        raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
+
+
+def load_model(folder: Path, kind: str) -> Any:
+    """The model of that kind ("autoencoder", "planner", "inverse_dynamics") in float32, for evaluation.
+
+    Raises WeightsError naming the file and the cause.
+    """
+    config_class, make = _KINDS[kind]
+    config_path, weights_path = folder / CONFIG, folder / WEIGHTS
+    try:
+        description = json.loads(config_path.read_text())
+        tensors = safetensors.torch.load(weights_path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"cannot read {error.filename}: {error.strerror}; is {folder} a {kind}?") from error
+    except (ValueError, SafetensorError) as error:
+        raise WeightsError(f"{folder} is damaged ({error}): copy or train it again") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        found = description.get("format") if isinstance(description, dict) else None
+        raise WeightsError(f"{config_path} has format {found}; this version reads {FORMAT}")
+    if description.get("kind") != kind:
+        raise WeightsError(f"{folder} holds a {description.get('kind')}, not a {kind}")
+    try:
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in description["config"].items()}
+        model = make(config_class(**values))
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        cause = str(error).splitlines()[0]
+        raise WeightsError(f"{folder} does not fit a {kind} of this version: {cause}") from error
+    return model.eval().requires_grad_(False)
+
+
+def model_identity(model: nn.Module) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to(torch.float32).contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def find_base(name: str) -> Path:
+    """The folder of base weights: a shipped name, or a path. Raises WeightsError."""
+    for folder in (PRETRAINED / name, Path(name)):
+        if (folder / "planner" / CONFIG).is_file():
+            return folder
+    shipped = sorted(p.name for p in PRETRAINED.iterdir() if p.is_dir()) if PRETRAINED.is_dir() else []
+    raise WeightsError(
+        f"no base weights '{name}': shipped are {', '.join(shipped) or 'none'}, or name a folder with "
+        "planner/, autoencoder/ and inverse_dynamics/"
+    )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".part")
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

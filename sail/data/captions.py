@@ -1,0 +1,31 @@
+"""Captions for play: what the end effector did, in words (relabelling in hindsight)."""
+
+import numpy as np
+
+from sail.types import Float32
+
+# Directions as the robot sees them: it stands at y = 0 and looks along +y.
+_WORDS = (("to the left", "to the right"), ("backward", "forward"), ("down", "up"))
+# Less than this along an axis, in metres, is not worth a word.
+NOTEWORTHY = 0.05
+
+
+def motion_caption(positions: Float32) -> str:
+    """Describe a window of end-effector positions float32 (N, 3) in metres, half by half.
+
+    For example "move forward and down, then up".
+    """
+    middle = len(positions) // 2
+    halves = [
+        _direction(positions[middle] - positions[0]),
+        _direction(positions[-1] - positions[middle]),
+    ]
+    if halves[0] == halves[1]:
+        halves = halves[:1]
+    return ", then ".join(halves) if halves != ["stay"] else "stay where you are"
+
+
+def _direction(change: Float32) -> str:
+    order = np.argsort(-np.abs(change))
+    words = [_WORDS[axis][int(change[axis] > 0)] for axis in order[:2] if abs(change[axis]) > NOTEWORTHY]
+    return "move " + " and ".join(words) if words else "stay"

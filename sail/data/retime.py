@@ -1,0 +1,36 @@
+"""Re-timing self-collected episodes. Not in the paper: an option of ours, to be ablated openly.
+
+A hesitant planner succeeds slowly: between its moves the arm waits. Trained on such successes as they
+are, the planner learns to be slower still, until the horizon runs out before the task is done and the
+success rate of the loop falls. Keeping only frames between which the arm has moved teaches the path
+and leaves the waiting out.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sail.types import Float32
+
+
+def retime_by_travel(
+    proprioception: Float32, travel: float = 0.012, gripper_change: float = 0.1
+) -> NDArray[np.int64]:
+    """Indices of the frames to keep: int64 (K,), strictly rising, with the first and the last frame.
+
+    A frame is kept where the end effector is at least `travel` metres (a straight line) from where it
+    was in the last kept frame, or the gripper opening (0..1) differs by more than `gripper_change` from
+    it. proprioception: float32 (T+1, 4). Raises ValueError for an empty episode or a negative threshold.
+    """
+    if len(proprioception) == 0 or travel < 0 or gripper_change < 0:
+        raise ValueError("re-timing wants at least one frame, and travel and gripper_change of 0 or more")
+    states = proprioception.astype(np.float64)
+    last = len(states) - 1
+    kept = [0]
+    for index in range(1, last):
+        moved = float(np.linalg.norm(states[index, :3] - states[kept[-1], :3]))
+        gripped = abs(float(states[index, 3] - states[kept[-1], 3]))
+        if moved >= travel or gripped > gripper_change:
+            kept.append(index)
+    if last > 0:
+        kept.append(last)
+    return np.array(kept, np.int64)

@@ -1,0 +1,216 @@
+"""The episode store: a folder with one lossless, checksummed file an episode, and an index of them.
+
+A finished file (see episode_file) never changes. `index.jsonl` has one line an episode and is a
+convenience: what it lacks is read back from the files whenever a store is opened, so a kill at any
+moment loses no finished episode. Any number of processes may read a store; one at a time may write.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sail.data.atomic import write_atomically
+from sail.data.episode_file import (
+    SCHEMA,
+    SUFFIX,
+    EpisodeRecord,
+    StoreError,
+    encode,
+    id_of,
+    os_errors,
+    parse_record,
+    read_episode,
+    read_frames,
+    read_record,
+    record_of,
+)
+from sail.types import Episode, Source, UInt8
+
+__all__ = ["INDEX", "EpisodeRecord", "EpisodeStore", "StoreError"]
+
+INDEX = "index.jsonl"
+
+
+class EpisodeStore:
+    """The episodes of one folder, in the order in which they were added.
+
+    Opening repairs a missing, short or torn index; the first `add` makes the folder. Raises StoreError
+    where an episode file that the index lacks is damaged, foreign or of a newer schema.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        listed, torn = self._read_index()
+        found = [read_record(self.folder / name) for name in self._files() if id_of(name) not in listed]
+        self._records = _in_order([*listed.values(), *found])
+        if found or torn:
+            with suppress(OSError):  # a store that cannot be written can still be read
+                write_atomically(self.folder / INDEX, self._index())
+
+    def add(self, episode: Episode) -> str:
+        """Write `episode` durably and return its id; the same sequence of calls gives the same ids.
+
+        Raises StoreError for arrays that do not fit sail.types.Episode, and where writing fails.
+        """
+        content = encode(episode)
+        number = 1 + max((_number(known) for known in self._records), default=-1)
+        task = re.sub("[^A-Za-z0-9]+", "-", episode.task)[:64]
+        name = f"i{episode.iteration:03d}-{episode.source}-{task}-s{episode.seed}-{number:06d}"
+        record = record_of(episode, name, content)
+        path = self.folder / record.file
+        if path.exists():
+            raise StoreError(f"{path} exists already: let only one process write to this store")
+        with os_errors("write", path):
+            write_atomically(path, content)
+        self._records[name] = record
+        with os_errors("write", self.folder / INDEX):
+            _append_line(self.folder / INDEX, _index_line(record))
+        return name
+
+    def records(
+        self,
+        task: str | None = None,
+        source: Source | None = None,
+        success: bool | None = None,
+        iteration: int | None = None,
+    ) -> list[EpisodeRecord]:
+        """The episodes that have every value given, in the order in which they were added."""
+        return [
+            record
+            for record in self._records.values()
+            if (task is None or record.task == task)
+            and (source is None or record.source == source)
+            and (success is None or record.success == success)
+            and (iteration is None or record.iteration == iteration)
+        ]
+
+    def read(self, id: str) -> Episode:
+        """The whole episode as it was added, to the byte. Raises StoreError where the file differs."""
+        record = self._find(id)
+        return read_episode(self.folder / record.file, record)
+
+    def read_clip(self, id: str, indices: Sequence[int] | NDArray[np.int64]) -> UInt8:
+        """The frames at `indices`, which may repeat: uint8 (n, H, W, 3) RGB, 0..255.
+
+        Reads only those frames and checks the CRC-32 of each. Raises IndexError for an index outside
+        0..T, StoreError for a damaged file.
+        """
+        record = self._find(id)
+        for index in indices:
+            if not 0 <= index <= record.length:
+                raise IndexError(f"frame {index} of {id}, which has the frames 0 to {record.length}")
+        frames = read_frames(self.folder / record.file, record, {int(index) for index in indices})
+        clip: UInt8 = np.empty((len(indices), record.height, record.width, 3), np.uint8)
+        for position, index in enumerate(indices):
+            clip[position] = frames[int(index)]
+        return clip
+
+    def verify(self) -> list[str]:
+        """Read every episode whole; one line for each that is missing, damaged or not in the index."""
+        problems = []
+        for id in self._records:
+            try:
+                self.read(id)
+            except StoreError as error:
+                problems.append(str(error))
+        unknown = [name for name in self._files() if id_of(name) not in self._records]
+        return problems + [f"{self.folder / name} is not in the index: rebuild the index" for name in unknown]
+
+    def discard(self, ids: Iterable[str]) -> None:
+        """Remove these episodes for good. After a kill half way those that are left are whole.
+
+        Raises StoreError for an unknown id, before anything is removed, and where removing fails.
+        """
+        gone = [self._find(id) for id in dict.fromkeys(ids)]
+        if not gone:
+            return
+        for record in gone:
+            del self._records[record.id]
+        # The index first: a file without a line is found again, a line without a file is an error.
+        with os_errors("write", self.folder / INDEX):
+            write_atomically(self.folder / INDEX, self._index())
+        for record in gone:
+            path = self.folder / record.file
+            with os_errors("remove", path):
+                path.unlink(missing_ok=True)
+
+    def rebuild_index(self) -> None:
+        """Write the index anew from the files alone; an episode whose file is gone is dropped.
+
+        Raises StoreError where a file is damaged, foreign or of a newer schema.
+        """
+        self._records = _in_order(read_record(self.folder / name) for name in self._files())
+        with os_errors("write", self.folder / INDEX):
+            write_atomically(self.folder / INDEX, self._index())
+
+    def _find(self, id: str) -> EpisodeRecord:
+        if id not in self._records:
+            raise StoreError(f"no episode {id!r} in {self.folder}: {INDEX} lists those that are there")
+        return self._records[id]
+
+    def _files(self) -> list[str]:
+        with os_errors("list", self.folder):
+            try:
+                return sorted(name for name in os.listdir(self.folder) if name.endswith(SUFFIX))
+            except FileNotFoundError:
+                return []
+
+    def _index(self) -> bytes:
+        return b"".join(_index_line(record) for record in self._records.values())
+
+    def _read_index(self) -> tuple[dict[str, EpisodeRecord], bool]:
+        """The records of the sound lines, where the last of an id counts, and whether any was not."""
+        path = self.folder / INDEX
+        with os_errors("read", path):
+            try:
+                lines = path.read_bytes().split(b"\n")
+            except FileNotFoundError:
+                lines = []
+        records: dict[str, EpisodeRecord] = {}
+        torn = False
+        for line in filter(None, lines):
+            try:
+                record = _parse_line(line)
+                records[record.id] = record
+            except (ValueError, KeyError, RecursionError):
+                torn = True
+        return records, torn
+
+
+def _number(id: str) -> int:
+    match = re.search("-([0-9]{1,18})$", id)
+    return int(match[1]) if match else -1
+
+
+def _in_order(records: Iterable[EpisodeRecord]) -> dict[str, EpisodeRecord]:
+    return {
+        record.id: record for record in sorted(records, key=lambda record: (_number(record.id), record.id))
+    }
+
+
+def _index_line(record: EpisodeRecord) -> bytes:
+    return json.dumps({"schema": SCHEMA, "file": record.file, **asdict(record)}).encode() + b"\n"
+
+
+def _parse_line(line: bytes) -> EpisodeRecord:
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("a line of the index is not a JSON object")
+    return parse_record(id_of(str(values["file"])), values)
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    with path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        torn = file.read(1) not in (b"", b"\n")  # an earlier append ran out of disk
+        file.write(b"\n" + line if torn else line)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,61 @@
+"""Seeded success rates: planners on tasks, and the probes that name the cause of a low one."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from sail.actors import PlannerActor, WaypointActor
+from sail.agent import Agent
+from sail.collect import EVALUATION_SEEDS
+from sail.config import RunConfig
+from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
+from sail_envs.tasks import TASKS
+
+# Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
+SEEDS_PER_RUN = 1000
+SEED_BLOCKS = 1000
+
+Following = Literal["servo", "pair"]
+
+
+def evaluation_seeds(run_seed: int, episodes: int) -> list[int]:
+    """The episodes that a run with this seed is evaluated on; never used for collecting."""
+    first = EVALUATION_SEEDS + SEEDS_PER_RUN * (run_seed % SEED_BLOCKS)
+    return [first + index % SEEDS_PER_RUN for index in range(episodes)]
+
+
+def rollout_settings(config: RunConfig) -> RolloutSettings:
+    """The rollout's share of a configuration."""
+    return RolloutSettings(config.task, config.horizon, config.envs, config.workers)
+
+
+def evaluate(
+    agent: Agent,
+    config: RunConfig,
+    salt: int = 0,
+    following: Following = "servo",
+    finished: Callable[[int], None] = lambda count: None,
+) -> list[Outcome]:
+    """Run the planner without exploration on the configuration's task and evaluation seeds.
+
+    salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
+    """
+    prompt = TASKS[config.task]
+    actor = PlannerActor(agent, prompt, config.planner, salt=salt, servo=following == "servo")
+    return _run(config, actor, finished)
+
+
+def evaluate_random(
+    config: RunConfig, salt: int = 0, finished: Callable[[int], None] = lambda count: None
+) -> list[Outcome]:
+    """The control: random waypoints on the same episodes."""
+    return _run(config, WaypointActor(salt), finished)
+
+
+def successes(outcomes: Sequence[Outcome]) -> int:
+    """How many of the episodes succeeded."""
+    return sum(outcome.success for outcome in outcomes)
+
+
+def _run(config: RunConfig, actor: Actor, finished: Callable[[int], None]) -> list[Outcome]:
+    seeds = evaluation_seeds(config.seed, config.evaluation_episodes)
+    return run_episodes(rollout_settings(config), seeds, actor, finished=finished)

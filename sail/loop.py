@@ -1,0 +1,196 @@
+"""The self-adapting improvement loop: Algorithm 1 of arXiv 2506.06658, step by step.
+
+    1  D ← demonstrations of the seen tasks; the planner is trained on them      load_base, _demonstrate
+    2  for each iteration:
+    3      run the planner on the new task and record what happens               _collect
+    4      keep the episodes that teach                                          _filter
+    5      fine-tune the planner on D and everything kept so far                 _learn
+    6      measure the success rate on episodes never collected on               _evaluate
+
+Each step is deterministic given the configuration and what is on disk, and is written down in the run
+folder when finished: an interrupted run resumed repeats at most one step, to the same result.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sail.actors import PlannerActor
+from sail.agent import Agent, load_base, with_checkpoint
+from sail.collect import SELF_SEEDS, collect, expert_jobs
+from sail.config import RunConfig
+from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
+from sail.filters import find_filter, keep_fastest
+from sail.report.live import LiveTable
+from sail.rollout import Outcome, run_episodes
+from sail.runfolder import IterationResult, RunFolder
+from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.types import Episode
+from sail.videos import write_videos
+from sail_envs.tasks import SEEN, TASKS
+from sail_models.saving import save_model
+
+# Collecting draws from a block of seeds an iteration, in a block of its own for each run seed.
+SEEDS_PER_ITERATION = 10_000
+SEEDS_PER_RUN = 1_000_000
+LOSS_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every step needs: the configuration, the run folder, its episodes and the screen."""
+
+    config: RunConfig
+    folder: RunFolder
+    store: EpisodeStore
+    live: LiveTable
+
+
+def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, Any]:
+    """Run the loop, or go on with it, and return results.json's content."""
+    run = Run(config, folder, EpisodeStore(folder.episodes), live)
+    if config.method == "random":
+        return _evaluate_chance(run)
+    base = agent = load_base(config.base)
+    _demonstrate(run)
+    results = [_evaluate(run, agent, 0, {})]
+    for iteration in range(1, config.iterations + 1):
+        seconds = {"collect": _collect(run, agent, iteration)}
+        kept = _filter(run, iteration)
+        if config.method == "sail":
+            seconds["train"] = _learn(run, agent, iteration)
+            agent = with_checkpoint(base, folder.checkpoint(iteration))
+        results.append(_evaluate(run, agent, iteration, seconds, kept))
+        folder.write_results(base.identity, results)
+    return folder.write_results(base.identity, results)
+
+
+def _demonstrate(run: Run) -> None:
+    """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
+    jobs = expert_jobs(SEEN, run.config.demonstrations_per_task)
+    if run.folder.step_done("demonstrations") or not jobs or run.config.method != "sail":
+        return
+    run.store.discard([record.id for record in run.store.records(source="expert")])
+    run.live.stage("demonstrations", len(jobs))
+    for episode in collect(jobs, run.config.workers):
+        run.store.add(episode)
+        run.live.advance()
+    run.folder.finish("demonstrations")
+
+
+def _collect(run: Run, agent: Agent, iteration: int) -> float:
+    """Run the planner with exploration, record every episode; returns the seconds it took."""
+    step = f"collect_{iteration:03d}"
+    if not run.folder.step_done(step):
+        config, started = run.config, time.monotonic()
+        run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
+        first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
+        actor = PlannerActor(agent, TASKS[config.task], config.planner, config.exploration, salt=iteration)
+        run.live.stage(f"iteration {iteration}: collect", config.rollouts)
+        outcomes = run_episodes(
+            rollout_settings(config),
+            list(range(first, first + config.rollouts)),
+            actor,
+            record=True,
+            finished=run.live.advance,
+        )
+        for outcome in outcomes:
+            assert outcome.episode is not None
+            run.store.add(replace(outcome.episode, iteration=iteration, model=agent.identity))
+        seconds = time.monotonic() - started
+        values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
+        run.folder.record("collect", iteration, 0, values)
+        run.folder.finish(step, seconds)
+    return float(run.folder.payload(step))
+
+
+def _filter(run: Run, iteration: int) -> list[EpisodeRecord]:
+    """The episodes of one iteration that teach."""
+    records = run.store.records(source="self", iteration=iteration)
+    mask = find_filter(run.config.filter).keep(records).mask
+    return [record for record, keep in zip(records, mask, strict=True) if keep]
+
+
+def _learn(run: Run, agent: Agent, iteration: int) -> float:
+    """Fine-tune on demonstrations and everything kept so far; save the checkpoint; returns the seconds."""
+    step = f"train_{iteration:03d}"
+    if not run.folder.step_done(step):
+        config, started = run.config.training, time.monotonic()
+        kept = [record for past in range(1, iteration + 1) for record in _filter(run, past)]
+        if run.config.filter == "oracle":
+            kept = keep_fastest(kept, config.keep_fastest)
+        demonstrations = _read(run, run.store.records(source="expert"))
+        seed = SEEDS_PER_ITERATION * run.config.seed + iteration
+        checkpoint = run.folder.checkpoint(iteration)
+
+        def report(step: int, loss: float) -> None:
+            run.live.advance()
+            if step % LOSS_EVERY == 0:
+                run.folder.record("train", iteration, step, {"loss": loss})
+
+        run.live.stage(f"iteration {iteration}: train", config.steps)
+        planner = finetune_planner(agent, demonstrations, _read(run, kept), config, seed, report)
+        save_model(checkpoint / "planner", planner, half=True)
+        if config.inverse_dynamics:
+            run.live.stage(f"iteration {iteration}: train inverse dynamics", config.inverse_dynamics_steps)
+            episodes = demonstrations + _read(run, run.store.records(source="self"))
+            model = finetune_inverse_dynamics(agent, episodes, config, seed, lambda *_: run.live.advance())
+            save_model(checkpoint / "inverse_dynamics", model, half=True)
+        run.folder.finish(step, time.monotonic() - started)
+    return float(run.folder.payload(step))
+
+
+def _evaluate(
+    run: Run,
+    agent: Agent,
+    iteration: int,
+    seconds: dict[str, float],
+    kept: Sequence[EpisodeRecord] = (),
+) -> IterationResult:
+    """Measure the success rate, without exploration, on the run's evaluation seeds."""
+    step = f"evaluate_{iteration:03d}"
+    if not run.folder.step_done(step):
+        started = time.monotonic()
+        run.live.stage(f"iteration {iteration}: evaluate", run.config.evaluation_episodes)
+        outcomes = evaluate(agent, run.config, salt=iteration, finished=run.live.advance)
+        _finish_evaluation(run, step, iteration, outcomes, time.monotonic() - started)
+    return _result(run, step, iteration, seconds, len(kept))
+
+
+def _evaluate_chance(run: Run) -> dict[str, Any]:
+    """The control without a planner: random waypoints on the same evaluation seeds."""
+    step = "evaluate_000"
+    if not run.folder.step_done(step):
+        started = time.monotonic()
+        run.live.stage("random waypoints: evaluate", run.config.evaluation_episodes)
+        outcomes = evaluate_random(run.config, finished=run.live.advance)
+        _finish_evaluation(run, step, 0, outcomes, time.monotonic() - started)
+    return run.folder.write_results("", [_result(run, step, 0, {}, 0)])
+
+
+def _finish_evaluation(
+    run: Run, step: str, iteration: int, outcomes: Sequence[Outcome], seconds: float
+) -> None:
+    write_videos(run.folder.media, iteration, outcomes)
+    values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
+    run.folder.record("evaluate", iteration, 0, values)
+    run.folder.finish(step, values)
+
+
+def _result(
+    run: Run, step: str, iteration: int, seconds: dict[str, float], kept: int
+) -> IterationResult:
+    measured = run.folder.payload(step)
+    collected = len(run.store.records(source="self", iteration=iteration)) if iteration else 0
+    stages = {"collect": 0.0, "train": 0.0, **seconds, "evaluate": measured["seconds"]}
+    result = IterationResult(
+        iteration, int(measured["episodes"]), int(measured["successes"]), collected, kept, stages
+    )
+    run.live.iteration(result.as_json())
+    return result
+
+
+def _read(run: Run, records: Sequence[EpisodeRecord]) -> list[Episode]:
+    return [run.store.read(record.id) for record in records]

@@ -1,0 +1,150 @@
+"""Run many episodes of one task at once: a queue of seeds over lock-step environments."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from sail.types import Episode, Float32, UInt8
+from sail_envs.tasks import TASKS
+from sail_envs.vector import VectorEnv
+
+# Control steps between two planned frames, and so actions a chunk.
+FRAME_SKIP = 8
+
+
+class Actor(Protocol):
+    """Whatever decides on actions: a planner, a perfect plan, random waypoints."""
+
+    def start(self, slot: int, seed: int) -> None:
+        """An episode with this seed begins in environment `slot`."""
+        ...
+
+    def act(self, observations: dict[int, dict[str, Any]]) -> dict[int, Float32]:
+        """One action chunk float32 (8, 4) for each slot's observation."""
+        ...
+
+    def goal(self, slot: int) -> UInt8 | None:
+        """The frame that the slot's latest chunk is meant to reach, if there is one."""
+        ...
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """horizon: control steps. envs: environments at once, spread over `workers` processes."""
+
+    task: str
+    horizon: int = 200
+    envs: int = 16
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished episode.
+
+    executed: uint8 (N+1, H, W, 3), the frame before and after each chunk. imagined: uint8 (N, H, W, 3), the
+    planned frame each chunk was meant to reach (N = 0 without a plan). episode: every control step, where
+    asked for. steps: control steps.
+    """
+
+    seed: int
+    success: bool
+    steps: int
+    executed: UInt8
+    imagined: UInt8
+    episode: Episode | None
+
+
+@dataclass
+class _Running:
+    seed: int
+    executed: list[UInt8]
+    proprioception: list[Float32]
+    imagined: list[UInt8] = field(default_factory=list)
+    frames: list[UInt8] = field(default_factory=list)
+    actions: list[Float32] = field(default_factory=list)
+
+
+def run_episodes(
+    settings: RolloutSettings,
+    seeds: Sequence[int],
+    actor: Actor,
+    record: bool = False,
+    finished: Callable[[int], None] = lambda count: None,
+) -> list[Outcome]:
+    """Run one episode a seed and return their outcomes in the seeds' order.
+
+    record: keep every control step as an Episode (iteration 0, source "self": the caller knows better).
+    finished(n) is called when n more episodes have ended.
+    """
+    outcomes: dict[int, Outcome] = {}
+    waiting = list(enumerate(seeds))[::-1]
+    running: dict[int, tuple[int, _Running]] = {}
+    slots = min(settings.envs, len(seeds))
+    with VectorEnv(
+        settings.task,
+        slots,
+        min(settings.workers, slots),
+        frame_skip=FRAME_SKIP,
+        chunk=True,
+        horizon=settings.horizon,
+        record=record,
+    ) as environments:
+        observations: dict[int, dict[str, Any]] = {}
+        while waiting or running:
+            free = [slot for slot in range(slots) if slot not in running][: len(waiting)]
+            starting = {slot: waiting.pop() for slot in free}
+            if starting:
+                fresh = environments.reset({slot: seed for slot, (_, seed) in starting.items()})
+                for slot, (order, seed) in starting.items():
+                    first = fresh[slot]
+                    running[slot] = (order, _Running(seed, [first["frame"]], [first["proprioception"]]))
+                    actor.start(slot, seed)
+                observations |= fresh
+            chunks = actor.act({slot: observations[slot] for slot in sorted(running)})
+            ended = 0
+            for slot, (observation, _, terminated, truncated, info) in environments.step(chunks).items():
+                order, episode = running[slot]
+                observations[slot] = observation
+                episode.executed.append(observation["frame"])
+                goal = actor.goal(slot)
+                if goal is not None:
+                    episode.imagined.append(goal)
+                if record:
+                    episode.frames.extend(info["frames"])
+                    episode.proprioception.extend(info["proprioceptions"])
+                    episode.actions.extend(info["actions"])
+                if terminated or truncated:
+                    outcomes[order] = _outcome(settings.task, episode, info, record)
+                    del running[slot]
+                    ended += 1
+            if ended:
+                finished(ended)
+    return [outcomes[order] for order in range(len(seeds))]
+
+
+def _outcome(task: str, running: _Running, info: dict[str, Any], record: bool) -> Outcome:
+    episode = None
+    if record:
+        episode = Episode(
+            frames=np.stack([running.executed[0], *running.frames]),
+            proprioception=np.stack(running.proprioception),
+            actions=np.stack(running.actions),
+            success=bool(info["success"]),
+            prompt=TASKS[task],
+            task=task,
+            seed=running.seed,
+            iteration=0,
+            source="self",
+        )
+    empty = np.zeros((0, *running.executed[0].shape), np.uint8)
+    return Outcome(
+        seed=running.seed,
+        success=bool(info["success"]),
+        steps=int(info["steps"]),
+        executed=np.stack(running.executed),
+        imagined=np.stack(running.imagined) if running.imagined else empty,
+        episode=episode,
+    )

@@ -1,0 +1,287 @@
+"""A run folder: all there is to a run, as files that survive any interruption.
+
+What is finished stands in manifest.json, replaced whole after every step; whatever else a killed process
+left behind is either complete or written again.
+"""
+
+import dataclasses
+import errno
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sail.config import RunConfig, flatten, from_yaml, to_yaml
+from sail.data.atomic import write_atomically
+from sail.statistics import wilson_interval
+from sail.types import SailError
+
+SCHEMA = 1
+CONFIG, MANIFEST, METRICS, RESULTS = "config.yaml", "manifest.json", "metrics.jsonl", "results.json"
+
+
+class RunFolderError(SailError):
+    """A run folder that cannot be made, written, read or resumed."""
+
+
+@dataclass(frozen=True)
+class IterationResult:
+    """One iteration's line of results.json. seconds: wall time of "collect", "train" and "evaluate"."""
+
+    iteration: int
+    episodes: int
+    successes: int
+    collected: int
+    kept: int
+    seconds: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """The line, with the success rate and its 95 % Wilson interval."""
+        interval = wilson_interval(self.successes, self.episodes)
+        rate = self.successes / self.episodes
+        return {**dataclasses.asdict(self), "success_rate": rate, "ci95": list(interval)}
+
+
+class RunFolder:
+    """A run's files. Made by `create_run` and `open_run`."""
+
+    def __init__(self, path: Path, config: RunConfig, finished: dict[str, Any]) -> None:
+        self.path = path
+        self.config = config
+        self.episodes = path / "episodes"
+        self.media = path / "media"
+        self.report = path / "report.html"
+        self._finished = finished
+        lines = self.metrics()
+        self._started = time.monotonic() - (lines[-1]["wall_seconds"] if lines else 0.0)
+
+    def checkpoint(self, iteration: int) -> Path:
+        """The folder of an iteration's checkpoint: planner/ and, where trained, inverse_dynamics/."""
+        return self.path / "checkpoints" / f"iteration_{iteration:03d}"
+
+    def step_done(self, name: str) -> bool:
+        """Whether `finish` has been called with this name, in this process or an earlier one."""
+        return name in self._finished
+
+    def payload(self, name: str) -> Any:
+        """What `finish` was given for a step. Raises KeyError if it is not finished."""
+        return self._finished[name]
+
+    def finish(self, name: str, payload: Any = None) -> None:
+        """Write down, atomically, that a step is finished and what it came to (JSON values)."""
+        finished = {**self._finished, name: payload}
+        write_json(self.path / MANIFEST, {"schema": SCHEMA, "finished": finished})
+        self._finished = finished
+
+    def record(self, event: str, iteration: int, step: int, values: Mapping[str, float]) -> None:
+        """Append a line to metrics.jsonl. wall_seconds: time worked on this run, interruptions left out."""
+        line = {
+            "event": event,
+            "iteration": iteration,
+            "step": step,
+            "values": {name: float(value) for name, value in values.items()},
+            "wall_seconds": round(time.monotonic() - self._started, 3),
+        }
+        path = self.path / METRICS
+        with file_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(_json(line) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; one that was cut off by an interruption is left out."""
+        path = self.path / METRICS
+        if not path.exists():
+            return []
+        with file_errors(path, "read"):
+            content = path.read_bytes()
+        try:
+            lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+        except ValueError as error:
+            raise RunFolderError(f"{path} is damaged ({error}): remove it to go on without it") from error
+        if not all(isinstance(line, dict) and "wall_seconds" in line for line in lines):
+            raise RunFolderError(f"{path} is damaged: a line is no metric; remove it to go on without it")
+        return lines
+
+    def write_results(
+        self, model: str, iterations: Sequence[IterationResult], environment: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Write results.json and return it. model: the identity of the planner the run started from."""
+        config = self.config
+        results = {
+            "schema": SCHEMA,
+            "preset": config.preset,
+            "task": config.task,
+            "method": config.method,
+            "seed": config.seed,
+            "model": model,
+            "iterations": [iteration.as_json() for iteration in iterations],
+            "environment": dict(environment_versions() if environment is None else environment),
+        }
+        write_json(self.path / RESULTS, results)
+        return results
+
+    def results(self) -> dict[str, Any]:
+        """What `write_results` wrote. Raises RunFolderError if it is not there yet."""
+        return _read_json(self.path / RESULTS)
+
+
+def create_run(path: Path, config: RunConfig, resume: bool = False) -> RunFolder:
+    """Make a run folder, or with `resume` go on with the one that is there.
+
+    Raises RunFolderError if the folder holds anything and `resume` is false, if it is no run folder or
+    another version's, if its configuration differs, or if it cannot be written.
+    """
+    with file_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        present = {entry.name for entry in path.iterdir()}
+    if MANIFEST in present and resume:
+        folder = open_run(path)
+        _same_config(path, folder.config, config)
+        _drop_torn_line(path / METRICS)
+        return folder
+    if MANIFEST in present:
+        raise RunFolderError(f"{path} holds a run: go on with it with --resume, or choose another --out")
+    unstarted = {CONFIG, f".{CONFIG}.tmp", f".{MANIFEST}.tmp"}  # what a kill before the first manifest leaves
+    if present - unstarted if resume else present:
+        raise RunFolderError(f"{path} is neither empty nor a run folder: choose another --out")
+    write_text(path / CONFIG, to_yaml(config))
+    write_json(path / MANIFEST, {"schema": SCHEMA, "finished": {}})
+    return RunFolder(path, config, {})
+
+
+def open_run(path: Path) -> RunFolder:
+    """A run folder that is there, to read. Raises RunFolderError, or ConfigError for its config.yaml."""
+    if not (path / MANIFEST).exists():
+        raise RunFolderError(f"{path} is no run folder: it has no {MANIFEST}")
+    manifest = _read_json(path / MANIFEST)
+    finished = manifest.get("finished")
+    if not isinstance(finished, dict):
+        raise RunFolderError(f"{path / MANIFEST} is damaged: it does not say what is finished")
+    with file_errors(path / CONFIG, "read"):
+        text = (path / CONFIG).read_text(encoding="utf-8", errors="replace")
+    return RunFolder(path, from_yaml(text, str(path / CONFIG)), finished)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file whole: after a crash it has the old content or the new one. Raises RunFolderError."""
+    with file_errors(path):
+        write_atomically(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_text` of a JSON value, with null for numbers that are not finite."""
+    write_text(path, _json(value, indent=2) + "\n")
+
+
+@contextmanager
+def file_errors(path: Path, doing: str = "write") -> Iterator[None]:
+    """Turn an OSError within into a RunFolderError of one line with its cause and cure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            line = f"the disk is full: cannot {doing} {path}; free some space and go on with --resume"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            line = f"no permission to {doing} {path}: change its permissions or choose another --out"
+        elif error.errno in (errno.EEXIST, errno.ENOTDIR):
+            line = f"cannot {doing} {path}: a file stands where a folder is needed; choose another --out"
+        else:
+            line = f"cannot {doing} {path}: {error.strerror or error}"
+        raise RunFolderError(line) from error
+
+
+def environment_versions() -> dict[str, str | None]:
+    """What a result depends on: versions (None if not installed), processor and GPU."""
+    packages = {"torch": "torch", "mujoco": "mujoco", "metaworld": "metaworld", "sail": "sail-planner"}
+    versions = {name: package_version(package) for name, package in packages.items()}
+    processor = f"{_processor()} ({os.cpu_count()} threads)"
+    return {"python": platform.python_version(), **versions, "processor": processor, "gpu": gpu_name()}
+
+
+def package_version(name: str) -> str | None:
+    """An installed distribution's version, without importing it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def gpu_name() -> str | None:
+    """The NVIDIA GPUs' names by the driver's own tool, or None."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    command = [tool, "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None  # a driver that does not answer
+    return ", ".join(answer.split("\n")).strip(", ") or None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _same_config(path: Path, there: RunConfig, given: RunConfig) -> None:
+    old, new = flatten(there), flatten(given)
+    for key, value in new.items():
+        if old[key] != value:
+            raise RunFolderError(
+                f"{path} was started with {key}={old[key]}, not {value}: "
+                "resume with the same settings, or choose another --out"
+            )
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut a line that an interruption left unfinished, so that the next one starts afresh."""
+    if not path.exists():
+        return
+    with file_errors(path):
+        content = path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            os.truncate(path, content.rfind(b"\n") + 1)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    with file_errors(path, "read"):
+        content = path.read_bytes()
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise RunFolderError(f"{path} is damaged: it is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{path} is damaged: it does not hold an object")
+    if value.get("schema") != SCHEMA:
+        raise RunFolderError(
+            f"{path} is of another version (schema {value.get('schema')}, this one reads {SCHEMA}): "
+            "use the version that wrote it"
+        )
+    return value
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value

@@ -1,0 +1,185 @@
+"""Settings as frozen dataclasses: read from YAML and from `group.key=value`, checked, explained in one line.
+
+A setting is a field annotated str, bool, int, float, Literal or Annotated[number, Range]; a group of
+settings is a field whose type is a dataclass. Everywhere below a tree of settings is flat: dotted key
+-> value.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+
+from sail.types import SailError
+
+Scalar = str | int | float | bool
+Settings = TypeVar("Settings")
+
+
+class ConfigError(SailError):
+    """A preset, key or value that does not exist or is not allowed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The limits of a number, both allowed."""
+
+    low: float
+    high: float
+
+
+def not_found(kind: str, name: str, known: Sequence[str]) -> str:
+    """One line for an unknown name: what was given, the nearest valid name, and (if few) what is allowed."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    line = f"unknown {kind} {show(name)}"
+    if nearest:
+        line += f": the nearest is '{nearest[0]}'"
+    return f"{line} (allowed: {', '.join(known)})" if len(known) <= 20 else f"{line}, one of {len(known)}"
+
+
+def show(value: object) -> str:
+    """A value as it was given, on one line and short."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def construct(kind: type[Settings], values: Mapping[str, Scalar], prefix: str = "") -> Settings:
+    """A dataclass from dotted keys; a key that `values` lacks keeps its default."""
+    arguments: dict[str, Any] = {}
+    for name, hint in _hints(kind).items():
+        key = prefix + name
+        if dataclasses.is_dataclass(hint):
+            arguments[name] = construct(typing.cast(type[Any], hint), values, f"{key}.")
+        elif key in values:
+            arguments[name] = values[key]
+    return kind(**arguments)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Dotted key and value of every leaf, in order."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def read_yaml(kind: type[Any], text: str, origin: str) -> dict[str, Scalar]:
+    """The settings in a YAML text. origin: what messages call it. Raises ConfigError."""
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "characters that YAML does not allow"
+        raise ConfigError(f"{origin} is not valid YAML{where}: {problem}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{origin} must hold 'key: value' lines, not {show(tree)}")
+    groups = {name for name, hint in _hints(kind).items() if dataclasses.is_dataclass(hint)}
+    values: dict[str, Scalar] = {}
+    for name, value in tree.items():
+        if name in groups and value is None:
+            continue  # a group with nothing in it
+        inside = name in groups and isinstance(value, dict)
+        leaves = {f"{name}.{leaf}": inner for leaf, inner in value.items()} if inside else {str(name): value}
+        values |= {key: _typed(key, leaf, _annotation(kind, key)) for key, leaf in leaves.items()}
+    return values
+
+
+def parse_overrides(kind: type[Any], overrides: Iterable[str]) -> dict[str, Scalar]:
+    """The settings in texts of the form `group.key=value`. Raises ConfigError."""
+    values: dict[str, Scalar] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"{show(override)} is not an override: write key=value, as planner.steps=4")
+        values[key] = _parsed(key, text, _annotation(kind, key))
+    return values
+
+
+def check_limits(config: Any, prefix: str) -> None:
+    """Raise ConfigError if a number is out of its Range, a choice is none of its Literal's, a text empty."""
+    for name, annotation in _hints(type(config)).items():
+        value = getattr(config, name)
+        if typing.get_origin(annotation) is Literal:
+            options = typing.get_args(annotation)
+            if value not in options:
+                raise ConfigError(not_found(f"value of {prefix}{name}", str(value), options))
+        elif typing.get_origin(annotation) is Annotated:
+            limits = typing.get_args(annotation)[1]
+            if not limits.low <= value <= limits.high:  # holds for nan too
+                raise ConfigError(f"{prefix}{name} must be {_allowed(annotation)}, not {show(value)}")
+        elif value == "":
+            raise ConfigError(f"{prefix}{name} must be a text of at least one character, not ''")
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _keys(kind: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> annotation of every setting."""
+    keys: dict[str, Any] = {}
+    for name, hint in _hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            keys |= _keys(hint, f"{prefix}{name}.")
+        else:
+            keys[prefix + name] = hint
+    return keys
+
+
+def _annotation(kind: type[Any], key: str) -> Any:
+    """The annotation of a dotted key. Raises ConfigError naming the nearest key if there is none."""
+    keys = _keys(kind)
+    if key in keys:
+        return keys[key]
+    inside = [known for known in keys if known.startswith(f"{key}.")]
+    if inside:
+        raise ConfigError(f"'{key}' is a group of settings: set one of {', '.join(inside)}")
+    group = key.rpartition(".")[0]
+    siblings = [known for known in keys if known.rpartition(".")[0] == group]
+    near = difflib.get_close_matches(key, siblings, n=1) or difflib.get_close_matches(key, keys, cutoff=0.0)
+    allowed = siblings if group and siblings else _hints(kind)
+    raise ConfigError(f"unknown key {show(key)}: the nearest is '{near[0]}' (allowed: {', '.join(allowed)})")
+
+
+def _typed(key: str, value: object, annotation: Any) -> Scalar:
+    """A YAML value in its setting's type. Raises ConfigError."""
+    kind = _kind(annotation)
+    if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
+        return _parsed(key, str(value), annotation)  # YAML 1.1 takes 1e-4, without a point, for text
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return typing.cast(Scalar, value)
+    raise ConfigError(f"{key} must be {_allowed(annotation)}, not {show(value)}")
+
+
+def _parsed(key: str, text: str, annotation: Any) -> Scalar:
+    """The value that a text means for a setting. Raises ConfigError."""
+    try:
+        if _kind(annotation) is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return typing.cast(Scalar, _kind(annotation)(text))
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"{key} must be {_allowed(annotation)}, not {show(text)}") from error
+
+
+def _kind(annotation: Any) -> type[Any]:
+    """str, int, float or bool: what a setting's annotation comes down to."""
+    if typing.get_origin(annotation) is Annotated:
+        return typing.cast(type[Any], typing.get_args(annotation)[0])
+    return str if typing.get_origin(annotation) is Literal else typing.cast(type[Any], annotation)
+
+
+def _allowed(annotation: Any) -> str:
+    if typing.get_origin(annotation) is Literal:
+        return f"one of {', '.join(typing.get_args(annotation))}"
+    kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[_kind(annotation)]
+    if typing.get_origin(annotation) is not Annotated:
+        return kind
+    limits = typing.get_args(annotation)[1]
+    return f"{kind} from {limits.low} to {limits.high}"

@@ -1,0 +1,1 @@
+"""Fitting the autoencoder, the planner and the inverse dynamics model."""

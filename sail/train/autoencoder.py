@@ -1,0 +1,48 @@
+"""Fitting the autoencoder on frames of any episodes, labelled or not."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from sail.types import UInt8
+from sail_models.autoencoder import Autoencoder, AutoencoderConfig, encode_frames, frames_to_tensor
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+def train_autoencoder(
+    frames: UInt8, steps: int, report: Report, seed: int = 0, batch_size: int = 40, learning_rate: float = 1.5e-3
+) -> Autoencoder:
+    """Fit on uint8 (N, H, W, 3) frames. report(step, {"loss": …}) is called after every step.
+
+    Pixels are weighted by their distance from the mean frame: objects, the arm and small markers count
+    more than the table that every frame shows.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    autoencoder = Autoencoder(AutoencoderConfig())
+    optimizer = torch.optim.AdamW(autoencoder.parameters(), learning_rate, weight_decay=1e-4, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps, pct_start=0.05)
+    sample = frames[rng.choice(len(frames), min(2000, len(frames)), replace=False)]
+    mean_frame = frames_to_tensor(sample).mean(0)
+    for step in range(1, steps + 1):
+        batch = frames_to_tensor(frames[rng.integers(len(frames), size=batch_size)])
+        weight = 1.0 + 8.0 * (batch - mean_frame).abs().mean(1, keepdim=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = autoencoder.encoder(batch)
+            # Noise makes the decoder smooth around the latents it has seen; the planner's are not exact.
+            noisy = latents + 0.05 * torch.randn_like(latents)
+            error = autoencoder.decoder(noisy).float() - batch
+        loss = (weight * (error.abs() + 2.0 * error.square())).mean() + 1e-3 * latents.float().square().mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        report(step, {"loss": float(loss.detach()), "mse": float(error.detach().square().mean())})
+    autoencoder.eval()
+    latents = encode_frames(autoencoder, sample)
+    autoencoder.latent_mean.copy_(latents.mean((0, 2, 3))[:, None, None])
+    autoencoder.latent_std.copy_(latents.std((0, 2, 3))[:, None, None])
+    return autoencoder

@@ -1,0 +1,82 @@
+"""One iteration's learning: the planner (and, if asked, inverse dynamics) on demonstrations and successes."""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sail.agent import Agent
+from sail.config import TrainingConfig
+from sail.data.retime import retime_by_travel
+from sail.data.windows import mix_batch
+from sail.rollout import FRAME_SKIP
+from sail.train.inverse_dynamics import InverseDynamicsTrainer
+from sail.train.plan_data import join, sample_batch, to_latents
+from sail.train.planner import PlannerTrainer
+from sail.types import Episode
+from sail_models.inverse_dynamics import InverseDynamics
+from sail_models.planner_network import PlannerNetwork
+
+Report = Callable[[int, float], None]
+
+
+def finetune_planner(
+    agent: Agent,
+    demonstrations: Sequence[Episode],
+    collected: Sequence[Episode],
+    config: TrainingConfig,
+    seed: int,
+    report: Report,
+) -> PlannerNetwork:
+    """The planner after `config.steps` more steps; the agent's own is left as it is.
+
+    Of each batch `config.self_fraction` comes from `collected`, the rest from `demonstrations`; where one
+    of them is empty the other fills the batch. report(step, loss) is called after every step.
+    """
+    network = copy.deepcopy(agent.planner).requires_grad_(True)
+    old = [to_latents(episode, agent.autoencoder) for episode in demonstrations]
+    new = [
+        to_latents(
+            episode,
+            agent.autoencoder,
+            retime_by_travel(episode.proprioception) if config.retime == "travel" else None,
+        )
+        for episode in collected
+    ]
+    rng = np.random.default_rng(seed)
+    trainer = PlannerTrainer(network, config.steps, config.learning_rate, seed, ema=0.98)
+    for step in range(1, config.steps + 1):
+        counts = mix_batch(rng, config.batch_size, config.self_fraction, len(old), len(new))
+        batches = [
+            sample_batch(source, agent.text, rng, count, FRAME_SKIP, network.frames)
+            for source, count in zip((old, new), counts, strict=True)
+            if count
+        ]
+        report(step, trainer.step(join(batches)))
+    return trainer.average
+
+
+def finetune_inverse_dynamics(
+    agent: Agent,
+    episodes: Sequence[Episode],
+    config: TrainingConfig,
+    seed: int,
+    report: Report,
+) -> InverseDynamics:
+    """Inverse dynamics after `config.inverse_dynamics_steps` more steps on every frame there is, failures
+    included: what an action does is the same whether the task succeeds or not."""
+    model = copy.deepcopy(agent.inverse_dynamics).requires_grad_(True)
+    long_enough = [episode for episode in episodes if len(episode) > model.config.chunk]
+    trainer = InverseDynamicsTrainer(
+        model,
+        agent.autoencoder,
+        [episode.frames for episode in long_enough],
+        [episode.proprioception for episode in long_enough],
+        [episode.actions for episode in long_enough],
+        config.inverse_dynamics_steps,
+        learning_rate=3e-4,
+        seed=seed,
+    )
+    for step in range(1, config.inverse_dynamics_steps + 1):
+        report(step, trainer.step())
+    return model.eval().requires_grad_(False)

@@ -1,0 +1,72 @@
+"""The planner's training data: episodes as latents, with the prompt or caption of each window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from sail.data.captions import motion_caption
+from sail.data.windows import sample_windows
+from sail.train.planner import PlanBatch
+from sail.types import Episode, Float32
+from sail_models.autoencoder import Autoencoder, encode_frames
+from sail_models.text import TextEncoder
+
+
+@dataclass(frozen=True)
+class LatentEpisode:
+    """latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres.
+    prompt: the task's, or None where each window is captioned with its own motion."""
+
+    latents: Tensor
+    positions: Float32
+    prompt: str | None
+
+
+def to_latents(episode: Episode, autoencoder: Autoencoder, kept: np.ndarray | None = None) -> LatentEpisode:  # type: ignore[type-arg]
+    """Encode an episode's frames (those at indices `kept`, or all); play is captioned, the rest prompted."""
+    indices = np.arange(len(episode.frames)) if kept is None else kept
+    return LatentEpisode(
+        latents=encode_frames(autoencoder, episode.frames[indices]),
+        positions=episode.proprioception[indices, :3],
+        prompt=None if episode.source == "play" else episode.prompt,
+    )
+
+
+def sample_batch(
+    episodes: Sequence[LatentEpisode],
+    text: TextEncoder,
+    rng: Generator,
+    count: int,
+    frame_skip: int,
+    future: int,
+) -> PlanBatch:
+    """`count` windows, uniform over all frames of the episodes."""
+    lengths = [len(episode.latents) for episode in episodes]
+    which, windows = sample_windows(rng, lengths, count, frame_skip, future)
+    latents = torch.stack(
+        [episodes[e].latents[torch.from_numpy(w)] for e, w in zip(which, windows, strict=True)]
+    )
+    prompts = [_prompt(episodes[e], w) for e, w in zip(which, windows, strict=True)]
+    return PlanBatch(latents[:, 0], latents[:, 1:], text(prompts))
+
+
+def join(batches: Sequence[PlanBatch]) -> PlanBatch:
+    """One batch out of several."""
+    return PlanBatch(
+        torch.cat([b.first_frame for b in batches]),
+        torch.cat([b.future for b in batches]),
+        torch.cat([b.text for b in batches]),
+    )
+
+
+def change_scale(batch: PlanBatch) -> float:
+    """The standard deviation of the change from the first frame, which the planner divides by."""
+    return float((batch.future - batch.first_frame[:, None]).std())
+
+
+def _prompt(episode: LatentEpisode, window: np.ndarray) -> str:  # type: ignore[type-arg]
+    return motion_caption(episode.positions[window]) if episode.prompt is None else episode.prompt

@@ -1,0 +1,113 @@
+"""Fitting the planner: the diffusion loss on windows of future latents, with text dropout and an EMA."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sail_models.planner_network import PlannerNetwork
+from sail_models.schedule import TRAINING_STEPS
+
+Report = Callable[[int, dict[str, float]], None]
+TEXT_DROPOUT = 0.1
+# min-SNR weighting for x_0 prediction (Hang et al., arXiv 2303.09556): the weight is min(SNR, 5).
+MAXIMUM_SNR = 5.0
+
+
+@dataclass(frozen=True)
+class PlanBatch:
+    """first_frame: latents (B, C, h, w). future: latents (B, F, C, h, w). text: (B, L, D)."""
+
+    first_frame: Tensor
+    future: Tensor
+    text: Tensor
+
+
+def diffusion_loss(network: PlannerNetwork, batch: PlanBatch, generator: torch.Generator) -> Tensor:
+    """The weighted squared error of the predicted x_0 at random timesteps (one scalar)."""
+    clean = network.to_change(batch.future, batch.first_frame)
+    count = len(clean)
+    timestep = torch.randint(0, TRAINING_STEPS, (count,), generator=generator)
+    alpha = network.alphas[timestep][:, None, None, None, None]
+    noise = torch.randn(clean.shape, generator=generator)
+    noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * noise
+    dropped = torch.rand(count, 1, 1, generator=generator) < TEXT_DROPOUT
+    text = batch.text.masked_fill(dropped, 0.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        predicted = network(noisy, timestep, text, batch.first_frame)
+    weight = (alpha / (1.0 - alpha)).clamp(max=MAXIMUM_SNR)
+    return (weight * (predicted.float() - clean).square()).mean()
+
+
+class PlannerTrainer:
+    """AdamW on the network with a cosine (or constant) learning rate and an exponential moving average.
+
+    `network` is trained in place; `average` is what plans and is saved.
+    """
+
+    def __init__(
+        self,
+        network: PlannerNetwork,
+        steps: int,
+        learning_rate: float,
+        seed: int,
+        ema: float = 0.998,
+        warmup: float = 0.05,
+    ) -> None:
+        self.network = network.train()
+        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-3, fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, learning_rate, total_steps=steps, pct_start=warmup
+        )
+        self.steps, self.ema, self.step_count = steps, ema, 0
+
+    def step(self, batch: PlanBatch) -> float:
+        """One optimiser step; returns the loss."""
+        loss = diffusion_loss(self.network, batch, self.generator)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step_count += 1
+        # A young average forgets its random beginning faster (the usual warm-up of an EMA).
+        decay = min(self.ema, (1 + self.step_count) / (10 + self.step_count))
+        with torch.no_grad():
+            for averaged, current in zip(
+                self.average.parameters(), self.network.parameters(), strict=True
+            ):
+                averaged.lerp_(current, 1.0 - decay)
+        return float(loss.detach())
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that going on needs, as named tensors (for safetensors)."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        tensors["generator"] = self.generator.get_state()
+        tensors["step"] = torch.tensor(self.step_count)
+        return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `state` gave, with the same steps, learning rate and network shapes."""
+        self.network.load_state_dict(_under(tensors, "network."))
+        self.average.load_state_dict(_under(tensors, "average."))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, "optimizer.").items():
+            index, key = name.split(".", 1)
+            moments.setdefault(int(index), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.generator.set_state(tensors["generator"])
+        self.step_count = int(tensors["step"])
+        for _ in range(self.step_count):
+            self.schedule.step()
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,54 @@
+"""What every part of SAIL passes to the others: array types and the episode. Imports nothing of ours.
+
+Conventions, said once and kept everywhere:
+
+* frame: uint8, (H, W, 3), RGB, 0..255, the right way up.
+* proprioception: float32, (4,): end-effector x, y, z in metres (world frame), gripper opening 0..1.
+* action: float32, (4,), -1..1: end-effector displacement x, y, z (1 is 10 mm a control step in
+  MetaWorld) and gripper effort (-1 opens, +1 closes).
+* action chunk: float32, (K, 4): K actions for K consecutive control steps.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+
+Source = Literal["expert", "random", "play", "self", "teleop"]
+SOURCES: tuple[Source, ...] = ("expert", "random", "play", "self", "teleop")
+
+PROPRIOCEPTION_SIZE = 4
+ACTION_SIZE = 4
+
+
+class SailError(Exception):
+    """Base of every error a user can cause: one line with the cause and the cure."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One attempt at a task, recorded at every control step.
+
+    frames: uint8 (T+1, H, W, 3) RGB. proprioception: float32 (T+1, 4). actions: float32 (T, 4).
+    success: the environment's flag was true at any step. model: identity (SHA-256 prefix) of the
+    planner that acted, or "" where none did.
+    """
+
+    frames: UInt8
+    proprioception: Float32
+    actions: Float32
+    success: bool
+    prompt: str
+    task: str
+    seed: int
+    iteration: int
+    source: Source
+    model: str = ""
+
+    def __len__(self) -> int:
+        """Number of control steps T."""
+        return len(self.actions)

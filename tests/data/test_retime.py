@@ -1,0 +1,93 @@
+"""Re-timing leaves out waiting and nothing else."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sail.data.retime import retime_by_travel
+from sail.types import Float32
+
+TRAVEL, GRIPPER = 0.012, 0.1
+WALKS = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 60), st.just(4)),
+    elements=st.floats(-0.03125, 0.03125, width=32),
+)
+
+
+def path(positions: list[float], gripper: list[float] | None = None) -> Float32:
+    states = np.zeros((len(positions), 4), np.float32)
+    states[:, 0] = positions
+    states[:, 3] = gripper or 0
+    return states
+
+
+def far(states: Float32, a: int, b: int) -> bool:
+    one, other = states[a].astype(np.float64), states[b].astype(np.float64)
+    return bool(np.linalg.norm(other[:3] - one[:3]) >= TRAVEL or abs(other[3] - one[3]) > GRIPPER)
+
+
+def test_waiting_is_left_out() -> None:
+    assert retime_by_travel(path([0, 0, 0, 0.02, 0.02, 0.02, 0.04, 0.04])).tolist() == [0, 3, 6, 7]
+
+
+def test_travel_counts_from_the_last_kept_frame() -> None:
+    # 5 mm a step: every third frame is 15 mm on, none is 12 mm from its neighbour.
+    assert retime_by_travel(path([0.005 * i for i in range(8)])).tolist() == [0, 3, 6, 7]
+
+
+def test_travel_is_straight_so_that_shaking_is_no_travel() -> None:
+    assert retime_by_travel(path([0, 0.01, 0, 0.01, 0, 0.01])).tolist() == [0, 5]
+
+
+def test_a_gripper_that_moves_in_place_is_kept() -> None:
+    assert retime_by_travel(path([0.0] * 6, [1, 1, 0.95, 0.8, 0.8, 0.8])).tolist() == [0, 3, 5]
+
+
+def test_the_thresholds_are_settings() -> None:
+    states = path([0.005 * i for i in range(5)])
+    assert retime_by_travel(states, travel=0.0049).tolist() == [0, 1, 2, 3, 4]
+    assert retime_by_travel(states, travel=1).tolist() == [0, 4]
+    assert retime_by_travel(states, travel=0).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_cannot_be_retimed_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        retime_by_travel(path([]))
+    with pytest.raises(ValueError, match="0 or more"):
+        retime_by_travel(path([0]), travel=-1)
+
+
+@given(steps=WALKS)
+def test_it_keeps_the_ends_and_exactly_what_moved(steps: Float32) -> None:
+    states = np.cumsum(steps, axis=0, dtype=np.float32)
+    kept = retime_by_travel(states)
+    assert kept.dtype == np.int64
+    assert kept[0] == 0
+    assert kept[-1] == len(states) - 1
+    assert (np.diff(kept) > 0).all()
+    for a, b in pairwise(kept):
+        assert b == kept[-1] or far(states, a, b)
+        assert not any(far(states, a, between) for between in range(a + 1, b))
+
+
+@given(steps=WALKS)
+def test_a_second_time_changes_nothing(steps: Float32) -> None:
+    states = np.cumsum(steps, axis=0, dtype=np.float32)
+    once = states[retime_by_travel(states)]
+    assert len(retime_by_travel(once)) == len(once)
+
+
+@given(steps=WALKS, slower=st.integers(1, 5))
+def test_hesitation_does_not_matter(steps: Float32, slower: int) -> None:
+    states = np.cumsum(steps, axis=0, dtype=np.float32)
+    slow = np.repeat(states, slower, axis=0)
+    fast_path, slow_path = states[retime_by_travel(states)], slow[retime_by_travel(slow)]
+    # The last frame is kept in any case, so that a slow one may end with the same place twice.
+    np.testing.assert_array_equal(slow_path[: len(fast_path)], fast_path)
+    assert len(slow_path) <= len(fast_path) + 1
+    np.testing.assert_array_equal(slow_path[-1], fast_path[-1])

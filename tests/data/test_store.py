@@ -1,0 +1,479 @@
+"""The episode store: lossless, and nothing finished is lost or silently wrong."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sail.data import store as store_module
+from sail.data.store import INDEX, EpisodeStore, StoreError
+from sail.types import SOURCES, Episode
+
+
+def make_episode(steps: int = 3, seed: int = 0, **changes: Any) -> Episode:
+    rng = np.random.default_rng([steps, seed])
+    episode = Episode(
+        frames=rng.integers(0, 256, (steps + 1, 6, 5, 3), dtype=np.uint8),
+        proprioception=rng.standard_normal((steps + 1, 4)).astype(np.float32),
+        actions=rng.uniform(-1, 1, (steps, 4)).astype(np.float32),
+        success=bool(seed % 2),
+        prompt="press the handle",
+        task="handle-press",
+        seed=seed,
+        iteration=0,
+        source="self",
+        model="abc123",
+    )
+    return replace(episode, **changes)
+
+
+def assert_same(left: Episode, right: Episode) -> None:
+    for name in ("frames", "proprioception", "actions"):
+        one, other = getattr(left, name), getattr(right, name)
+        assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes()), name
+    for name in ("success", "prompt", "task", "seed", "iteration", "source", "model"):
+        assert getattr(left, name) == getattr(right, name), name
+
+
+def assert_one_line(error: pytest.ExceptionInfo[StoreError], *words: str) -> None:
+    message = str(error.value)
+    assert len(message.splitlines()) == 1
+    for word in words:
+        assert word in message
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    steps=st.integers(1, 6),
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    noise=st.integers(0, 2**32 - 1),
+    prompt=st.text(max_size=20),
+    task=st.text(max_size=20),
+    seed=st.integers(0, 2**63),
+    iteration=st.integers(0, 2000),
+    source=st.sampled_from(SOURCES),
+    success=st.booleans(),
+    model=st.text(max_size=8),
+)
+def test_an_episode_comes_back_to_the_byte(
+    steps: int, height: int, width: int, noise: int, **values: Any
+) -> None:
+    rng = np.random.default_rng(noise)
+    # Any bits: not-a-numbers and negative zeros come back as they were too.
+    floats = np.frombuffer(rng.bytes((2 * steps + 1) * 16), np.float32).reshape(-1, 4)
+    frames = rng.integers(0, 256, (steps + 1, height, width, 3), dtype=np.uint8)
+    episode = Episode(frames, floats[steps:], floats[:steps], **values)
+    with tempfile.TemporaryDirectory() as folder:
+        name = EpisodeStore(folder).add(episode)
+        store = EpisodeStore(folder)
+        assert_same(store.read(name), episode)
+        assert store.verify() == []
+        # The index says of it what the file itself says.
+        before = store.records()
+        store.rebuild_index()
+        assert store.records() == before
+
+
+def test_the_file_is_a_zip_that_people_can_look_into(tmp_path: Path) -> None:
+    episode = make_episode()
+    store = EpisodeStore(tmp_path)
+    name = store.add(episode)
+    with zipfile.ZipFile(tmp_path / f"{name}.episode.zip") as archive:
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
+        frames = [f"frames/0000{i}.png" for i in range(4)]
+        assert archive.namelist() == ["episode.json", "proprioception.npy", "actions.npy", *frames]
+        metadata = json.loads(archive.read("episode.json"))
+        picture = cv2.imdecode(np.frombuffer(archive.read(frames[2]), np.uint8), cv2.IMREAD_COLOR)
+        archive.extract("episode.json", tmp_path)
+    assert (metadata["schema"], metadata["length"], metadata["prompt"]) == (1, 3, "press the handle")
+    assert picture is not None
+    # In the right colours for any viewer: OpenCV reads blue first.
+    np.testing.assert_array_equal(picture[..., ::-1], episode.frames[2])
+
+
+def test_the_same_sequence_gives_the_same_names_and_bytes(tmp_path: Path) -> None:
+    episodes = [make_episode(seed=seed, iteration=seed // 2) for seed in range(4)] + [make_episode(seed=0)]
+    stores = [EpisodeStore(tmp_path / name) for name in "ab"]
+    first, second = ([store.add(episode) for episode in episodes] for store in stores)
+    assert first == second
+    assert len(set(first)) == 5
+    assert first[3] == "i001-self-handle-press-s3-000003"
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_records_are_chosen_by_their_metadata(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    a = store.add(make_episode(success=True, iteration=0, source="expert"))
+    b = store.add(make_episode(success=False, iteration=1))
+    c = store.add(make_episode(success=True, iteration=1, task="door-close", seed=7))
+    for opened in (store, EpisodeStore(tmp_path)):
+        assert [r.id for r in opened.records()] == [a, b, c]
+        assert [r.id for r in opened.records(success=False)] == [b]
+        assert [r.id for r in opened.records(iteration=0)] == [a]
+        assert [r.id for r in opened.records(source="self", success=True)] == [c]
+        assert [r.id for r in opened.records(task="handle-press")] == [a, b]
+        record = opened.records(task="door-close")[0]
+        assert (record.length, record.height, record.width, record.seed) == (3, 6, 5, 7)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.integers(1, 12), data=st.data())
+def test_a_clip_is_the_same_as_the_frames_of_the_whole(steps: int, data: st.DataObject) -> None:
+    indices = data.draw(st.lists(st.integers(0, steps), max_size=12))
+    with tempfile.TemporaryDirectory() as folder:
+        store = EpisodeStore(folder)
+        name = store.add(make_episode(steps))
+        clip = store.read_clip(name, indices)
+        assert clip.dtype == np.uint8
+        np.testing.assert_array_equal(clip, store.read(name).frames[np.array(indices, int)])
+
+
+def test_a_clip_takes_array_indices_and_refuses_those_outside(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    name = store.add(make_episode(3))
+    assert store.read_clip(name, np.array([3, 3])).shape == (2, 6, 5, 3)
+    for index in (-1, 4):
+        with pytest.raises(IndexError, match="0 to 3"):
+            store.read_clip(name, [index])
+
+
+@settings(max_examples=300, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_no_changed_byte_goes_unseen(place: float, flip: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = EpisodeStore(folder)
+        episode = make_episode()
+        name = store.add(episode)
+        path = Path(folder, f"{name}.episode.zip")
+        content = bytearray(path.read_bytes())
+        content[int(place * len(content))] ^= flip
+        path.write_bytes(content)
+        with pytest.raises(StoreError) as error:
+            store.read(name)
+        assert_one_line(error, "damaged", path.name, "restore")
+        assert store.verify() == [str(error.value)]
+        try:
+            clip = store.read_clip(name, [0, 2])
+        except StoreError as refused:
+            assert len(str(refused).splitlines()) == 1
+        else:
+            np.testing.assert_array_equal(clip, episode.frames[[0, 2]])
+
+
+def test_a_damaged_frame_is_seen_by_the_clip_that_needs_it(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    episode = make_episode()
+    path = tmp_path / f"{store.add(episode)}.episode.zip"
+    with zipfile.ZipFile(path) as archive:
+        content = path.read_bytes()
+        png = archive.read("frames/00001.png")
+    position = content.index(png) + len(png) // 2
+    path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+    name = store.records()[0].id
+    with pytest.raises(StoreError, match=r"CRC-32.*00001\.png"):
+        store.read_clip(name, [1])
+    np.testing.assert_array_equal(store.read_clip(name, [0, 2]), episode.frames[[0, 2]])
+
+
+@pytest.mark.parametrize("keep", [0, 1, 200, -1, -30])
+def test_a_truncated_file_is_one_clear_line(tmp_path: Path, keep: int) -> None:
+    store = EpisodeStore(tmp_path)
+    name = store.add(make_episode())
+    path = tmp_path / f"{name}.episode.zip"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(StoreError) as error:
+        store.read(name)
+    assert_one_line(error, path.name)
+    with pytest.raises(StoreError) as error:
+        store.read_clip(name, [0])
+    assert_one_line(error, path.name, "damaged")
+    (tmp_path / INDEX).unlink()
+    with pytest.raises(StoreError) as error:
+        EpisodeStore(tmp_path)
+    assert_one_line(error, path.name, "damaged", "move it out")
+
+
+def write_zip(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def changed(path: Path, name: str, content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {member: archive.read(member) for member in archive.namelist()} | {name: content}
+
+
+def test_foreign_files_are_one_clear_line(tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    path = good / f"{EpisodeStore(good).add(make_episode())}.episode.zip"
+    metadata = json.loads(changed(path, "x", b"")["episode.json"])
+    wrong = {
+        "no json": ("episode.json", b"{"),
+        "no object": ("episode.json", b"[]"),
+        "deep": ("episode.json", b"[" * 200_000),
+        "source": ("episode.json", json.dumps(metadata | {"source": "dream"}).encode()),
+        "flag": ("episode.json", json.dumps(metadata | {"success": 1}).encode()),
+        "longer": ("episode.json", json.dumps(metadata | {"length": 4}).encode()),
+        "wider": ("episode.json", json.dumps(metadata | {"width": 6}).encode()),
+        "pickle": ("actions.npy", b"\x80\x04\x95cos\nsystem\n"),
+        "no png": ("frames/00001.png", b"GIF89a"),
+    }
+    files = {name: changed(path, *change) for name, change in wrong.items()}
+    for name, members in files.items():
+        (tmp_path / name).mkdir()
+        write_zip(tmp_path / name / "a.episode.zip", members)
+        with pytest.raises(StoreError) as error:
+            EpisodeStore(tmp_path / name)
+        assert_one_line(error, "a.episode.zip", "move it out")
+    write_zip(tmp_path / "deep" / "a.episode.zip", changed(path, "x", b""), zipfile.ZIP_DEFLATED)
+    with pytest.raises(StoreError, match="compressed"):
+        EpisodeStore(tmp_path / "deep")
+
+
+def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / f"{EpisodeStore(tmp_path).add(make_episode())}.episode.zip"
+    newer = json.dumps({"schema": 2, "what": "only they know"}).encode()
+    write_zip(path, changed(path, "episode.json", newer))
+    (tmp_path / INDEX).unlink()
+    with pytest.raises(StoreError) as error:
+        EpisodeStore(tmp_path)
+    assert_one_line(error, "schema 2", "upgrade")
+
+
+def test_an_index_that_misstates_an_episode_is_found_out(tmp_path: Path) -> None:
+    name = EpisodeStore(tmp_path).add(make_episode(success=False))
+    index = tmp_path / INDEX
+    index.write_text(index.read_text().replace('"success": false', '"success": true'))
+    store = EpisodeStore(tmp_path)
+    with pytest.raises(StoreError, match="rebuild the index"):
+        store.read(name)
+    store.rebuild_index()
+    assert store.verify() == []
+    assert not EpisodeStore(tmp_path).records()[0].success
+
+
+@settings(max_examples=60, deadline=None)
+@given(cut=st.floats(0, 1), garbage=st.binary(max_size=20))
+def test_a_torn_index_repairs_itself(cut: float, garbage: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = EpisodeStore(folder)
+        for seed in range(3):
+            store.add(make_episode(seed=seed))
+        index = Path(folder, INDEX)
+        whole = index.read_bytes()
+        index.write_bytes(whole[: int(cut * len(whole))] + garbage)
+        repaired = EpisodeStore(folder)
+        assert repaired.records() == store.records()
+        repaired.add(make_episode(seed=3))
+        assert len(EpisodeStore(folder).records()) == 4
+        lines = [json.loads(line) for line in index.read_bytes().splitlines() if line]
+        assert [line["seed"] for line in lines] == [0, 1, 2, 3]
+
+
+def test_a_missing_index_is_written_again_as_it_was(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    for seed in (5, 2, 9):
+        store.add(make_episode(seed=seed))
+    index = tmp_path / INDEX
+    before = index.read_bytes()
+    index.unlink()
+    assert EpisodeStore(tmp_path).records() == store.records()
+    assert index.read_bytes() == before
+
+
+def test_an_append_after_a_torn_one_starts_its_own_line(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    store.add(make_episode())
+    index = tmp_path / INDEX
+    index.write_bytes(index.read_bytes() + b'{"schema": 1, "fi')
+    store.add(make_episode(seed=1))
+    assert json.loads(index.read_bytes().splitlines()[-1])["seed"] == 1
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from sail.data import atomic, store
+from sail.types import Episode
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder, moment = sys.argv[1:]
+episodes = store.EpisodeStore(folder)
+for seed in range(3):
+    if seed == 2 and moment == "before the file has its name":
+        os.replace = kill
+    if seed == 2 and moment == "before the index has its line":
+        store._append_line = kill
+    frames = np.full((3, 4, 4, 3), seed, np.uint8)
+    state, actions = np.zeros((3, 4), np.float32), np.zeros((2, 4), np.float32)
+    episodes.add(Episode(frames, state, actions, True, "press", "handle-press", seed, 0, "self"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "finished"), [("before the file has its name", 2), ("before the index has its line", 3)]
+)
+def test_a_kill_loses_no_finished_episode(tmp_path: Path, moment: str, finished: int) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(tmp_path), moment]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    store = EpisodeStore(tmp_path)
+    assert [record.seed for record in store.records()] == list(range(finished))
+    assert store.verify() == []
+    # Resuming takes over what the kill left behind.
+    for seed in range(finished, 3):
+        store.add(make_episode(seed=seed))
+    assert sum(path.name.endswith(".episode.zip") for path in tmp_path.iterdir()) == 3
+
+
+def test_a_discarded_iteration_can_be_collected_again(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    store.add(make_episode(seed=9))
+    first = [store.add(make_episode(seed=seed, iteration=1)) for seed in range(3)]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    store.discard(record.id for record in store.records(iteration=1))
+    assert [record.iteration for record in EpisodeStore(tmp_path).records()] == [0]
+    assert [store.add(make_episode(seed=seed, iteration=1)) for seed in range(3)] == first
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_discarding_what_is_not_there_removes_nothing(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    name = store.add(make_episode())
+    with pytest.raises(StoreError, match="no episode 'x'"):
+        store.discard([name, "x"])
+    store.discard([])
+    assert [record.id for record in EpisodeStore(tmp_path).records()] == [name]
+
+
+def test_a_discard_that_fails_half_way_leaves_whole_episodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EpisodeStore(tmp_path)
+    names = [store.add(make_episode(seed=seed)) for seed in range(2)]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(StoreError, match="cannot remove"):
+            store.discard(names)
+    opened = EpisodeStore(tmp_path)
+    assert [record.id for record in opened.records()] == names
+    assert opened.verify() == []
+
+
+def test_a_missing_file_is_reported_and_dropped_only_when_asked(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    names = [store.add(make_episode(seed=seed)) for seed in range(2)]
+    (tmp_path / f"{names[0]}.episode.zip").unlink()
+    opened = EpisodeStore(tmp_path)
+    with pytest.raises(StoreError) as error:
+        opened.read(names[0])
+    assert_one_line(error, names[0], "No such file", "rebuild the index")
+    assert opened.verify() == [str(error.value)]
+    opened.rebuild_index()
+    assert [record.id for record in EpisodeStore(tmp_path).records()] == names[1:]
+
+
+def test_verify_names_a_file_that_appeared_meanwhile(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    store.add(make_episode())
+    (tmp_path / "other.episode.zip").write_bytes(b"x")
+    assert len(store.verify()) == 1
+    assert "other.episode.zip is not in the index" in store.verify()[0]
+
+
+@pytest.mark.parametrize("moment", ["write_atomically", "_append_line"])
+def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    store = EpisodeStore(tmp_path)
+    store.add(make_episode())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, moment, full)
+        with pytest.raises(StoreError) as error:
+            store.add(make_episode(seed=1))
+    assert_one_line(error, "No space left on device", "free some space")
+    store.add(make_episode(seed=2))
+    assert EpisodeStore(tmp_path).verify() == []
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="free some space"):
+        EpisodeStore(tmp_path).add(make_episode())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = EpisodeStore(tmp_path).add(make_episode())
+    (tmp_path / INDEX).unlink()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(store_module, "write_atomically", refuse)
+    store = EpisodeStore(tmp_path)
+    assert_same(store.read(name), make_episode())
+    with pytest.raises(StoreError, match="can be written to"):
+        store.add(make_episode(seed=1))
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    one, other = EpisodeStore(tmp_path), EpisodeStore(tmp_path)
+    one.add(make_episode())
+    with pytest.raises(StoreError, match="one process"):
+        other.add(make_episode())
+
+
+def test_opening_makes_no_folder_and_refuses_a_file(tmp_path: Path) -> None:
+    assert EpisodeStore(tmp_path / "new").records() == []
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError) as error:
+        EpisodeStore(tmp_path / "file")
+    assert_one_line(error, "folder")
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"frames": np.zeros((4, 6, 5, 3), np.float32)}, "uint8"),
+        ({"frames": np.zeros((4, 6, 5), np.uint8)}, "H, W, 3"),
+        ({"frames": np.zeros((3, 6, 5, 3), np.uint8)}, "T\\+1"),
+        ({"frames": np.zeros((4, 0, 5, 3), np.uint8)}, "H, W, 3"),
+        ({"actions": np.zeros((3, 4))}, "actions is float64"),
+        ({"actions": np.zeros((3, 5), np.float32)}, "actions"),
+        ({"proprioception": np.zeros((3, 4), np.float32)}, "proprioception"),
+        ({"source": "dream"}, "expert, random"),
+    ],
+)
+def test_arrays_that_are_no_episode_are_refused(tmp_path: Path, changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(StoreError, match=word):
+        EpisodeStore(tmp_path).add(make_episode(**changes))
+    assert list(tmp_path.iterdir()) == []

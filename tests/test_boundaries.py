@@ -1,0 +1,170 @@
+"""Who may import whom (docs: the import rules of the design), read from every source file's syntax tree.
+
+Tests are free to import what they test; everything else is held to the rules, files added later too.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Folder -> what its modules' names begin with.
+SOURCES = {
+    "sail": "sail.",
+    "envs/sail_envs": "sail_envs.",
+    "models/sail_models": "sail_models.",
+    "robot": "",
+    "launch": "",
+    "benchmarks": "",
+}
+OURS = {"sail", "sail_envs", "sail_models", "sail_robot"}
+FOLDERS = {"envs", "models", "robot"}  # never import names
+ROS = {
+    "rclpy", "rosidl_runtime_py", "rosbag2_py", "cv_bridge", "image_transport", "message_filters",
+    "tf_transformations", "controller_manager", "ament_index_python", "launch", "launch_ros",
+    "launch_testing", "ros2cli", "moveit", "moveit_py",
+}  # fmt: skip
+ROS_ENDINGS = ("_msgs", "_srvs", "_interfaces")
+LAUNCH_FILES_MAY = {"launch", "launch_ros", "ament_index_python"}
+
+
+def imports(source: str, package: str) -> Iterator[tuple[int, str]]:
+    """Line and full dotted name of everything a file imports, `from a import b` as a.b.
+
+    package: dotted name of the package that holds the file, for relative imports.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".") if node.level else []
+            base = parents[: len(parents) - node.level + 1]
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in ("import_module", "__import__"):
+                yield node.lineno, str(node.args[0].value)
+
+
+def within(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")
+
+
+def is_ros(name: str) -> bool:
+    top = name.partition(".")[0]
+    return top in ROS or top.startswith("tf2_") or top.endswith(ROS_ENDINGS)
+
+
+def broken_rule(path: str, name: str) -> str | None:
+    """Which rule an import of `name` in the file `path` (relative to the root) breaks, if any."""
+    file = path.rpartition("/")[2]
+    top = name.partition(".")[0]
+    if top in FOLDERS:
+        return "envs, models and robot are folders, not packages"
+    if within(name, "sail.cli"):
+        return "nothing imports cli"
+    if path == "sail/__init__.py":
+        return "sail/__init__.py imports nothing"
+    if path == "sail/types.py" and top in OURS:
+        return "sail.types imports nothing of ours"
+    for folder, own in (("envs/sail_envs/", "sail_envs"), ("models/sail_models/", "sail_models")):
+        if path.startswith(folder) and top in OURS and top != own and not within(name, "sail.types"):
+            return f"{own} imports nothing of ours but sail.types"
+    may = file.endswith("_node.py") or file == "conversions.py"
+    if path.startswith("launch/") and file.endswith(".launch.py"):
+        may = may or top in LAUNCH_FILES_MAY
+    if is_ros(name) and not may:
+        return "only *_node.py and conversions.py import ROS"
+    return None
+
+
+def violations(root: Path) -> list[str]:
+    found = []
+    for folder, prefix in SOURCES.items():
+        for file in sorted((root / folder).rglob("*.py")):
+            inside = file.relative_to(root / folder).parent.parts
+            package = ".".join([*([prefix.rstrip(".")] if prefix else []), *inside])
+            path = file.relative_to(root).as_posix()
+            for line, name in imports(file.read_text(encoding="utf-8"), package):
+                rule = broken_rule(path, name)
+                if rule:
+                    found.append(f"{path}:{line} imports {name}: {rule}")
+    return found
+
+
+def test_the_import_rules_hold() -> None:
+    assert violations(ROOT) == []
+
+
+def test_every_source_folder_is_looked_at() -> None:
+    looked_at = {path.as_posix() for folder in SOURCES for path in Path(ROOT, folder).rglob("*.py")}
+    for package in ("sail", "envs/sail_envs", "models/sail_models", "robot/sail_robot"):
+        assert (ROOT / package / "__init__.py").as_posix() in looked_at
+
+
+@pytest.mark.parametrize("folder", ["envs", "models", "robot", "launch"])
+def test_folders_are_no_packages(folder: str) -> None:
+    assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_no_setup_py_at_the_root() -> None:
+    assert not (ROOT / "setup.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("sail/__init__.py", "import os"),
+        ("sail/types.py", "from sail.config import RunConfig"),
+        ("sail/types.py", "from . import config"),
+        ("sail/loop.py", "from sail import cli"),
+        ("sail/loop.py", "from sail.cli import main"),
+        ("sail/data/store.py", "from .. import cli"),
+        ("sail/data/store.py", "from ..cli import main"),
+        ("sail/loop.py", "def f():\n    import sail.cli"),
+        ("sail/loop.py", "import importlib\nimportlib.import_module('sail.cli')"),
+        ("sail/loop.py", "import envs.sail_envs"),
+        ("sail/doctor.py", "import rclpy"),
+        ("sail/doctor.py", "from sensor_msgs.msg import Image"),
+        ("envs/sail_envs/a/b.py", "from sail.config import RunConfig"),
+        ("envs/sail_envs/b.py", "import sail"),
+        ("envs/sail_envs/b.py", "from sail_models import planner"),
+        ("models/sail_models/b.py", "import sail_envs.metaworld"),
+        ("models/sail_models/b.py", "if TYPE_CHECKING:\n    from sail.loop import run"),
+        ("robot/sail_robot/safety.py", "from geometry_msgs.msg import Twist"),
+        ("robot/sail_robot/safety.py", "import tf2_ros"),
+        ("launch/helper.py", "import launch"),
+        ("launch/arm.launch.py", "import rclpy"),
+        ("benchmarks/speed.py", "from sail.cli import main"),
+    ],
+)
+def test_a_broken_rule_is_found(path: str, source: str, tmp_path: Path) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text(source)
+    assert len(violations(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        (
+            "sail/loop.py",
+            "from sail.types import Episode\nfrom sail_envs.tasks import TASKS\nimport sail_models",
+        ),
+        ("sail/client.py", "import sail.clip"),
+        ("envs/sail_envs/b.py", "from sail.types import Episode\nfrom sail_envs.tasks import TASKS"),
+        ("models/sail_models/b.py", "from . import prior\nfrom .prior import Prior\nimport sail.types"),
+        ("robot/sail_robot/planner_node.py", "import rclpy\nfrom sensor_msgs.msg import Image"),
+        ("robot/sail_robot/conversions.py", "from sensor_msgs.msg import Image"),
+        ("launch/arm.launch.py", "import launch\nfrom launch_ros.actions import Node"),
+    ],
+)
+def test_what_the_rules_allow_passes(path: str, source: str, tmp_path: Path) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text(source)
+    assert violations(tmp_path) == []

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sail.agent import Agent
 from sail.config import ExplorationConfig, PlannerConfig
 from sail.rollout import FRAME_SKIP
-from sail.types import ACTION_SIZE, Float32, UInt8
+from sail.types import ACTION_SIZE, Float32, SailError, UInt8
 from sail_envs.policies import WORKSPACE_HIGH, WORKSPACE_LOW
 from sail_models.planner import Sampling
 
@@ -19,6 +20,10 @@ STEP_LENGTH = 0.01
 # Ornstein-Uhlenbeck noise: share of the noise that stays from one control step to the next.
 NOISE_MEMORY = 0.9
 BURST_CHUNKS = 5
+
+
+class PlanLengthError(SailError):
+    """More planned frames are to be followed than are planned."""
 
 
 @dataclass
@@ -37,7 +42,7 @@ class PlannerActor:
 
     Following is `servo`: the camera's current frame against the next planned frame. With `servo=False` it
     is `pair`, as in the paper: a planned frame against the one after it. `exploration` varies what is tried;
-    `salt` makes the noise of one use of a seed differ from another's.
+    `salt` makes the noise of one use of a seed differ from another's. Raises PlanLengthError.
     """
 
     def __init__(
@@ -49,6 +54,11 @@ class PlannerActor:
         salt: int = 0,
         servo: bool = True,
     ) -> None:
+        if config.replan_every > agent.planner.frames:
+            raise PlanLengthError(
+                f"planner.replan_every is {config.replan_every}: "
+                f"these weights plan {agent.planner.frames} frames, choose at most that"
+            )
         self._agent, self._planner, self._prompt = agent, agent.video_planner, prompt
         self._config, self._exploration, self._salt, self._servo = config, exploration, salt, servo
         temperature = config.temperature * exploration.temperature
@@ -132,7 +142,7 @@ class WaypointActor:
     def __init__(self, salt: int = 0) -> None:
         self._salt = salt
         self._rngs: dict[int, np.random.Generator] = {}
-        self._targets: dict[int, tuple[np.ndarray, int]] = {}  # type: ignore[type-arg]
+        self._targets: dict[int, tuple[NDArray[np.float64], int]] = {}
 
     def start(self, slot: int, seed: int) -> None:
         """Begin anew with the episode's own generator."""
@@ -156,7 +166,7 @@ class WaypointActor:
         return None
 
 
-def _towards(target: np.ndarray, arm: Float32, rng: np.random.Generator) -> Float32:  # type: ignore[type-arg]
+def _towards(target: NDArray[np.float64], arm: Float32, rng: np.random.Generator) -> Float32:
     """A chunk that moves straight to a point float64 (3,) in metres, at full speed at most."""
     motion = np.clip((target - arm[:3]) / (STEP_LENGTH * FRAME_SKIP), -1.0, 1.0)
     action = np.append(motion, rng.choice([-1.0, 1.0])).astype(np.float32)

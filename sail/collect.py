@@ -27,12 +27,16 @@ class CollectError(SailError):
 
 @dataclass(frozen=True)
 class Job:
-    """One episode to collect. index counts the episodes of one task and source from 0."""
+    """One episode to collect. index counts the episodes of one task and source from 0.
+
+    seed: where given, the expert runs unperturbed on exactly this seed, and may fail.
+    """
 
     task: str
     source: Source
     index: int
     horizon: int = 200
+    seed: int | None = None
 
 
 def expert_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
@@ -69,9 +73,11 @@ def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
 def _run_job(job: Job) -> Episode:
     # Imported here so that the GL context is made in the process that uses it.
     from sail_envs.metaworld import MetaWorldEnv
-    from sail_envs.policies import expert, mixed_with_random, play, record_episode, with_perturbations
+    from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
 
     env = MetaWorldEnv(job.task, horizon=job.horizon, stop_at_success=job.source != "play")
+    if job.seed is not None:
+        return record_episode(env, expert(job.task), job.seed, "expert")
     if job.source == "play":
         seed = PLAY_SEEDS + job.index
         return record_episode(env, play(np.random.default_rng(seed)), seed, "play")
@@ -83,8 +89,9 @@ def _run_job(job: Job) -> Episode:
         seed = DEMONSTRATION_SEEDS + job.index * ATTEMPTS + attempt
         # Later attempts are perturbed less: some tasks forgive little.
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
-        policy = with_perturbations(expert(job.task), np.random.default_rng(seed), level)
-        episode = record_episode(env, policy, seed, "expert")
+        rng = np.random.default_rng(seed)
+        push = random_push(rng, level)
+        episode = record_episode(env, with_noise(expert(job.task), rng, level), seed, "expert", push)
         if episode.success:
             return episode
     raise CollectError(f"the expert of '{job.task}' failed {ATTEMPTS} times: raise the horizon")

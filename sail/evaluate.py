@@ -19,8 +19,9 @@ Following = Literal["servo", "pair"]
 
 def evaluation_seeds(run_seed: int, episodes: int) -> list[int]:
     """The episodes that a run with this seed is evaluated on; never used for collecting."""
-    first = EVALUATION_SEEDS + SEEDS_PER_RUN * (run_seed % SEED_BLOCKS)
-    return [first + index % SEEDS_PER_RUN for index in range(episodes)]
+    first = SEEDS_PER_RUN * (run_seed % SEED_BLOCKS)
+    # No seed twice: more episodes than a run's own block has go on in the next one's.
+    return [EVALUATION_SEEDS + (first + index) % (SEEDS_PER_RUN * SEED_BLOCKS) for index in range(episodes)]
 
 
 def rollout_settings(config: RunConfig) -> RolloutSettings:

@@ -24,7 +24,7 @@ from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
 from sail.filters import find_filter, keep_fastest
 from sail.report.live import LiveTable
-from sail.rollout import Outcome, run_episodes
+from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode
@@ -52,10 +52,11 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
     """Run the loop, or go on with it, and return results.json's content."""
     run = Run(config, folder, EpisodeStore(folder.episodes), live)
     if config.method == "random":
-        return _evaluate_chance(run)
+        return folder.write_results("", [_evaluate(run, None, 0, {})])
     base = agent = load_base(config.base)
     _demonstrate(run)
     results = [_evaluate(run, agent, 0, {})]
+    summary = folder.write_results(base.identity, results)
     for iteration in range(1, config.iterations + 1):
         seconds = {"collect": _collect(run, agent, iteration)}
         kept = _filter(run, iteration)
@@ -63,8 +64,8 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
             seconds["train"] = _learn(run, agent, iteration)
             agent = with_checkpoint(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
-        folder.write_results(base.identity, results)
-    return folder.write_results(base.identity, results)
+        summary = folder.write_results(base.identity, results)
+    return summary
 
 
 def _demonstrate(run: Run) -> None:
@@ -144,49 +145,36 @@ def _learn(run: Run, agent: Agent, iteration: int) -> float:
 
 def _evaluate(
     run: Run,
-    agent: Agent,
+    agent: Agent | None,
     iteration: int,
     seconds: dict[str, float],
     kept: Sequence[EpisodeRecord] = (),
 ) -> IterationResult:
-    """Measure the success rate, without exploration, on the run's evaluation seeds."""
+    """Measure the success rate, without exploration, on the run's evaluation seeds.
+
+    agent: None for the control, random waypoints. seconds: what the iteration's earlier steps took.
+    """
     step = f"evaluate_{iteration:03d}"
     if not run.folder.step_done(step):
-        started = time.monotonic()
-        run.live.stage(f"iteration {iteration}: evaluate", run.config.evaluation_episodes)
-        outcomes = evaluate(agent, run.config, salt=iteration, finished=run.live.advance)
-        _finish_evaluation(run, step, iteration, outcomes, time.monotonic() - started)
-    return _result(run, step, iteration, seconds, len(kept))
-
-
-def _evaluate_chance(run: Run) -> dict[str, Any]:
-    """The control without a planner: random waypoints on the same evaluation seeds."""
-    step = "evaluate_000"
-    if not run.folder.step_done(step):
-        started = time.monotonic()
-        run.live.stage("random waypoints: evaluate", run.config.evaluation_episodes)
-        outcomes = evaluate_random(run.config, finished=run.live.advance)
-        _finish_evaluation(run, step, 0, outcomes, time.monotonic() - started)
-    return run.folder.write_results("", [_result(run, step, 0, {}, 0)])
-
-
-def _finish_evaluation(
-    run: Run, step: str, iteration: int, outcomes: Sequence[Outcome], seconds: float
-) -> None:
-    write_videos(run.folder.media, iteration, outcomes)
-    values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
-    run.folder.record("evaluate", iteration, 0, values)
-    run.folder.finish(step, values)
-
-
-def _result(
-    run: Run, step: str, iteration: int, seconds: dict[str, float], kept: int
-) -> IterationResult:
+        config, started = run.config, time.monotonic()
+        run.live.stage(f"iteration {iteration}: evaluate", config.evaluation_episodes)
+        if agent is None:
+            outcomes = evaluate_random(config, finished=run.live.advance)
+        else:
+            outcomes = evaluate(agent, config, salt=iteration, finished=run.live.advance)
+        write_videos(run.folder.media, iteration, outcomes)
+        values = {"successes": successes(outcomes), "episodes": len(outcomes)}
+        measured = {**values, "seconds": time.monotonic() - started}
+        run.folder.record("evaluate", iteration, 0, measured)
+        run.folder.finish(step, measured)
     measured = run.folder.payload(step)
-    collected = len(run.store.records(source="self", iteration=iteration)) if iteration else 0
-    stages = {"collect": 0.0, "train": 0.0, **seconds, "evaluate": measured["seconds"]}
     result = IterationResult(
-        iteration, int(measured["episodes"]), int(measured["successes"]), collected, kept, stages
+        iteration=iteration,
+        episodes=int(measured["episodes"]),
+        successes=int(measured["successes"]),
+        collected=len(run.store.records(source="self", iteration=iteration)),
+        kept=len(kept),
+        seconds={"collect": 0.0, "train": 0.0, **seconds, "evaluate": measured["seconds"]},
     )
     run.live.iteration(result.as_json())
     return result

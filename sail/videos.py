@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sail.report.media import contact_sheet, write_gif, write_png
 from sail.rollout import Outcome
+from sail.runfolder import file_errors
 
 CLIPS = 3  # an iteration
 FRAMES_PER_SECOND = 8.0
@@ -13,7 +14,8 @@ SHEET_FRAMES = 10
 
 def write_videos(media: Path, iteration: int, outcomes: Sequence[Outcome]) -> None:
     """Write the first episodes' clips and one contact sheet as GIF and PNG (see sail.report.html)."""
-    media.mkdir(parents=True, exist_ok=True)
+    with file_errors(media):
+        media.mkdir(parents=True, exist_ok=True)
     for index, outcome in enumerate(outcomes[:CLIPS]):
         stem = f"iteration_{iteration:03d}_{index}"
         write_gif(media / f"{stem}_executed.gif", outcome.executed[1:], FRAMES_PER_SECOND)

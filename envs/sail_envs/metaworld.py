@@ -52,8 +52,8 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
     is true (checked at every control step; never with `stop_at_success=False`) and truncates after
     `horizon` control steps.
     info: "success" (bool, at any step so far), "steps" (control steps so far) and, with `record=True`,
-    "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4) of
-    the K control steps just made.
+    "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
+    made, after clipping) of the K control steps just made.
     The same seed gives the same episode to the byte, whatever ran in this environment before.
 
     Raises UnknownNameError, SettingError, ActionError (at `step`) and RenderingError (at `reset`).
@@ -127,11 +127,11 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
             raise ActionError(
                 f"an action must be finite numbers of shape {self.action_space.shape}, not {given}"
             )
-        actions = np.broadcast_to(action, (self.frame_skip, ACTION_SIZE))
+        actions = np.broadcast_to(np.clip(action, -1.0, 1.0), (self.frame_skip, ACTION_SIZE))
         frames: list[UInt8] = []
         proprioceptions: list[Float32] = []
         reward, terminated = 0.0, False
-        for one in np.clip(actions, -1.0, 1.0):
+        for one in actions:
             self._state, step_reward, _, _, info = self._simulation.step(one)
             reward += float(step_reward)
             self._steps += 1

@@ -2,10 +2,12 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from sail.types import ACTION_SIZE, Episode, Float32, Source
 from sail_envs.metaworld import MetaWorldEnv
@@ -81,33 +83,49 @@ def _wander(rng: Generator, near_object: float) -> Policy:
     return act
 
 
-def with_perturbations(policy: Policy, rng: Generator, level: float = 1.0) -> Policy:
-    """An expert that is pushed: a random displacement at the start of most episodes and correlated
-    noise throughout, so that its demonstrations show how to recover."""
-    push_steps = int(rng.integers(0, 25)) if rng.random() < 0.6 * level else 0
-    push = rng.uniform(-1.0, 1.0, 3)
+@dataclass(frozen=True)
+class Push:
+    """A displacement of the arm before an episode is recorded: direction float64 (3,) in -1..1, held for
+    `steps` control steps."""
+
+    direction: NDArray[np.float64]
+    steps: int
+
+
+def random_push(rng: Generator, level: float = 1.0) -> Push:
+    """Up to 24 control steps in a random direction, in 60 % of the episodes (at level 1)."""
+    steps = int(rng.integers(0, 25)) if rng.random() < 0.6 * level else 0
+    return Push(rng.uniform(-1.0, 1.0, 3), steps)
+
+
+def with_noise(policy: Policy, rng: Generator, level: float = 1.0) -> Policy:
+    """An expert with correlated noise on its motion, so that its demonstrations show how to recover."""
     noise = np.zeros(ACTION_SIZE - 1)
 
     def act(env: MetaWorldEnv) -> Float32:
-        nonlocal push_steps, noise
+        nonlocal noise
         action = policy(env).astype(np.float64)
-        if push_steps > 0:
-            push_steps -= 1
-            action[:3] = push
-        else:
-            noise = 0.8 * noise + 0.15 * level * rng.normal(size=ACTION_SIZE - 1)
-            action[:3] += noise
+        noise = 0.8 * noise + 0.15 * level * rng.normal(size=ACTION_SIZE - 1)
+        action[:3] += noise
         return np.clip(action, -1.0, 1.0).astype(np.float32)
 
     return act
 
 
-def record_episode(env: MetaWorldEnv, policy: Policy, seed: int, source: Source) -> Episode:
+def record_episode(
+    env: MetaWorldEnv, policy: Policy, seed: int, source: Source, push: Push | None = None
+) -> Episode:
     """Run a policy from `reset(seed)` to the end of the episode and record every control step.
 
-    env: one with `frame_skip=1`, so that a step is a control step.
+    env: one with `frame_skip=1`, so that a step is a control step. push: made before recording begins, so
+    that a demonstration starts elsewhere but shows nothing that an expert would not do.
     """
     observation, info = env.reset(seed=seed)
+    if push is not None:
+        for _ in range(push.steps):
+            action = policy(env)
+            action[:3] = push.direction
+            observation, _, _, _, info = env.step(action)
     frames, proprioception = [observation["frame"]], [observation["proprioception"]]
     actions: list[Float32] = []
     done = False

@@ -61,7 +61,7 @@ def choose_backend() -> str:
 def _works(backend: str, variables: dict[str, str]) -> bool:
     command = [sys.executable, "-c", _PROBE.format(backend)]
     try:
-        tried = subprocess.run(command, env=os.environ | variables, capture_output=True, timeout=60)
+        tried = subprocess.run(command, env=os.environ | variables, capture_output=True, timeout=120)
     except subprocess.TimeoutExpired:
         return False
     return tried.returncode == 0

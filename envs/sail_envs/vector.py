@@ -164,9 +164,10 @@ def _work(connection: Connection, task: str, indices: list[int], env_kwargs: dic
         return
     except Exception as error:  # whatever it is, the parent has to hear of it
         text = str(error).partition("\n")[0]
-        connection.send(
-            ("error", text if isinstance(error, SailError) else f"{type(error).__name__}: {text}")
-        )
+        if not isinstance(error, SailError):
+            text = f"{type(error).__name__}: {text}"
+        with suppress(OSError):
+            connection.send(("error", text))
 
 
 def _answer(environments: dict[int, MetaWorldEnv], command: str, arguments: dict[int, Any]) -> dict[int, Any]:

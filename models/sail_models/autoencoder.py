@@ -34,7 +34,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        return x + self.layers(x)
+        change: Tensor = self.layers(x)
+        return x + change
 
 
 def _upsample(channels: int, width: int) -> nn.Module:
@@ -79,7 +80,8 @@ class Autoencoder(nn.Module):
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames float (B, 3, H, W) in -1..1 to normalised latents (B, C, H/8, W/8)."""
-        return (self.encoder(frames) - self.latent_mean) / self.latent_std
+        latents: Tensor = self.encoder(frames)
+        return (latents - self.latent_mean) / self.latent_std
 
     def decode(self, latents: Tensor) -> Tensor:
         """Normalised latents (B, C, h, w) to frames float (B, 3, 8h, 8w), about -1..1."""

@@ -92,7 +92,8 @@ class InverseDynamics(nn.Module):
         features = self.encode(current, goal, proprioception)
         target = actions.flatten(1)
         if self.config.head == "regression":
-            return (self.head(features) - target).square().mean()
+            predicted: Tensor = self.head(features)
+            return (predicted - target).square().mean()
         timestep = torch.randint(0, len(self.alphas), (len(target),))
         alpha = self.alphas[timestep][:, None]
         noisy = alpha.sqrt() * target + (1.0 - alpha).sqrt() * torch.randn_like(target)

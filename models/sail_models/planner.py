@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from sail.types import Float32, UInt8
 from sail_models import composition
 from sail_models.autoencoder import Autoencoder, frames_to_tensor, tensor_to_frames
+from sail_models.denoiser import Denoiser
 from sail_models.planner_network import PlannerNetwork
 from sail_models.text import TextEncoder
 
@@ -32,21 +33,28 @@ class Sampling:
     temperature: float = 1.0
 
 
-def make_scheduler(alphas: Tensor) -> DDIMScheduler:
-    """A deterministic DDIM scheduler on the given cumulative signal shares; takes ε."""
+def make_scheduler(alphas: Tensor) -> DPMSolverMultistepScheduler:
+    """A deterministic DDIM scheduler on the given cumulative signal shares; takes ε.
+
+    DPM-Solver++ of order 1 is DDIM (Lu et al., arXiv 2211.01095, section 4). diffusers' own DDIMScheduler
+    steps to other timesteps than it announces where the number of steps does not divide the schedule's.
+    """
     previous = torch.cat([torch.ones(1), alphas[:-1]])
-    return DDIMScheduler(
+    scheduler: DPMSolverMultistepScheduler = DPMSolverMultistepScheduler(
         num_train_timesteps=len(alphas),
         trained_betas=(1.0 - alphas / previous).tolist(),
         prediction_type="epsilon",
-        clip_sample=False,
+        algorithm_type="dpmsolver++",
+        solver_order=1,
+        final_sigmas_type="zero",
         timestep_spacing="trailing",
     )
+    return scheduler
 
 
 @torch.inference_mode()
 def sample_latents(
-    denoiser: PlannerNetwork,
+    denoiser: Denoiser,
     noise: Tensor,
     text: Tensor,
     first_frame: Tensor,
@@ -98,7 +106,7 @@ class VideoPlanner:
         latents = self.plan_latents(frames, prompts, seeds, sampling, guidance)[:, :keep]
         with torch.inference_mode():
             decoded = self.autoencoder.decode(latents.flatten(0, 1))
-        return Plan(tensor_to_frames(decoded.unflatten(0, latents.shape[:2])))
+        return Plan(tensor_to_frames(torch.unflatten(decoded, 0, latents.shape[:2])))
 
     @torch.inference_mode()
     def plan_latents(
@@ -115,7 +123,12 @@ class VideoPlanner:
         weights = np.full(len(frames), sampling.guidance, np.float32) if guidance is None else guidance
         first_frame = self.autoencoder.encode(frames_to_tensor(frames))
         change = sample_latents(
-            self.network, noise, self.text(list(prompts)), first_frame, sampling.steps, torch.from_numpy(weights)
+            self.network,
+            noise,
+            self.text(list(prompts)),
+            first_frame,
+            sampling.steps,
+            torch.from_numpy(weights),
         )
         return self.network.to_frames(change, first_frame)
 

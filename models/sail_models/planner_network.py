@@ -8,7 +8,7 @@ of the same width: what makes training and planning possible on two CPU cores.
 from dataclasses import dataclass
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 from sail_models.schedule import cosine_alphas, to_noise
@@ -71,12 +71,13 @@ class PlannerNetwork(nn.Module):
         the first frame's latents (B, C, h, w): (B, F, C, h, w)."""
         stacked = torch.cat([noisy.flatten(1, 2), first_frame], dim=1)
         prediction: Tensor = self.unet(stacked, timestep, text, return_dict=False)[0]
-        return prediction.unflatten(1, (self.config.frames, self.config.latent_channels))
+        return torch.unflatten(prediction, 1, (self.config.frames, self.config.latent_channels))
 
     def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """ε at integer timesteps (B,): float32 (B, F, C, h, w)."""
         alpha = self.alphas[timestep][:, None, None, None, None]
-        return to_noise(self(latents, timestep, text, first_frame).float(), latents, alpha, "sample")
+        clean: Tensor = self(latents, timestep, text, first_frame)
+        return to_noise(clean.float(), latents, alpha, "sample")
 
     def to_frames(self, change: Tensor, first_frame: Tensor) -> Tensor:
         """Diffused changes (B, F, C, h, w) to the future frames' latents (B, F, C, h, w)."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def load_model(folder: Path, kind: str) -> Any:
         description = json.loads(config_path.read_text())
         tensors = safetensors.torch.load(weights_path.read_bytes())
     except OSError as error:
-        raise WeightsError(f"cannot read {error.filename}: {error.strerror}; is {folder} a {kind}?") from error
+        raise WeightsError(
+            f"cannot read {error.filename}: {error.strerror}; is {folder} a {kind}?"
+        ) from error
     except (ValueError, SafetensorError) as error:
         raise WeightsError(f"{folder} is damaged ({error}): copy or train it again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
@@ -73,8 +76,8 @@ def load_model(folder: Path, kind: str) -> Any:
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in description["config"].items()}
         model = make(config_class(**values))
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        cause = str(error).splitlines()[0]
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+        cause = " ".join(" ".join(str(error).splitlines()[:2]).split())[:300]
         raise WeightsError(f"{folder} does not fit a {kind} of this version: {cause}") from error
     return model.eval().requires_grad_(False)
 
@@ -102,8 +105,13 @@ def find_base(name: str) -> Path:
 
 def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(path.name + ".part")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise

@@ -13,7 +13,7 @@ NOTEWORTHY = 0.05
 def motion_caption(positions: Float32) -> str:
     """Describe a window of end-effector positions float32 (N, 3) in metres, half by half.
 
-    For example "move forward and down, then up".
+    The larger motion comes first, for example "move forward and down, then move up".
     """
     middle = len(positions) // 2
     halves = [

@@ -123,7 +123,8 @@ class LiveTable:
         for row in self._rows:
             table.add_row(*self._cells(row))
         table.caption = Text(f"running for {_seconds(time.monotonic() - self._started)}")
-        return Group(table, self._progress)
+        # Commands other than `sail run` have no iterations to show.
+        return Group(table, self._progress) if self._rows else Group(Text(self._title), self._progress)
 
     def _cells(self, row: Mapping[str, Any]) -> list[Text]:
         low, high = row["ci95"]

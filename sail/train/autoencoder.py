@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from sail.train.learning_rate import one_cycle
 from sail.types import UInt8
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig, encode_frames, frames_to_tensor
 
@@ -12,7 +13,12 @@ Report = Callable[[int, dict[str, float]], None]
 
 
 def train_autoencoder(
-    frames: UInt8, steps: int, report: Report, seed: int = 0, batch_size: int = 40, learning_rate: float = 1.5e-3
+    frames: UInt8,
+    steps: int,
+    report: Report,
+    seed: int = 0,
+    batch_size: int = 40,
+    learning_rate: float = 1.5e-3,
 ) -> Autoencoder:
     """Fit on uint8 (N, H, W, 3) frames. report(step, {"loss": …}) is called after every step.
 
@@ -23,7 +29,7 @@ def train_autoencoder(
     rng = np.random.default_rng(seed)
     autoencoder = Autoencoder(AutoencoderConfig())
     optimizer = torch.optim.AdamW(autoencoder.parameters(), learning_rate, weight_decay=1e-4, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps, pct_start=0.05)
+    schedule = one_cycle(optimizer, learning_rate, steps)
     sample = frames[rng.choice(len(frames), min(2000, len(frames)), replace=False)]
     mean_frame = frames_to_tensor(sample).mean(0)
     for step in range(1, steps + 1):
@@ -36,7 +42,7 @@ def train_autoencoder(
             error = autoencoder.decoder(noisy).float() - batch
         loss = (weight * (error.abs() + 2.0 * error.square())).mean() + 1e-3 * latents.float().square().mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -7,21 +7,24 @@ own motion; the autoencoder and inverse dynamics also see unlabelled play in eve
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import safetensors.torch
 import torch
 
 from sail.collect import Job, collect, expert_jobs, play_jobs
+from sail.config import Count, Share
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.rollout import FRAME_SKIP
+from sail.settings import Range, check_limits
 from sail.train.autoencoder import train_autoencoder
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import LatentEpisode, change_scale, join, sample_batch, to_latents
 from sail.train.planner import PlanBatch, PlannerTrainer
-from sail.types import Episode
+from sail.types import Episode, Source
 from sail_envs.tasks import SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
 from sail_models.inverse_dynamics import Head, InverseDynamics, InverseDynamicsConfig
@@ -39,18 +42,21 @@ class BaseConfig:
     play_share: share of the planner's batches that is captioned play.
     """
 
-    demonstrations: int = 25
-    play_seen: int = 12
-    play_unseen: int = 8
-    play_other: int = 3
-    autoencoder_steps: int = 2000
-    planner_steps: int = 6000
-    planner_batch: int = 32
-    planner_learning_rate: float = 5e-4
-    play_share: float = 0.25
-    inverse_dynamics_steps: int = 3000
+    demonstrations: Annotated[int, Range(1, 10_000)] = 25
+    play_seen: Annotated[int, Range(0, 10_000)] = 12
+    play_unseen: Annotated[int, Range(0, 10_000)] = 8
+    play_other: Annotated[int, Range(0, 10_000)] = 3
+    autoencoder_steps: Count = 2000
+    planner_steps: Count = 6000
+    planner_batch: Annotated[int, Range(1, 4096)] = 32
+    planner_learning_rate: Annotated[float, Range(1e-8, 1)] = 5e-4
+    play_share: Share = 0.25
+    inverse_dynamics_steps: Count = 3000
     inverse_dynamics_head: Head = "regression"
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self, "")
 
 
 def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, workers: int = 2) -> None:
@@ -137,7 +143,7 @@ def _train_planner(
     save_model(out / "planner", trainer.average, half=True)
 
 
-def _latents(store: EpisodeStore, autoencoder: Autoencoder, source: str) -> list[LatentEpisode]:
+def _latents(store: EpisodeStore, autoencoder: Autoencoder, source: Source) -> list[LatentEpisode]:
     """Latents of the seen tasks' episodes of one source: all that the planner may see."""
     records = [record for task in SEEN for record in store.records(task=task, source=source)]
     return [to_latents(store.read(record.id), autoencoder) for record in records]
@@ -162,5 +168,3 @@ def _train_inverse_dynamics(
         trainer.step()
         live.advance()
     return model.eval()
-
-

@@ -31,8 +31,11 @@ def finetune_planner(
     """The planner after `config.steps` more steps; the agent's own is left as it is.
 
     Of each batch `config.self_fraction` comes from `collected`, the rest from `demonstrations`; where one
-    of them is empty the other fills the batch. report(step, loss) is called after every step.
+    of them is empty the other fills the batch, and where both are it is a copy of what it was.
+    report(step, loss) is called after every step.
     """
+    if not demonstrations and not collected:
+        return copy.deepcopy(agent.planner)
     network = copy.deepcopy(agent.planner).requires_grad_(True)
     old = [to_latents(episode, agent.autoencoder) for episode in demonstrations]
     new = [
@@ -64,9 +67,13 @@ def finetune_inverse_dynamics(
     report: Report,
 ) -> InverseDynamics:
     """Inverse dynamics after `config.inverse_dynamics_steps` more steps on every frame there is, failures
-    included: what an action does is the same whether the task succeeds or not."""
+    included: what an action does is the same whether the task succeeds or not. Where no episode is as long
+    as a chunk it is a copy of what it was. report(step, loss) is called after every step."""
+    chunk = agent.inverse_dynamics.config.chunk
+    long_enough = [episode for episode in episodes if len(episode) >= chunk]
+    if not long_enough:
+        return copy.deepcopy(agent.inverse_dynamics)
     model = copy.deepcopy(agent.inverse_dynamics).requires_grad_(True)
-    long_enough = [episode for episode in episodes if len(episode) > model.config.chunk]
     trainer = InverseDynamicsTrainer(
         model,
         agent.autoencoder,

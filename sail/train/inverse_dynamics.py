@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sail.data.windows import sample_inverse_windows
+from sail.train.learning_rate import one_cycle
 from sail.types import Float32, UInt8
 from sail_models.autoencoder import Autoencoder, frames_to_tensor
 from sail_models.inverse_dynamics import InverseDynamics
@@ -14,6 +15,7 @@ from sail_models.inverse_dynamics import InverseDynamics
 Report = Callable[[int, dict[str, float]], None]
 # An arm runs ahead of a plan or falls behind it: goals are nearer or further than one chunk.
 NEAREST, FURTHEST = 0.75, 1.5
+IMAGINED_SHARE = 0.3
 
 
 class InverseDynamicsTrainer:
@@ -38,9 +40,7 @@ class InverseDynamicsTrainer:
         self.rng = np.random.default_rng(seed)
         self.batch_size = batch_size
         self.optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=1e-3, fused=True)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, learning_rate, total_steps=steps, pct_start=0.05
-        )
+        self.schedule = one_cycle(self.optimizer, learning_rate, steps)
 
     def step(self) -> float:
         """One optimiser step; returns the loss."""
@@ -63,13 +63,14 @@ class InverseDynamicsTrainer:
         return float(loss.detach())
 
     def _as_planned(self, goal: Tensor) -> Tensor:
-        """Goals look as plans do: most through the autoencoder, with noise on the latents; all disturbed."""
+        """Goals look as plans do: a share of them through the autoencoder, with noise on the latents
+        (a share, because the autoencoder costs more than the model itself); all disturbed."""
+        count = int(IMAGINED_SHARE * len(goal))
         with torch.no_grad():
-            latents = self.autoencoder.encode(goal)
-            spread = 0.3 * torch.rand(len(goal), 1, 1, 1)
+            latents = self.autoencoder.encode(goal[:count])
+            spread = 0.3 * torch.rand(count, 1, 1, 1)
             imagined = self.autoencoder.decode(latents + spread * torch.randn_like(latents))
-        through = torch.rand(len(goal), 1, 1, 1) < 0.75
-        return _disturb(torch.where(through, imagined.to(goal), goal))
+        return _disturb(torch.cat([imagined.to(goal), goal[count:]]))
 
 
 def _disturb(frames: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from sail.data.captions import motion_caption
-from sail.data.windows import sample_windows
+from sail.data.windows import Int64, sample_windows
 from sail.train.planner import PlanBatch
 from sail.types import Episode, Float32
 from sail_models.autoencoder import Autoencoder, encode_frames
@@ -26,7 +26,7 @@ class LatentEpisode:
     prompt: str | None
 
 
-def to_latents(episode: Episode, autoencoder: Autoencoder, kept: np.ndarray | None = None) -> LatentEpisode:  # type: ignore[type-arg]
+def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = None) -> LatentEpisode:
     """Encode an episode's frames (those at indices `kept`, or all); play is captioned, the rest prompted."""
     indices = np.arange(len(episode.frames)) if kept is None else kept
     return LatentEpisode(
@@ -68,5 +68,5 @@ def change_scale(batch: PlanBatch) -> float:
     return float((batch.future - batch.first_frame[:, None]).std())
 
 
-def _prompt(episode: LatentEpisode, window: np.ndarray) -> str:  # type: ignore[type-arg]
+def _prompt(episode: LatentEpisode, window: Int64) -> str:
     return motion_caption(episode.positions[window]) if episode.prompt is None else episode.prompt

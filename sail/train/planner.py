@@ -1,19 +1,23 @@
 """Fitting the planner: the diffusion loss on windows of future latents, with text dropout and an EMA."""
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from sail.train.learning_rate import one_cycle
 from sail_models.planner_network import PlannerNetwork
 from sail_models.schedule import TRAINING_STEPS
 
 Report = Callable[[int, dict[str, float]], None]
 TEXT_DROPOUT = 0.1
-# min-SNR weighting for x_0 prediction (Hang et al., arXiv 2303.09556): the weight is min(SNR, 5).
-MAXIMUM_SNR = 5.0
+# The weight of x_0's error is the signal-to-noise ratio, truncated below (Salimans & Ho, arXiv 2202.00512,
+# section 4) because few-step sampling lives on the noisiest predictions, and above (min-SNR, Hang et al.,
+# arXiv 2303.09556).
+MINIMUM_SNR, MAXIMUM_SNR = 1.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ def diffusion_loss(network: PlannerNetwork, batch: PlanBatch, generator: torch.G
     dropped = torch.rand(count, 1, 1, generator=generator) < TEXT_DROPOUT
     text = batch.text.masked_fill(dropped, 0.0)
     with torch.autocast("cpu", torch.bfloat16):
-        predicted = network(noisy, timestep, text, batch.first_frame)
-    weight = (alpha / (1.0 - alpha)).clamp(max=MAXIMUM_SNR)
+        predicted: Tensor = network(noisy, timestep, text, batch.first_frame)
+    weight = (alpha / (1.0 - alpha)).clamp(MINIMUM_SNR, MAXIMUM_SNR)
     return (weight * (predicted.float() - clean).square()).mean()
 
 
@@ -60,9 +64,7 @@ class PlannerTrainer:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-3, fused=True)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, learning_rate, total_steps=steps, pct_start=warmup
-        )
+        self.schedule = one_cycle(self.optimizer, learning_rate, steps, warmup)
         self.steps, self.ema, self.step_count = steps, ema, 0
 
     def step(self, batch: PlanBatch) -> float:
@@ -77,9 +79,7 @@ class PlannerTrainer:
         # A young average forgets its random beginning faster (the usual warm-up of an EMA).
         decay = min(self.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
-            for averaged, current in zip(
-                self.average.parameters(), self.network.parameters(), strict=True
-            ):
+            for averaged, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 averaged.lerp_(current, 1.0 - decay)
         return float(loss.detach())
 
@@ -105,8 +105,11 @@ class PlannerTrainer:
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.generator.set_state(tensors["generator"])
         self.step_count = int(tensors["step"])
-        for _ in range(self.step_count):
-            self.schedule.step()
+        with warnings.catch_warnings():
+            # It misses the optimiser steps, which were taken before `state`.
+            warnings.simplefilter("ignore", UserWarning)
+            for _ in range(self.step_count):
+                self.schedule.step()
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

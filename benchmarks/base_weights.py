@@ -1,0 +1,65 @@
+"""Success of base weights on tasks: planner (servo and pair), perfect plan, random waypoints.
+
+python benchmarks/base_weights.py seen 20        # the 8 seen tasks, 20 episodes each
+python benchmarks/base_weights.py unseen 20      # zero-shot on the 12 unseen tasks
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from common import write_result
+
+from sail.agent import load_base
+from sail.config import load_config
+from sail.evaluate import evaluate, evaluate_random, successes
+from sail.probes import expert_episodes, perfect_plan, plan_error
+from sail.rollout import Outcome
+from sail.statistics import wilson_interval
+from sail_envs.tasks import SEEN, UNSEEN
+
+
+def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Successes, episodes, rate and 95 % Wilson interval."""
+    count, total = successes(outcomes), len(outcomes)
+    low, high = wilson_interval(count, total)
+    return {"successes": count, "episodes": total, "success_rate": count / total, "ci95": [low, high]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", choices=("seen", "unseen"))
+    parser.add_argument("episodes", type=int)
+    parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
+    parser.add_argument("--quick", action="store_true", help="the planner alone, without the controls")
+    arguments = parser.parse_args()
+    rows: dict[str, dict[str, Any]] = {}
+    for task in SEEN if arguments.tasks == "seen" else UNSEEN:
+        config = load_config(
+            "quick", None, [f"task={task}", f"evaluation_episodes={arguments.episodes}", *arguments.overrides]
+        )
+        agent = load_base(config.base)
+        row = {"planner": rate(evaluate(agent, config))}
+        if not arguments.quick:
+            row["pair"] = rate(evaluate(agent, config, following="pair"))
+            experts = expert_episodes(config)
+            row["perfect_plan"] = rate(perfect_plan(agent, config, experts))
+            row["plan_error"] = asdict(plan_error(agent, config, experts))
+            row["random"] = rate(evaluate_random(config))
+        rows[task] = row
+        shown = {k: v["success_rate"] for k, v in row.items() if "success_rate" in v}
+        print(task, shown, row.get("plan_error", ""), flush=True)
+    means = {
+        key: sum(row[key]["success_rate"] for row in rows.values()) / len(rows)
+        for key in ("planner", "pair", "perfect_plan", "random")
+        if all(key in row for row in rows.values())
+    }
+    print("mean", means)
+    if not arguments.quick:
+        write_result(f"base_{arguments.tasks}", {"means": means, "tasks": rows})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

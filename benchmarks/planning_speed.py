@@ -1,0 +1,36 @@
+"""Wall time of a plan (8 frames, default sampling): one environment and a batch of 16."""
+
+import statistics
+import time
+
+import numpy as np
+import torch
+from common import write_result
+
+from sail.agent import load_base
+from sail.config import PlannerConfig
+from sail_models.planner import Sampling
+
+REPEATS = 15
+
+
+def main() -> None:
+    config, planner = PlannerConfig(), load_base("base").video_planner
+    sampling = Sampling(config.steps, config.guidance, config.temperature)
+    rows = {}
+    for batch in (1, 4, 16):
+        frames = np.random.default_rng(0).integers(0, 255, (batch, 64, 64, 3), dtype=np.uint8)
+        seconds = []
+        for repeat in range(REPEATS + 2):
+            started = time.perf_counter()
+            planner.plan(frames, ["open the door"] * batch, range(batch), sampling)
+            if repeat >= 2:  # the first two warm up
+                seconds.append(time.perf_counter() - started)
+        rows[str(batch)] = {"median_seconds": statistics.median(seconds), "max_seconds": max(seconds)}
+        print(batch, rows[str(batch)])
+    values = {"steps": config.steps, "guidance": config.guidance, "threads": torch.get_num_threads()}
+    write_result("planning_speed", {**values, "repeats": REPEATS, "batches": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The command `sail`: which commands there are, and how every one of them ends.
+
+Exit codes: 0 done, 2 an error that the user can mend (one line), 128 + n ended by signal n (130 for
+Ctrl-C, 143 for SIGTERM).
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from sail.commands import collect, data, doctor, evaluate, plan, report, run, train
+from sail.commands.common import Command, Interrupted, UsageError
+from sail.runfolder import package_version
+from sail.settings import not_found
+from sail.types import SailError
+
+MODULES = (run, evaluate, collect, train, plan, report, data, doctor)
+COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in MODULES}
+ERROR = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (that of this process if None) and return its exit code."""
+    try:
+        with _raising_signals():
+            arguments = parse(sys.argv[1:] if argv is None else argv)
+            COMMANDS[arguments.command].run(arguments)
+            sys.stdout.flush()
+    except SailError as error:
+        return _fail(str(error))
+    except Interrupted as interrupted:
+        print(f"sail: interrupted: {interrupted.cure}", file=sys.stderr)
+        return 128 + interrupted.number
+    except BrokenPipeError:
+        # Who read the output has left; Python's own flush at exit must not complain of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+    return 0
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line; `words` are those without a dash. Raises UsageError."""
+    parser, commands = _parsers()
+    if not argv:
+        raise UsageError(f"no command given: choose one of {', '.join(COMMANDS)}; see sail --help")
+    if not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise UsageError(not_found("command", argv[0], list(COMMANDS)))
+    arguments, rest = parser.parse_known_args(argv)
+    for word in rest:
+        if word.startswith("-"):
+            options = list(commands[arguments.command]._option_string_actions)
+            raise UsageError(not_found("option", word.partition("=")[0], options))
+    # argparse takes positional arguments in one place only; overrides may stand anywhere.
+    arguments.words = [*arguments.words, *rest]
+    return arguments
+
+
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    description = "Robot arms that improve at a task by watching themselves."
+    parser = _Parser(prog="sail", description=description, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"sail {package_version('sail-planner')}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parsers: dict[str, _Parser] = {}
+    for command in COMMANDS.values():
+        one = subparsers.add_parser(
+            command.name, help=command.summary, description=command.summary, allow_abbrev=False
+        )
+        hint = command.words_help if command.words else argparse.SUPPRESS
+        one.add_argument("words", nargs="*", metavar=command.words, help=hint)
+        command.configure(one)
+        parsers[command.name] = one
+    return parser, parsers
+
+
+@contextmanager
+def _raising_signals() -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM raise Interrupted, so that worker processes are ended and files closed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _fail(message: str) -> int:
+    print(f"sail: error: {' '.join(message.splitlines())}", file=sys.stderr)
+    return ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

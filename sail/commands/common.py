@@ -1,0 +1,136 @@
+"""What the commands share: how one is declared, its settings, tasks and folders, its interruption."""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sail.config import RunConfig, load_config
+from sail.runfolder import file_errors
+from sail.settings import not_found
+from sail.types import SailError
+
+OVERRIDES = "key=value"
+
+
+class UsageError(SailError):
+    """A command line that means nothing."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM. number: the signal's. cure: how to go on."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.cure = "nothing was lost that was finished"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command. words, words_help: its arguments without a dash in the help, "" if it takes none.
+
+    run takes the parsed arguments, of which `words` are those without a dash.
+    """
+
+    name: str
+    summary: str
+    words: str
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+    words_help: str = "settings, such as task=door-close seed=3 planner.steps=8"
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every command with a run's settings has."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML, on top of the preset")
+    parser.add_argument("--preset", metavar="NAME", help="settings to start from: smoke, quick, paper")
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """The option for scripts."""
+    parser.add_argument("--json", action="store_true", help="print JSON; progress goes to standard error")
+
+
+def config_of(arguments: argparse.Namespace, overrides: Sequence[str]) -> RunConfig:
+    """The settings that preset, file and overrides make. Raises ConfigError."""
+    return load_config(arguments.preset, arguments.config, overrides)
+
+
+def overrides_of(words: Sequence[str]) -> list[str]:
+    """The words, all of them `key=value`. Raises UsageError."""
+    return split_words(words, 0, OVERRIDES)[1]
+
+
+def split_words(words: Sequence[str], paths: int, expected: str) -> tuple[list[Path], list[str]]:
+    """At most `paths` paths, and the `key=value` words. expected: what the error asks for."""
+    overrides = [word for word in words if "=" in word]
+    others = [word for word in words if "=" not in word]
+    if len(others) > paths:
+        raise UsageError(f"cannot make sense of '{others[paths]}': expected {expected}")
+    return [Path(word) for word in others], overrides
+
+
+def only_path(words: Sequence[str], expected: str) -> Path:
+    """The one path that the words are. Raises UsageError."""
+    if len(words) != 1:
+        raise UsageError(f"expected {expected}, got {len(words)} arguments")
+    return Path(words[0])
+
+
+def tasks_of(text: str) -> list[str]:
+    """Task names from `seen`, `unseen`, `all` or names with commas between. Raises UsageError."""
+    from sail_envs.tasks import SEEN, TASKS, UNSEEN
+
+    sets = {"seen": SEEN, "unseen": UNSEEN, "all": tuple(TASKS)}
+    tasks: dict[str, None] = {}
+    for name in filter(None, text.split(",")):
+        if name not in sets and name not in TASKS:
+            raise UsageError(not_found("task", name, [*TASKS, *sets]))
+        tasks |= dict.fromkeys(sets.get(name, (name,)))
+    if not tasks:
+        raise UsageError("no task given: name tasks with commas between, or seen, unseen or all")
+    return list(tasks)
+
+
+def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
+    """An option's type: one of these names, else a line with the nearest."""
+
+    def check(text: str) -> str:
+        if text not in names:
+            raise UsageError(not_found(kind, text, names))
+        return text
+
+    return check
+
+
+def whole_number(low: int) -> Callable[[str], int]:
+    """An option's type: a whole number from `low` on."""
+
+    def check(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < low:
+            raise UsageError(f"expected a whole number of at least {low}, not '{text}'")
+        return int(text)
+
+    return check
+
+
+def writable_folder(path: Path) -> Path:
+    """Make the folder and try to write in it, before anything is computed. Raises RunFolderError."""
+    with file_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    return path
+
+
+@contextmanager
+def going_on_with(command: str) -> Iterator[None]:
+    """Within, an interruption tells that `command` goes on with what is finished."""
+    try:
+        yield
+    except Interrupted as interrupted:
+        interrupted.cure = f"finished steps are kept; go on with: {command}"
+        raise

@@ -1,0 +1,212 @@
+"""`sail evaluate`: success rates of base weights, of a run's checkpoints, or of random waypoints."""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from sail.commands.common import (
+    OVERRIDES,
+    Command,
+    UsageError,
+    add_config_options,
+    add_json_option,
+    config_of,
+    one_of,
+    split_words,
+    tasks_of,
+    whole_number,
+)
+from sail.config import RunConfig
+from sail.runfolder import CONFIG, RunFolder, open_run
+from sail.statistics import wilson_interval
+
+if TYPE_CHECKING:
+    from sail.evaluate import Following
+    from sail.report.live import LiveTable
+    from sail.rollout import Outcome
+
+SCHEMA = 1
+# Episodes of the configuration's task; calls back with the number of those that ended.
+Attempt = Callable[[RunConfig, Callable[[int], None]], "list[Outcome]"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something to evaluate. iteration: of the checkpoint, None for a control."""
+
+    name: str
+    iteration: int | None
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate on one task. median_steps: control steps of the successes, None without any."""
+
+    task: str
+    candidate: str
+    iteration: int | None
+    episodes: int
+    successes: int
+    success_rate: float
+    ci95: tuple[float, float]
+    median_steps: float | None
+    seconds: float
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config_options(parser)
+    parser.add_argument("--tasks", metavar="NAMES", help="seen, unseen, all, or names with commas between")
+    parser.add_argument(
+        "--iteration",
+        type=whole_number(0),
+        metavar="K",
+        help="only this checkpoint of the run; 0 is the base",
+    )
+    parser.add_argument(
+        "--following",
+        type=one_of("following", ("servo", "pair")),
+        default="servo",
+        metavar="servo|pair",
+        help="the camera's frame against the next planned one (default), or two planned ones",
+    )
+    parser.add_argument("--random", action="store_true", help="the control: random waypoints, no planner")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate and print one row a candidate and task."""
+    folder, config = _resolve(arguments)
+    tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
+    screen = sys.stderr if arguments.json else sys.stdout
+    from sail.report.live import LiveTable
+
+    title = f"evaluation of {config.evaluation_episodes} episodes a task on {', '.join(tasks)}"
+    with LiveTable(title, screen) as live:
+        rows = [
+            _measure(candidate, replace(config, task=task), live)
+            for candidate in _candidates(arguments, config, folder)
+            for task in tasks
+        ]
+    if arguments.json:
+        print(_as_json(rows, arguments.following))
+    else:
+        _print_table(rows)
+
+
+def _resolve(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunConfig]:
+    paths, overrides = split_words(arguments.words, 1, "one run folder and overrides key=value")
+    if not paths:
+        if arguments.iteration is not None:
+            raise UsageError("--iteration is of a run: name its folder")
+        return None, config_of(arguments, overrides)
+    if arguments.config or arguments.preset:
+        raise UsageError("a run folder has its own settings: change them with key=value")
+    folder = open_run(paths[0])
+    arguments.config = paths[0] / CONFIG
+    return folder, config_of(arguments, overrides)
+
+
+def _candidates(
+    arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
+) -> Iterator[Candidate]:
+    """What the arguments ask for, each loaded when it is its turn."""
+    from sail.agent import Agent, load_base, with_checkpoint
+    from sail.evaluate import evaluate, evaluate_random
+
+    if arguments.random:
+        yield Candidate("random waypoints", None, lambda config, done: evaluate_random(config, finished=done))
+        return
+
+    def planner(name: str, iteration: int, agent: Agent) -> Candidate:
+        following = cast("Following", arguments.following)
+        return Candidate(
+            f"{name} ({agent.identity})",
+            iteration,
+            lambda config, done: evaluate(agent, config, iteration, following, done),
+        )
+
+    base = load_base(config.base)
+    for iteration in _iterations(arguments.iteration, folder):
+        if folder is None or iteration == 0:
+            yield planner(f"base {config.base}", 0, base)
+        else:
+            agent = with_checkpoint(base, folder.checkpoint(iteration))
+            yield planner(f"iteration {iteration}", iteration, agent)
+
+
+def _iterations(asked: int | None, folder: RunFolder | None) -> list[int]:
+    """Those to evaluate: one, or the base and every checkpoint there is."""
+    there = [0]
+    if folder is not None:
+        there += [k for k in range(1, folder.config.iterations + 1) if folder.checkpoint(k).is_dir()]
+    if asked is None:
+        return there
+    if asked not in there:
+        raise UsageError(f"there is no checkpoint {asked}: there are {', '.join(map(str, there))}")
+    return [asked]
+
+
+def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
+    started = time.monotonic()
+    live.stage(f"{candidate.name}: {config.task}", config.evaluation_episodes)
+    outcomes = candidate.attempt(config, live.advance)
+    steps = [outcome.steps for outcome in outcomes if outcome.success]
+    return Row(
+        task=config.task,
+        candidate=candidate.name,
+        iteration=candidate.iteration,
+        episodes=len(outcomes),
+        successes=len(steps),
+        success_rate=len(steps) / len(outcomes),
+        ci95=wilson_interval(len(steps), len(outcomes)),
+        median_steps=statistics.median(steps) if steps else None,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _means(rows: Sequence[Row]) -> dict[str, float]:
+    """Each candidate's mean success rate over the tasks."""
+    names = dict.fromkeys(row.candidate for row in rows)
+    return {
+        name: statistics.mean(row.success_rate for row in rows if row.candidate == name) for name in names
+    }
+
+
+def _as_json(rows: Sequence[Row], following: str) -> str:
+    document: dict[str, Any] = {"schema": SCHEMA, "following": following}
+    document |= {"rows": [asdict(row) for row in rows], "mean_success_rate": _means(rows)}
+    return json.dumps(document, indent=2)
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    table = Table()
+    for title in ("", "task", "success", "rate", "95 % interval", "median steps"):
+        table.add_column(title, justify="left" if title in ("", "task") else "right")
+    for row in rows:
+        steps = "" if row.median_steps is None else f"{row.median_steps:.0f}"
+        interval = f"{row.ci95[0]:.0%} to {row.ci95[1]:.0%}"
+        rate = f"{row.success_rate:.0%}"
+        table.add_row(row.candidate, row.task, f"{row.successes}/{row.episodes}", rate, interval, steps)
+    if len({row.task for row in rows}) > 1:
+        for name, mean in _means(rows).items():
+            table.add_row(name, "mean", "", f"{mean:.0%}", "", "")
+    Console().print(table)
+
+
+COMMAND = Command(
+    "evaluate",
+    "measure success rates: of base weights, or of a run's checkpoints",
+    f"RUN_FOLDER or {OVERRIDES}",
+    configure,
+    run,
+)

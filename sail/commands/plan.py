@@ -1,0 +1,112 @@
+"""`sail plan`: a frame and a prompt in, an imagined clip out."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sail.commands.common import (
+    OVERRIDES,
+    Command,
+    UsageError,
+    add_config_options,
+    config_of,
+    overrides_of,
+    tasks_of,
+    whole_number,
+    writable_folder,
+)
+from sail.types import SailError
+
+if TYPE_CHECKING:
+    from sail.types import UInt8
+
+ENLARGED = 4
+
+
+class ImageError(SailError):
+    """An image that cannot be read."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config_options(parser)
+    parser.add_argument("--image", type=Path, metavar="FILE", help="the frame to plan from, of any size")
+    parser.add_argument("--task", metavar="NAME", help="plan from the first frame of this task instead")
+    parser.add_argument("--prompt", metavar="TEXT", help="what to do (with --task its own prompt by default)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="plan.mp4, .gif, plan_sheet.png"
+    )
+    parser.add_argument("--base", metavar="NAME", help="shipped weights, or a folder (default: base)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="N", help="of the noise, and of --task's episode"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Plan once and write the clip."""
+    overrides = overrides_of(arguments.words)
+    config = config_of(arguments, overrides)
+    for override in overrides:
+        if not override.startswith("planner."):
+            raise UsageError(f"a plan depends on planner.* alone, not on '{override}'")
+    frame, prompt = _first_frame(arguments)
+    out = writable_folder(arguments.out)
+    import numpy as np
+
+    from sail.agent import load_base
+    from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
+    from sail.videos import FRAMES_PER_SECOND
+    from sail_models.planner import Sampling
+
+    print(f"'{prompt}' into {out}", flush=True)
+    sampling = Sampling(config.planner.steps, config.planner.guidance, config.planner.temperature)
+    agent = load_base(arguments.base or config.base)
+    plan = agent.video_planner.plan(frame[None], [prompt], [arguments.seed], sampling)
+    clip = np.concatenate([frame[None], plan.frames[0]])
+    write_mp4(out / "plan.mp4", clip, FRAMES_PER_SECOND, ENLARGED)
+    write_gif(out / "plan.gif", upscale(clip, ENLARGED), FRAMES_PER_SECOND)
+    write_png(out / "plan_sheet.png", contact_sheet([clip], [prompt]))
+    print(f"imagined {len(clip) - 1} frames: {out / 'plan.gif'}, plan.mp4 and plan_sheet.png")
+
+
+def _first_frame(arguments: argparse.Namespace) -> "tuple[UInt8, str]":
+    """The frame to plan from and the prompt."""
+    if (arguments.image is None) == (arguments.task is None):
+        raise UsageError("give a frame to plan from: either --image FILE or --task NAME")
+    if arguments.image is not None:
+        if not arguments.prompt:
+            raise UsageError("an image says not what to do: give --prompt TEXT")
+        return read_image(arguments.image), arguments.prompt
+    (task, *others) = tasks_of(arguments.task)
+    if others:
+        raise UsageError(f"--task takes one task, not '{arguments.task}'")
+    from sail_envs.metaworld import MetaWorldEnv
+    from sail_envs.rendering import choose_backend
+
+    choose_backend()  # before MuJoCo is imported
+    environment = MetaWorldEnv(task)
+    return environment.reset(seed=arguments.seed)[0]["frame"], arguments.prompt or environment.prompt
+
+
+def read_image(path: Path) -> "UInt8":
+    """An image file of any size as a frame: uint8 (64, 64, 3) RGB. Raises ImageError."""
+    import cv2
+    import numpy as np
+
+    from sail.agent import FRAME_SIZE
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot read the image {path}: {error.strerror}") from error
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ImageError(f"{path} is no image that OpenCV reads: give a PNG or JPEG file")
+    small = cv2.resize(image, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small[..., ::-1], dtype=np.uint8)
+
+
+COMMAND = Command("plan", "imagine the next frames of an image or a task's scene", OVERRIDES, configure, run)

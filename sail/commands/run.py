@@ -1,0 +1,90 @@
+"""`sail run`: the improvement loop, into a run folder with a report."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from sail.commands.common import (
+    OVERRIDES,
+    Command,
+    add_config_options,
+    add_json_option,
+    config_of,
+    going_on_with,
+    overrides_of,
+)
+from sail.config import RunConfig
+from sail.runfolder import CONFIG, MANIFEST, create_run
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config_options(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the run folder (default: runs/PRESET-TASK-sSEED)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the loop, or go on with it, and write the report."""
+    config, out = _resolve(arguments)
+    screen = sys.stderr if arguments.json else sys.stdout
+    print(_intention(config, out), file=screen, flush=True)
+    if arguments.dry_run:
+        return
+    from sail.agent import load_base
+    from sail.loop import improve
+    from sail.report.html import write_report
+    from sail.report.live import LiveTable
+
+    if config.method != "random":
+        load_base(config.base)  # weights that do not load are found before there is a run folder
+    folder = create_run(out, config, arguments.resume)
+    before = (out / MANIFEST).read_bytes()
+    title = f"{config.task}, method {config.method}, seed {config.seed}"
+    with going_on_with(f"sail run --resume --out {shlex.quote(str(out))}"), LiveTable(title, screen) as live:
+        results = improve(config, folder, live)
+        report = write_report(out)
+    if (out / MANIFEST).read_bytes() == before:
+        print(f"{out} was finished already: nothing was left to do", file=screen)
+    _print_summary(results, report, screen)
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+
+
+def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
+    """The settings and the run folder; a run that is resumed without settings brings its own."""
+    given = arguments.config is not None or arguments.preset is not None
+    if arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file():
+        arguments.config = arguments.out / CONFIG
+    config = config_of(arguments, overrides_of(arguments.words))
+    return config, arguments.out or Path("runs") / f"{config.preset}-{config.task}-s{config.seed}"
+
+
+def _intention(config: RunConfig, out: Path) -> str:
+    evaluation = f"{config.evaluation_episodes} evaluation episodes"
+    if config.method == "random":
+        return f"{config.task} with random waypoints: {evaluation}, into {out}"
+    learning = f"{config.training.steps} training steps" if config.method == "sail" else "no training"
+    return (
+        f"{config.task} with the weights '{config.base}': {evaluation}, then {config.iterations} times "
+        f"{config.rollouts} rollouts, {learning} and {evaluation}, into {out}"
+    )
+
+
+def _print_summary(results: dict[str, Any], report: Path, screen: TextIO) -> None:
+    first, last = results["iterations"][0], results["iterations"][-1]
+    rates = f"success from {first['success_rate']:.0%} to {last['success_rate']:.0%}"
+    print(f"report: {report}", file=screen)
+    print(f"{results['task']}: {rates} in {last['iteration']} iterations", file=screen)
+
+
+COMMAND = Command(
+    "run", "improve at a task: collect, filter, fine-tune, evaluate, again", OVERRIDES, configure, run
+)

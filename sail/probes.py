@@ -1,0 +1,171 @@
+"""Probes that name the cause of a low success rate by replacing one part with the truth.
+
+* perfect plan: the expert's true frames are the plan, so what fails is inverse dynamics;
+* plan error: the planner imagines from the expert's frames and is compared with what the expert then did;
+* text effect: the same frame planned with two prompts, against the same prompt with two noises.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sail.actors import STEP_LENGTH
+from sail.agent import Agent
+from sail.collect import Job, collect
+from sail.config import PlannerConfig, RunConfig
+from sail.evaluate import evaluation_seeds, rollout_settings
+from sail.rollout import FRAME_SKIP, Outcome, run_episodes
+from sail.types import Episode, Float32, UInt8
+from sail_envs.tasks import TASKS
+from sail_models.inverse_dynamics import InverseDynamics
+from sail_models.planner import Sampling
+
+
+class PerfectPlanActor:
+    """Follows the expert's own frames of the same seed, `FRAME_SKIP` control steps apart."""
+
+    def __init__(self, model: InverseDynamics, demonstrations: Mapping[int, Episode]) -> None:
+        self._model = model
+        self._plans = {seed: episode.frames for seed, episode in demonstrations.items()}
+        self._position: dict[int, tuple[int, int]] = {}
+
+    def start(self, slot: int, seed: int) -> None:
+        """Begin the plan of this seed."""
+        self._position[slot] = (seed, 0)
+
+    def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
+        """One chunk towards the expert's next frame (its last one once the plan is used up)."""
+        for slot in observations:
+            seed, chunk = self._position[slot]
+            self._position[slot] = (seed, chunk + 1)
+        frames = np.stack([observation["frame"] for observation in observations.values()])
+        arms = np.stack([observation["proprioception"] for observation in observations.values()])
+        goals = np.stack([self._goal(slot) for slot in observations])
+        chunks = self._model.act(frames, goals, arms)
+        return dict(zip(observations, chunks, strict=True))
+
+    def goal(self, slot: int) -> UInt8 | None:
+        """The expert's frame that the latest chunk was to reach."""
+        return self._goal(slot)
+
+    def _goal(self, slot: int) -> UInt8:
+        seed, chunk = self._position[slot]
+        frames = self._plans[seed]
+        frame: UInt8 = frames[min(chunk * FRAME_SKIP, len(frames) - 1)]
+        return frame
+
+
+def expert_episodes(config: RunConfig) -> dict[int, Episode]:
+    """The unperturbed expert on the configuration's evaluation seeds."""
+    seeds = sorted(set(evaluation_seeds(config.seed, config.evaluation_episodes)))
+    jobs = [Job(config.task, "expert", index, config.horizon, seed) for index, seed in enumerate(seeds)]
+    return dict(zip(seeds, collect(jobs, config.workers), strict=True))
+
+
+def perfect_plan(
+    agent: Agent,
+    config: RunConfig,
+    demonstrations: Mapping[int, Episode],
+    finished: Callable[[int], None] = lambda count: None,
+) -> list[Outcome]:
+    """What inverse dynamics alone can reach: the expert's true frames as the plan."""
+    seeds = evaluation_seeds(config.seed, config.evaluation_episodes)
+    actor = PerfectPlanActor(agent.inverse_dynamics, demonstrations)
+    return run_episodes(rollout_settings(config), seeds, actor, finished=finished)
+
+
+@dataclass(frozen=True)
+class PlanError:
+    """Imagined against true frames, over all windows of the experts' episodes.
+
+    pixel: mean absolute error in grey levels (0..255) over the 8 frames; pixel_still: the same for a plan
+    that repeats the current frame. end_effector: mean distance in metres, after one chunk, between where
+    the expert was and where inverse dynamics, shown the imagined frame, would go; end_effector_true: the
+    same, shown the true frame (inverse dynamics' own share of the error).
+    """
+
+    pixel: float
+    pixel_still: float
+    end_effector: float
+    end_effector_true: float
+    windows: int
+
+
+def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Episode]) -> PlanError:
+    """Imagine from every 16th frame of the experts' episodes and compare with what happened."""
+    starts, futures, arms, arms_after = [], [], [], []
+    for episode in demonstrations.values():
+        last = len(episode)
+        for start in range(0, max(1, last - FRAME_SKIP), 2 * FRAME_SKIP):
+            window = np.minimum(start + FRAME_SKIP * np.arange(1, agent.planner.frames + 1), last)
+            starts.append(episode.frames[start])
+            futures.append(episode.frames[window])
+            arms.append(episode.proprioception[start])
+            arms_after.append(episode.proprioception[window[0]])
+    frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
+    imagined = _plan(agent, config.planner, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
+    after = np.stack(arms_after)[:, :3]
+    return PlanError(
+        pixel=_difference(imagined, truth),
+        pixel_still=_difference(np.repeat(frames[:, None], truth.shape[1], 1), truth),
+        end_effector=_miss(agent.inverse_dynamics, frames, imagined[:, 0], arm, after),
+        end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, after),
+        windows=len(frames),
+    )
+
+
+@dataclass(frozen=True)
+class TextEffect:
+    """How much a plan changes, as a share of its own motion, when the prompt or the noise is exchanged."""
+
+    scene: str
+    prompt_a: str
+    prompt_b: str
+    text_change: float
+    noise_change: float
+
+    @property
+    def ratio(self) -> float:
+        """Above 1 the text decides more than the noise."""
+        return self.text_change / self.noise_change
+
+
+def text_effect(
+    agent: Agent, config: PlannerConfig, scene: str, frames: UInt8, prompt_a: str, prompt_b: str
+) -> TextEffect:
+    """Plan from first frames uint8 (N, H, W, 3) of one scene with two prompts and with two noises."""
+    count = len(frames)
+    plan_a = _plan(agent, config, frames, [prompt_a] * count, range(count))
+    plan_b = _plan(agent, config, frames, [prompt_b] * count, range(count))
+    other_noise_a = _plan(agent, config, frames, [prompt_a] * count, range(count, 2 * count))
+    other_noise_b = _plan(agent, config, frames, [prompt_b] * count, range(count, 2 * count))
+    still = np.repeat(frames[:, None], plan_a.shape[1], 1)
+    motion = (_difference(plan_a, still) + _difference(plan_b, still)) / 2
+    text = (_difference(plan_a, plan_b) + _difference(other_noise_a, other_noise_b)) / 2
+    noise = (_difference(plan_a, other_noise_a) + _difference(plan_b, other_noise_b)) / 2
+    return TextEffect(scene, prompt_a, prompt_b, text / motion, noise / motion)
+
+
+def _plan(
+    agent: Agent, config: PlannerConfig, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int]
+) -> UInt8:
+    sampling = Sampling(config.steps, config.guidance, config.temperature)
+    parts = []
+    for first in range(0, len(frames), 32):
+        chosen = slice(first, first + 32)
+        plan = agent.video_planner.plan(frames[chosen], prompts[chosen], seeds[chosen], sampling)
+        parts.append(plan.frames)
+    return np.concatenate(parts)
+
+
+def _difference(a: UInt8, b: UInt8) -> float:
+    """Mean absolute difference in grey levels."""
+    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean())
+
+
+def _miss(model: InverseDynamics, frames: UInt8, goals: UInt8, arm: Float32, after: Float32) -> float:
+    """Mean distance in metres between where the actions towards the goals lead and where the expert was."""
+    reached = arm[:, :3] + STEP_LENGTH * model.act(frames, goals, arm)[:, :, :3].sum(1)
+    return float(np.linalg.norm(reached - after, axis=1).mean())

@@ -1,0 +1,78 @@
+import itertools
+import multiprocessing
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from sail import collect as collecting
+from sail.collect import (
+    ATTEMPTS,
+    DEMONSTRATION_SEEDS,
+    EVALUATION_SEEDS,
+    PLAY_SEEDS,
+    SELF_SEEDS,
+    CollectError,
+    Job,
+    collect,
+    expert_jobs,
+    play_jobs,
+    suboptimal_jobs,
+)
+
+TASK = "drawer-close"
+
+
+def test_jobs_name_every_episode_once() -> None:
+    for make in (expert_jobs, play_jobs, suboptimal_jobs):
+        jobs = make(["reach", "push"], 3)
+        assert len({(job.task, job.source, job.index) for job in jobs}) == len(jobs) == 6
+    assert {job.source for job in play_jobs(["reach"], 1)} == {"play"}
+    assert {job.source for job in suboptimal_jobs(["reach"], 1)} == {"random"}
+
+
+def test_the_seeds_of_different_purposes_never_meet() -> None:
+    """Also not with as many as 10,000 episodes of a task."""
+    most = 10_000
+    last_of = {
+        EVALUATION_SEEDS: EVALUATION_SEEDS + most,
+        DEMONSTRATION_SEEDS: DEMONSTRATION_SEEDS + most * ATTEMPTS,
+        PLAY_SEEDS: PLAY_SEEDS + most,
+        SELF_SEEDS: SELF_SEEDS + most,
+    }
+    spans = sorted(last_of.items())
+    assert all(last < first for (_, last), (first, _) in itertools.pairwise(spans))
+
+
+def test_episodes_come_in_order_and_are_the_same_again() -> None:
+    jobs = [
+        Job(TASK, "play", 0, 12),
+        Job(TASK, "random", 0, 30),
+        *expert_jobs([TASK], 2),
+        Job("reach", "play", 1, 9),
+    ]
+    episodes = list(collect(jobs, workers=2))
+    assert [(e.task, e.source) for e in episodes] == [(job.task, job.source) for job in jobs]
+    assert [len(episodes[0]), len(episodes[4])] == [12, 9]
+    assert episodes[2].success and episodes[3].success
+    assert PLAY_SEEDS <= episodes[0].seed < SELF_SEEDS
+    assert all(DEMONSTRATION_SEEDS <= e.seed < PLAY_SEEDS for e in episodes[1:4])
+    assert episodes[2].seed != episodes[3].seed
+    for episode, again in zip(episodes[::-1], collect(jobs[::-1], workers=1), strict=True):
+        np.testing.assert_array_equal(episode.frames, again.frames)
+        np.testing.assert_array_equal(episode.actions, again.actions)
+
+
+def test_an_expert_that_cannot_succeed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "ATTEMPTS", 6)
+    with pytest.raises(CollectError, match="expert of 'reach' failed 6 times: raise the horizon"):
+        collecting._run_job(Job("reach", "expert", 0, horizon=2))
+
+
+def test_a_killed_worker_is_an_error() -> None:
+    episodes = collect([Job(TASK, "play", index, 20) for index in range(200)], workers=1)
+    next(episodes)
+    os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+    with pytest.raises(CollectError, match="a worker died"):
+        list(episodes)

@@ -1,0 +1,227 @@
+import warnings
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import sail_envs
+from sail.types import SailError
+from sail_envs.cameras import CAMERAS
+from sail_envs.metaworld import ActionError, MetaWorldEnv, SettingError, UnknownNameError
+from sail_envs.policies import Policy, expert, random_actions, record_episode
+from sail_envs.tasks import SEEN, TASKS, UNSEEN
+
+assert sail_envs  # imported for what it registers
+
+# Doors, free objects, tools, goals that only a site marks, and an object whose weld MetaWorld rewrites.
+SAMPLE = ("door-open", "reach", "hammer", "stick-pull", "plate-slide-back", "lever-pull", "basketball")
+UP = np.array([0, 0, 1, 0], np.float32)
+
+
+def rollout(env: MetaWorldEnv, seed: int, steps: int) -> list[bytes]:
+    """Everything that an episode of seeded random actions shows, as bytes."""
+    policy = random_actions(np.random.default_rng(seed))
+    observation, _ = env.reset(seed=seed)
+    seen = [observation["frame"].tobytes() + observation["proprioception"].tobytes()]
+    for _ in range(steps):
+        observation, reward, *_ = env.step(policy(env))
+        seen.append(observation["frame"].tobytes() + observation["proprioception"].tobytes())
+        seen.append(np.float64(reward).tobytes() + env.state().tobytes())
+    return seen
+
+
+def run(env: MetaWorldEnv, policy: Policy) -> dict[str, Any]:
+    terminated = truncated = False
+    info: dict[str, Any] = {}
+    while not (terminated or truncated):
+        _, _, terminated, truncated, info = env.step(policy(env))
+    return info | {"terminated": terminated, "truncated": truncated}
+
+
+@pytest.mark.parametrize("task", SAMPLE)
+def test_a_seed_is_an_episode_whatever_ran_before(task: str) -> None:
+    env = MetaWorldEnv(task, horizon=60)
+    first = rollout(env, 5, 12)
+    rollout(env, 6, 30)
+    env.reset(seed=7)
+    run(env, expert(task))
+    assert rollout(env, 5, 12) == first
+    assert rollout(MetaWorldEnv(task), 5, 12) == first
+
+
+@pytest.mark.parametrize("task", SAMPLE)
+def test_seeds_place_things_differently(task: str) -> None:
+    env = MetaWorldEnv(task)
+    placed = set()
+    for seed in range(4):
+        env.reset(seed=seed)
+        placed.add(env.state()[4:18].tobytes() + env.state()[36:].tobytes())
+    assert len(placed) == 4
+
+
+def test_resets_without_a_seed_follow_from_the_last_seed() -> None:
+    def episodes(env: MetaWorldEnv) -> list[bytes]:
+        states = []
+        for seed in (3, None, None):
+            env.reset(seed=seed)
+            states.append(env.state().tobytes())
+        return states
+
+    first = episodes(MetaWorldEnv("drawer-open"))
+    assert len(set(first)) == 3
+    assert episodes(MetaWorldEnv("drawer-open")) == first
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_gymnasiums_checker_passes(task: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(f"sail/MetaWorld-{task}-v0", render_mode="rgb_array").unwrapped)
+
+
+def test_every_task_of_metaworld_is_there_and_the_split_is_one() -> None:
+    from metaworld.policies import ENV_POLICY_MAP
+
+    assert {f"{task}-v3" for task in TASKS} == set(ENV_POLICY_MAP)
+    assert len(set(TASKS.values())) == len(TASKS) == 50
+    assert set(SEEN) | set(UNSEEN) <= set(TASKS)
+    assert not set(SEEN) & set(UNSEEN)
+    assert (len(SEEN), len(UNSEEN)) == (8, 12)
+
+
+@pytest.mark.parametrize("task", ["reach", "door-open", "button-press-topdown", "drawer-close", "pick-place"])
+def test_experts_solve_tasks(task: str) -> None:
+    assert record_episode(MetaWorldEnv(task), expert(task), 0, "expert").success
+
+
+@pytest.mark.parametrize("name", ["workspace", "corner", "corner2", "corner3", "corner4"])
+def test_up_is_up_and_nothing_is_mirrored(name: str) -> None:
+    """The cyan finger is where a pinhole camera that looks from that place, turned or not, sees it."""
+    size = 160
+    env = MetaWorldEnv("reach", camera=name, size=size)
+    env.reset(seed=0)
+    rows = []
+    for _ in range(2):
+        frame = env.frame().astype(int)
+        cyan = np.argwhere((frame[..., 0] < 100) & (frame[..., 1] > 150) & (frame[..., 2] > 150))
+        assert len(cyan) >= 4
+        np.testing.assert_allclose(cyan.mean(0), projected(env, "leftpad", size), atol=2)
+        rows.append(cyan[:, 0].mean())
+        for _ in range(6):
+            env.step(UP)
+    assert rows[1] < rows[0] - 1
+
+
+def projected(env: MetaWorldEnv, body: str, size: int) -> tuple[float, float]:
+    """Row and column of a body in an image whose top is where the world's z axis points."""
+    data, model = env._simulation.data, env._simulation.model
+    camera = CAMERAS[next(name for name, camera in CAMERAS.items() if camera is env.camera)]
+    at = model.camera(camera.mujoco_name).id
+    rotation = data.cam_xmat[at].reshape(3, 3)
+    x, y, z = rotation.T @ (data.body(body).xpos - data.cam_xpos[at])
+    half = np.tan(np.radians(camera.fovy or model.cam_fovy[at]) / 2)
+    upright = np.sign(rotation[2, 1])  # is the camera's own up the world's?
+    horizontal, vertical = upright * np.array([x, y]) / -z / half
+    return (1 - vertical) * size / 2, (1 + horizontal) * size / 2
+
+
+def test_a_chunk_a_held_action_and_single_steps_are_the_same() -> None:
+    chunked = MetaWorldEnv("push", frame_skip=4, chunk=True, record=True)
+    held, single = MetaWorldEnv("push", frame_skip=4), MetaWorldEnv("push")
+    for env in (chunked, held, single):
+        env.reset(seed=2)
+    action = np.array([0.3, -0.5, -0.2, 1.0], np.float32)
+    singles = [single.step(action) for _ in range(4)]
+    observation, reward, _, _, info = chunked.step(np.tile(action, (4, 1)))
+    held_observation, held_reward, _, _, held_info = held.step(action)
+    for seen in (observation, held_observation):
+        np.testing.assert_array_equal(seen["frame"], singles[-1][0]["frame"])
+        np.testing.assert_array_equal(seen["proprioception"], singles[-1][0]["proprioception"])
+    assert reward == held_reward == pytest.approx(sum(one[1] for one in singles))
+    assert info["steps"] == held_info["steps"] == 4
+    np.testing.assert_array_equal(info["frames"], [one[0]["frame"] for one in singles])
+    np.testing.assert_array_equal(info["proprioceptions"], [one[0]["proprioception"] for one in singles])
+    np.testing.assert_array_equal(info["actions"], np.tile(action, (4, 1)))
+    # A chunk's actions are made in their order.
+    steps = np.random.default_rng(0).uniform(-1, 1, (4, 4)).astype(np.float32)
+    last = chunked.step(steps)[0]
+    for one in steps:
+        expected = single.step(one)[0]
+    np.testing.assert_array_equal(last["frame"], expected["frame"])
+
+
+def test_actions_beyond_the_space_are_clipped_and_recorded_as_made() -> None:
+    env = MetaWorldEnv("reach", record=True)
+    env.reset(seed=0)
+    info = env.step(np.array([5, -5, 0, 2], np.float32))[4]
+    np.testing.assert_array_equal(info["actions"], [[1, -1, 0, 1]])
+
+
+def test_it_stops_at_success_within_a_chunk() -> None:
+    """With the expert's actions replayed eight at a time, the episode ends at the same control step."""
+    episode = record_episode(MetaWorldEnv("door-close"), expert("door-close"), 0, "expert")
+    assert episode.success
+    length = len(episode)
+    env = MetaWorldEnv("door-close", frame_skip=8, chunk=True, record=True)
+    env.reset(seed=0)
+    padded = np.concatenate([episode.actions, np.zeros((8, 4), np.float32)])
+    for start in range(0, length, 8):
+        _, _, terminated, truncated, info = env.step(padded[start : start + 8])
+        assert terminated == (start + 8 >= length)
+    assert info["steps"] == length
+    assert len(info["frames"]) == len(info["actions"]) == (length - 1) % 8 + 1
+    assert info["success"] and not truncated
+    np.testing.assert_array_equal(info["frames"][-1], episode.frames[-1])
+
+
+def test_success_is_remembered_when_it_does_not_stop_there() -> None:
+    env = MetaWorldEnv("door-close", horizon=150, stop_at_success=False)
+    env.reset(seed=0)
+    info = run(env, expert("door-close"))
+    assert (info["success"], info["terminated"], info["truncated"]) == (True, False, True)
+    assert info["steps"] == 150
+    assert env.reset(seed=0)[1]["success"] is False
+
+
+def test_the_horizon_counts_control_steps() -> None:
+    env = MetaWorldEnv("reach", frame_skip=8, chunk=True, horizon=10, record=True)
+    env.reset(seed=0)
+    assert env.step(np.zeros((8, 4), np.float32))[2:4] == (False, False)
+    _, _, terminated, truncated, info = env.step(np.zeros((8, 4), np.float32))
+    assert (terminated, truncated, info["steps"], len(info["frames"])) == (False, True, 10, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "nearest"),
+    [
+        ({"task": "door-opne"}, UnknownNameError, "'door-open'"),
+        ({"task": "door-open-v3"}, UnknownNameError, "'door-open'"),
+        ({"task": "reach", "camera": "corner5"}, UnknownNameError, "'corner"),
+        ({"task": "reach", "camera": "worksapce"}, UnknownNameError, "'workspace'"),
+        ({"task": "reach", "frame_skip": 0}, SettingError, "frame_skip is 0"),
+        ({"task": "reach", "size": -1}, SettingError, "size is -1"),
+        ({"task": "reach", "horizon": 0}, SettingError, "horizon is 0"),
+    ],
+)
+def test_a_bad_setting_is_one_line(arguments: dict[str, Any], error: type[SailError], nearest: str) -> None:
+    with pytest.raises(error) as raised:
+        MetaWorldEnv(**arguments)
+    assert nearest in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("action", [np.zeros(3), np.zeros((8, 4)), np.array([0, np.nan, 0, 0])])
+def test_a_bad_action_is_one_line(action: Any) -> None:
+    env = MetaWorldEnv("reach")
+    env.reset(seed=0)
+    with pytest.raises(ActionError) as raised:
+        env.step(action)
+    assert "\n" not in str(raised.value)
+
+
+def test_render_shows_the_camera() -> None:
+    env = gymnasium.make("sail/MetaWorld-reach-v0", render_mode="rgb_array", size=48, camera="topview")
+    observation, _ = env.reset(seed=0)
+    np.testing.assert_array_equal(env.render(), observation["frame"])

@@ -1,0 +1,80 @@
+"""The planner's network keeps frames in order and predicts what it says."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.schedule import to_sample
+from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+
+CONFIG = PlannerNetworkConfig(
+    frames=3, latent_channels=4, latent_size=4, widths=(16, 32), heads=2, change_scale=0.4
+)
+
+
+class FirstChannels(nn.Module):
+    """Gives back the noisy latents of its input and keeps the rest."""
+
+    def forward(self, stacked: Tensor, timestep: Tensor, text: Tensor, return_dict: bool) -> tuple[Tensor]:
+        self.rest = stacked[:, CONFIG.frames * CONFIG.latent_channels :]
+        return (stacked[:, : CONFIG.frames * CONFIG.latent_channels],)
+
+
+@pytest.fixture(scope="module")
+def network() -> PlannerNetwork:
+    torch.manual_seed(0)
+    return PlannerNetwork(CONFIG).eval()
+
+
+def inputs(count: int = 2) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return (
+        torch.randn((count, 3, 4, 4, 4), generator=generator),
+        torch.tensor([10, 900])[:count],
+        torch.randn((count, TEXT_TOKENS, TEXT_WIDTH), generator=generator),
+        torch.randn((count, 4, 4, 4), generator=generator),
+    )
+
+
+def test_frames_and_channels_keep_their_order() -> None:
+    network = PlannerNetwork(CONFIG)
+    network.unet = FirstChannels()
+    noisy, timestep, text, first_frame = inputs()
+    assert torch.equal(network(noisy, timestep, text, first_frame), noisy)
+    assert torch.equal(network.unet.rest, first_frame)
+
+
+def test_a_change_is_counted_from_the_first_frame(network: PlannerNetwork) -> None:
+    future, _, _, first_frame = inputs()
+    change = network.to_change(future, first_frame)
+    torch.testing.assert_close(change[1, 2], (future[1, 2] - first_frame[1]) / 0.4)
+    torch.testing.assert_close(network.to_frames(change, first_frame), future)
+    torch.testing.assert_close(network.to_change(network.to_frames(future, first_frame), first_frame), future)
+
+
+def test_the_noise_implies_the_predicted_change(network: PlannerNetwork) -> None:
+    noisy, timestep, text, first_frame = inputs()
+    with torch.inference_mode():
+        noise = network.predict_noise(noisy, timestep, text, first_frame)
+        clean = network(noisy, timestep, text, first_frame)
+    alpha = network.alphas[timestep][:, None, None, None, None]
+    torch.testing.assert_close(to_sample(noise, noisy, alpha), clean, rtol=1e-3, atol=1e-3)
+
+
+def test_text_time_and_first_frame_matter(network: PlannerNetwork) -> None:
+    noisy, timestep, text, first_frame = inputs()
+    with torch.inference_mode():
+        clean = network(noisy, timestep, text, first_frame)
+        others = [
+            network(noisy, timestep, torch.zeros_like(text), first_frame),
+            network(noisy, timestep.flip(0), text, first_frame),
+            network(noisy, timestep, text, torch.zeros_like(first_frame)),
+        ]
+    assert clean.shape == noisy.shape
+    assert all(not torch.allclose(clean, other, atol=1e-4) for other in others)
+
+
+def test_it_says_its_shapes(network: PlannerNetwork) -> None:
+    assert (network.frames, network.latent_shape) == (3, (4, 4, 4))
+    assert network.alphas.shape == (1000,)

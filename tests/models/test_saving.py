@@ -1,0 +1,188 @@
+"""Models come back from disk as they were, or with one line that says why not."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from sail_models import saving
+from sail_models.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.saving import WeightsError, find_base, load_model, model_identity, save_model
+
+
+def make_models() -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(AutoencoderConfig(4, (8, 16, 24)))
+    autoencoder.latent_mean.uniform_()
+    return {
+        "autoencoder": autoencoder,
+        "planner": PlannerNetwork(
+            PlannerNetworkConfig(2, 4, 4, widths=(16, 32), heads=2, change_scale=0.123456789)
+        ),
+        "inverse_dynamics": InverseDynamics(
+            InverseDynamicsConfig(head="diffusion", chunk=3, widths=(8, 16), features=16, frame_size=16)
+        ),
+    }
+
+
+MODELS = make_models()
+KINDS = sorted(MODELS)
+
+
+def refusal(folder: Path, kind: str = "autoencoder") -> str:
+    with pytest.raises(WeightsError) as caught:
+        load_model(folder, kind)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(folder) in message
+    return message
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_model(tmp_path / "model", MODELS["autoencoder"])
+    return tmp_path / "model"
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_comes_back_exactly(kind: str, tmp_path: Path) -> None:
+    model = MODELS[kind]
+    save_model(tmp_path, model)
+    loaded = load_model(tmp_path, kind)
+    assert loaded.config == model.config
+    assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    state = model.state_dict()
+    assert loaded.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[name]) for name, value in loaded.state_dict().items())
+    assert model_identity(loaded) == model_identity(model)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_is_rounded_once(kind: str, tmp_path: Path) -> None:
+    save_model(tmp_path, MODELS[kind], half=True)
+    state = MODELS[kind].state_dict()
+    for name, value in load_model(tmp_path, kind).state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, state[name].half().float())
+
+
+def test_half_precision_is_half_the_size(tmp_path: Path) -> None:
+    for half in (False, True):
+        save_model(tmp_path / str(half), MODELS["planner"], half=half)
+    whole, small = ((tmp_path / str(half) / "model.safetensors").stat().st_size for half in (False, True))
+    assert small < 0.55 * whole
+
+
+def test_there_are_two_files_and_neither_is_a_pickle(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert json.loads((folder / "config.json").read_text())["kind"] == "autoencoder"
+    assert (folder / "model.safetensors").read_bytes()[8:9] == b"{"
+
+
+def test_the_identity_is_the_weights(folder: Path) -> None:
+    model = load_model(folder, "autoencoder")
+    before = model_identity(model)
+    assert len(before) == 12
+    model.latent_std[0] += 1e-6
+    assert model_identity(model) != before
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    assert "config.json: No such file" in refusal(tmp_path / "nowhere")
+
+
+def test_missing_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    assert "model.safetensors: No such file" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_truncated_file(folder: Path, name: str, share: float) -> None:
+    content = (folder / name).read_bytes().strip()
+    (folder / name).write_bytes(content[: int(share * len(content))])
+    assert "damaged" in refusal(folder)
+
+
+def test_a_pickle_is_not_read(folder: Path) -> None:
+    torch.save(MODELS["autoencoder"].state_dict(), folder / "model.safetensors")
+    assert "damaged" in refusal(folder)
+
+
+def test_another_kind(folder: Path) -> None:
+    assert "holds a autoencoder, not a planner" in refusal(folder, "planner")
+
+
+@pytest.mark.parametrize("version", [2, None, "1"])
+def test_another_format(folder: Path, version: object) -> None:
+    rewrite(folder, format=version)
+    assert f"format {version}; this version reads 1" in refusal(folder)
+
+
+def test_a_config_that_is_no_description(folder: Path) -> None:
+    (folder / "config.json").write_text("[1, 2]")
+    assert "format None" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"latent_channels": 5},  # other shapes than the weights'
+        {"widths": [9, 16, 24]},  # not divisible into groups
+        {"widths": [8, 16]},
+        {"widths": 8},
+        {"unknown": 1},
+        None,
+    ],
+)
+def test_a_config_that_does_not_fit(folder: Path, config: object) -> None:
+    rewrite(folder, config=config)
+    message = refusal(folder)
+    assert "does not fit" in message
+    assert len(message.split("version: ")[1]) > 5
+
+
+def test_weights_of_other_shapes_are_named(folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights["encoder.0.weight"] = weights["encoder.0.weight"][:4].clone()
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    assert "encoder.0.weight" in refusal(folder)
+
+
+def test_an_interrupted_write_leaves_the_old_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = model_identity(load_model(folder, "autoencoder"))
+    with monkeypatch.context() as patched, pytest.raises(WeightsError, match="No space left") as caught:
+        patched.setattr(saving.os, "fsync", full)
+        save_model(folder, Autoencoder(AutoencoderConfig(4, (8, 16, 24))))
+    assert "\n" not in str(caught.value)
+    assert model_identity(load_model(folder, "autoencoder")) == before
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WeightsError, match="cannot write the model"):
+        save_model(tmp_path / "file" / "model", MODELS["autoencoder"])
+
+
+def test_base_weights_are_found_by_folder_or_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no base weights 'nothing'"):
+        find_base("nothing")
+    save_model(tmp_path / "planner", MODELS["planner"])
+    assert find_base(str(tmp_path)) == tmp_path

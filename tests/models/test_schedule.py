@@ -1,0 +1,52 @@
+"""The noise schedule is the published one, and every prediction type says the same thing."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sail_models.schedule import TRAINING_STEPS, PredictionType, cosine_alphas, to_noise, to_sample
+
+NUMBERS = st.floats(-5.0, 5.0)
+ALPHAS = st.floats(1e-4, 1.0 - 1e-4)
+
+
+def curve(t: float) -> float:
+    """f(t) of Nichol & Dhariwal, eq. 17, with s = 0.008."""
+    return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+
+
+def test_the_cosine_schedule_is_the_papers() -> None:
+    alphas = cosine_alphas()
+    assert alphas.shape == (TRAINING_STEPS,)
+    assert alphas.dtype == torch.float32
+    expected = torch.tensor([curve(t / 1000) / curve(0) for t in range(1, 1000)])
+    torch.testing.assert_close(alphas[:-1], expected, rtol=2e-5, atol=0)
+    # f(1) is 0: the last β would be 1 and is limited to 0.999.
+    assert float(alphas[-1] / alphas[-2]) == pytest.approx(0.001, rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 10, 1000])
+def test_the_schedule_falls_from_signal_to_noise(steps: int) -> None:
+    alphas = cosine_alphas(steps)
+    assert len(alphas) == steps
+    assert bool((alphas.diff() < 0).all())
+    assert 0 < float(alphas[-1]) < 0.01
+    assert float(alphas[0]) < 1
+
+
+@given(NUMBERS, NUMBERS, ALPHAS)
+def test_all_prediction_types_are_the_same_noise(clean: float, noise: float, alpha: float) -> None:
+    x_0, epsilon, a = (torch.tensor([value], dtype=torch.float64) for value in (clean, noise, alpha))
+    noisy = a.sqrt() * x_0 + (1 - a).sqrt() * epsilon
+    predictions: dict[PredictionType, torch.Tensor] = {
+        "epsilon": epsilon,
+        "sample": x_0,
+        "v_prediction": a.sqrt() * epsilon - (1 - a).sqrt() * x_0,
+    }
+    for kind, prediction in predictions.items():
+        found = to_noise(prediction, noisy, a, kind)
+        torch.testing.assert_close(found, epsilon, rtol=0, atol=1e-9)
+        torch.testing.assert_close(to_sample(found, noisy, a), x_0, rtol=0, atol=1e-9)

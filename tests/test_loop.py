@@ -1,0 +1,283 @@
+"""The loop end to end on real MetaWorld, with weights that know nothing: what it writes, how it resumes."""
+
+import dataclasses
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sail.agent import Agent, load_base
+from sail.config import RunConfig, TrainingConfig, load_config
+from sail.evaluate import evaluation_seeds
+from sail.loop import improve
+from sail.report.html import write_report
+from sail.report.live import LiveTable
+from sail.runfolder import create_run
+from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.types import Episode, Source
+from sail_models.saving import load_model, model_identity
+
+SMALL = (
+    "rollouts=2",
+    "evaluation_episodes=2",
+    "envs=2",
+    "workers=1",
+    "horizon=40",
+    "planner.steps=1",
+    "training.steps=3",
+    "training.batch_size=4",
+)
+
+
+def small_config(base: Path, *overrides: str) -> RunConfig:
+    return load_config("smoke", None, [*SMALL, f"base={base}", *overrides])
+
+
+def run_loop(folder: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
+    return improve(config, create_run(folder, config, resume), LiveTable("test", io.StringIO()))
+
+
+def without_seconds(results: dict[str, Any]) -> dict[str, Any]:
+    rows = [{key: value for key, value in row.items() if key != "seconds"} for row in results["iterations"]]
+    return {**results, "iterations": rows}
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+# What a killed process runs: the loop, with one of its functions replaced by one that does half its work.
+KILLED = """
+import io, os, signal, sys
+from pathlib import Path
+import sail.loop
+from sail.data.store import EpisodeStore
+from sail.report.live import LiveTable
+from sail.runfolder import create_run, open_run
+from sail.config import from_yaml
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def half_a_model(folder, *_, **__):
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"half")
+    die()
+
+add = EpisodeStore.add
+def add_one(store, episode):
+    add(store, episode)
+    if episode.source == "self":
+        die()
+
+if __name__ == "__main__":
+    folder, config, where = sys.argv[1:]
+    if where == "collect":
+        EpisodeStore.add = add_one
+    else:
+        sail.loop.save_model = half_a_model
+    config = from_yaml(Path(config).read_text())
+    sail.loop.improve(config, create_run(Path(folder), config, True), LiveTable("killed"))
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tiny_base: Path) -> RunConfig:
+    # Without a filter, so that there is something to learn from: random weights succeed at nothing.
+    return small_config(tiny_base, "filter=none", "training.inverse_dynamics=true")
+
+
+@pytest.fixture(scope="module")
+def finished(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    run_loop(folder, config)
+    write_report(folder)
+    return folder
+
+
+def test_the_run_folder_has_every_file(finished: Path, config: RunConfig) -> None:
+    present = files_below(finished)
+    expected = ["config.yaml", "manifest.json", "metrics.jsonl", "results.json", "report.html"]
+    expected += ["episodes/index.jsonl"]
+    for part in ("planner", "inverse_dynamics"):
+        expected += [
+            f"checkpoints/iteration_001/{part}/{file}" for file in ("config.json", "model.safetensors")
+        ]
+    for iteration in range(2):
+        expected += [f"media/plan_sheet_{iteration:03d}.png"]
+        expected += [f"media/iteration_{iteration:03d}_0_{side}.gif" for side in ("imagined", "executed")]
+    assert set(expected) <= present.keys()
+    sources = [name.split("-")[1] for name in present if name.endswith(".episode.zip")]
+    assert (sources.count("expert"), sources.count("self")) == (8, config.rollouts)
+
+
+def test_results_have_the_documented_schema(finished: Path, config: RunConfig) -> None:
+    results = json.loads((finished / "results.json").read_text())
+    named = {"schema", "preset", "task", "method", "seed", "model", "iterations", "environment"}
+    assert results.keys() == named
+    assert (results["schema"], results["preset"], results["task"]) == (1, "smoke", "handle-press")
+    assert results["model"] == load_base(config.base).identity
+    assert [row["iteration"] for row in results["iterations"]] == [0, 1]
+    for row in results["iterations"]:
+        assert row.keys() == {
+            "iteration", "episodes", "successes", "success_rate", "ci95", "collected", "kept", "seconds"
+        }  # fmt: skip
+        assert row["seconds"].keys() == {"collect", "train", "evaluate"}
+        assert row["episodes"] == config.evaluation_episodes
+        assert row["success_rate"] == row["successes"] / row["episodes"]
+    first, last = results["iterations"]
+    assert (first["collected"], first["kept"], first["seconds"]["collect"]) == (0, 0, 0.0)
+    assert (last["collected"], last["kept"]) == (2, 2)  # no filter
+    assert min(last["seconds"].values()) > 0.0
+
+
+def test_collected_episodes_say_who_acted_and_meet_no_evaluation_seed(
+    finished: Path, config: RunConfig
+) -> None:
+    lines = [json.loads(line) for line in (finished / "episodes" / "index.jsonl").read_text().splitlines()]
+    collected = [line for line in lines if line["source"] == "self"]
+    assert {line["model"] for line in collected} == {load_base(config.base).identity}
+    assert {line["iteration"] for line in collected} == {1}
+    assert not {line["seed"] for line in lines} & set(evaluation_seeds(config.seed, 1000))
+
+
+def test_a_killed_run_goes_on_to_the_same_result(finished: Path, config: RunConfig, tmp_path: Path) -> None:
+    folder, script = tmp_path / "run", tmp_path / "killed.py"
+    script.write_text(KILLED)
+    for where in ("collect", "train"):
+        command = [sys.executable, str(script), str(folder), str(finished / "config.yaml"), where]
+        killed = subprocess.run(command, capture_output=True, timeout=240)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    done = json.loads((folder / "manifest.json").read_text())["finished"]
+    assert "collect_001" in done and "train_001" not in done
+    resumed = run_loop(folder, config, resume=True)
+    uninterrupted = json.loads((finished / "results.json").read_text())
+    assert without_seconds(resumed) == without_seconds(uninterrupted)
+    for part in ("checkpoints", "episodes", "media"):
+        assert files_below(folder / part) == files_below(finished / part), part
+
+
+def test_resuming_a_finished_run_changes_nothing(finished: Path, config: RunConfig) -> None:
+    before = files_below(finished)
+    run_loop(finished, config, resume=True)
+    assert files_below(finished) == before
+
+
+def test_frozen_collects_and_evaluates_but_learns_nothing(tiny_base: Path, tmp_path: Path) -> None:
+    results = run_loop(tmp_path / "run", small_config(tiny_base, "method=frozen", "task=reach-wall"))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    first, last = results["iterations"]
+    assert (last["collected"], last["seconds"]["train"]) == (2, 0.0)
+    assert first["seconds"]["evaluate"] > 0.0
+
+
+def test_random_is_one_evaluation_without_any_weights(tmp_path: Path) -> None:
+    results = run_loop(tmp_path / "run", small_config(tmp_path / "no weights", "method=random"))
+    assert [row["iteration"] for row in results["iterations"]] == [0]
+    assert results["model"] == ""
+    assert not (tmp_path / "run" / "episodes").exists()
+
+
+def test_evaluation_seeds_are_distinct_however_many() -> None:
+    for seed in (0, 999, 12345):
+        seeds = evaluation_seeds(seed, 2500)
+        assert len(set(seeds)) == 2500
+        assert min(seeds) >= 0 and max(seeds) < 1_000_000
+    assert not set(evaluation_seeds(0, 1000)) & set(evaluation_seeds(1, 1000))
+
+
+def synthetic_episode(seed: int, source: Source, steps: int = 24) -> Episode:
+    rng = np.random.default_rng(seed)
+    return Episode(
+        frames=rng.integers(0, 256, (steps + 1, 64, 64, 3), np.uint8),
+        proprioception=np.cumsum(rng.uniform(0.0, 0.01, (steps + 1, 4)), axis=0).astype(np.float32),
+        actions=rng.uniform(-1.0, 1.0, (steps, 4)).astype(np.float32),
+        success=True,
+        prompt="press the handle down",
+        task="handle-press",
+        seed=seed,
+        iteration=0,
+        source=source,
+    )
+
+
+@pytest.fixture(scope="module")
+def agent(tiny_base: Path) -> Agent:
+    return load_base(str(tiny_base))
+
+
+DEMONSTRATIONS = [synthetic_episode(seed, "expert") for seed in range(2)]
+COLLECTED = [synthetic_episode(seed, "self") for seed in range(2, 4)]
+TRAINING = TrainingConfig(steps=3, batch_size=4, learning_rate=1e-2, inverse_dynamics_steps=3)
+
+
+def ignore(step: int, loss: float) -> None:
+    """No report."""
+
+
+def test_the_fine_tuned_planner_differs_and_is_deterministic(agent: Agent) -> None:
+    losses: list[float] = []
+    planners = []
+    for _ in range(2):
+        torch.rand(7)  # whatever else drew random numbers before
+        planners.append(
+            finetune_planner(
+                agent, DEMONSTRATIONS, COLLECTED, TRAINING, 5, lambda step, loss: losses.append(loss)
+            )
+        )
+    assert model_identity(planners[0]) == model_identity(planners[1])
+    assert losses[:3] == losses[3:]
+    assert model_identity(planners[0]) != agent.identity
+    assert model_identity(agent.planner) == agent.identity  # the agent's own is as it was
+    other_seed = finetune_planner(agent, DEMONSTRATIONS, COLLECTED, TRAINING, 6, ignore)
+    assert model_identity(other_seed) != model_identity(planners[0])
+
+
+def test_what_is_collected_decides_what_is_learned(agent: Agent) -> None:
+    without = finetune_planner(agent, DEMONSTRATIONS, [], TRAINING, 5, ignore)
+    with_collected = finetune_planner(agent, DEMONSTRATIONS, COLLECTED, TRAINING, 5, ignore)
+    only_collected = finetune_planner(agent, [], COLLECTED, TRAINING, 5, ignore)
+    raw = dataclasses.replace(TRAINING, retime="none")
+    not_retimed = finetune_planner(agent, [], COLLECTED, raw, 5, ignore)
+    identities = {model_identity(m) for m in (without, with_collected, only_collected, not_retimed)}
+    assert len(identities) == 4
+
+
+@pytest.mark.parametrize("steps", [1, 2, 20])
+def test_any_number_of_steps_can_be_fine_tuned(agent: Agent, steps: int) -> None:
+    training = dataclasses.replace(TRAINING, steps=steps, batch_size=1, inverse_dynamics_steps=steps)
+    assert model_identity(finetune_planner(agent, DEMONSTRATIONS, [], training, 0, ignore)) != agent.identity
+    finetune_inverse_dynamics(agent, DEMONSTRATIONS, training, 0, ignore)
+
+
+def test_with_nothing_to_learn_from_the_planner_stays(agent: Agent, tmp_path: Path) -> None:
+    same = finetune_planner(agent, [], [], TRAINING, 0, ignore)
+    assert model_identity(same) == agent.identity and same is not agent.planner
+
+
+def test_fine_tuned_inverse_dynamics_differs_is_deterministic_and_needs_long_enough_episodes(
+    agent: Agent,
+) -> None:
+    episodes = [*DEMONSTRATIONS, synthetic_episode(9, "self", steps=3)]
+    models = [finetune_inverse_dynamics(agent, episodes, TRAINING, 5, ignore) for _ in range(2)]
+    before = model_identity(agent.inverse_dynamics)
+    assert model_identity(models[0]) == model_identity(models[1]) != before
+    short = [synthetic_episode(9, "self", steps=7)]
+    assert model_identity(finetune_inverse_dynamics(agent, short, TRAINING, 5, ignore)) == before
+    exact = [synthetic_episode(9, "self", steps=8)]
+    assert model_identity(finetune_inverse_dynamics(agent, exact, TRAINING, 5, ignore)) != before
+
+
+def test_a_checkpoint_is_what_was_trained(finished: Path, config: RunConfig) -> None:
+    checkpoint = finished / "checkpoints" / "iteration_001"
+    assert model_identity(load_model(checkpoint / "planner", "planner")) != load_base(config.base).identity

@@ -1,4 +1,8 @@
-"""Does the text decide? Prompt against noise, on first frames of scenes where both prompts are possible."""
+"""Does the text decide? Prompt against noise, from frames of scenes where both prompts are possible.
+
+Three kinds of pairs: opposite tasks half-way through an episode (a half-open door can be opened or
+closed), the faucet at rest (it turns both ways), and each seen task against a motion.
+"""
 
 from dataclasses import asdict
 
@@ -6,31 +10,46 @@ import numpy as np
 from common import write_result
 
 from sail.agent import load_base
+from sail.collect import Job, collect
 from sail.config import PlannerConfig
 from sail.probes import text_effect
-from sail_envs.metaworld import MetaWorldEnv
-from sail_envs.tasks import SEEN, TASKS
+from sail.types import Episode
+from sail_envs.tasks import OPPOSITES, SEEN, TASKS
 
-FRAMES = 16
-# Pairs of MetaWorld tasks that share a scene in which both can be done, and, in every seen scene, its
-# task against a motion that the arm can always make.
-PAIRS = [("faucet-close", TASKS["faucet-close"], TASKS["faucet-open"])] + [
-    (task, TASKS[task], motion)
-    for task in SEEN
-    for motion in ("move to the left and up", "move to the right and down")
-]
+EPISODES = 12
+MOTIONS = ("move to the left and up", "move to the right and down")
+
+
+def experts(task: str) -> list[Episode]:
+    """Unperturbed expert episodes on evaluation seeds."""
+    return list(collect([Job(task, "expert", seed, seed=seed) for seed in range(EPISODES)]))
 
 
 def main() -> None:
     agent, rows = load_base("base"), []
-    for scene, prompt_a, prompt_b in PAIRS:
-        env = MetaWorldEnv(scene)
-        frames = np.stack([env.reset(seed=seed)[0]["frame"] for seed in range(FRAMES)])
-        effect = text_effect(agent, PlannerConfig(), scene, frames, prompt_a, prompt_b)
-        rows.append({**asdict(effect), "ratio": effect.ratio})
-        print(rows[-1], flush=True)
-    mean = {key: float(np.mean([row[key] for row in rows])) for key in ("text_change", "noise_change")}
-    write_result("text_effect", {"frames": FRAMES, "mean": mean, "rows": rows})
+    for task in SEEN:
+        episodes = experts(task)
+        first = np.stack([episode.frames[0] for episode in episodes])
+        middle = np.stack([episode.frames[2 * len(episode) // 3] for episode in episodes])
+        pairs = [("task against motion", first, motion) for motion in MOTIONS]
+        if task in OPPOSITES:
+            pairs.append(("opposite tasks, half-way", middle, TASKS[OPPOSITES[task]]))
+        if task == "faucet-close":
+            pairs.append(("opposite tasks, at rest", first, TASKS["faucet-open"]))
+        for kind, frames, other in pairs:
+            effect = text_effect(agent, PlannerConfig(), task, frames, TASKS[task], other)
+            rows.append({"kind": kind, **asdict(effect), "ratio": effect.ratio})
+            print(rows[-1], flush=True)
+    kinds = sorted({row["kind"] for row in rows})
+    means = {
+        kind: {
+            key: float(np.mean([row[key] for row in rows if row["kind"] == kind]))
+            for key in ("text_change", "noise_change", "ratio")
+        }
+        for kind in kinds
+    }
+    print(means)
+    write_result("text_effect", {"episodes": EPISODES, "means": means, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Collecting episodes that need no planner: expert demonstrations, random mixtures, play."""
 
+import functools
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -9,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sail.types import Episode, SailError, Source
+from sail_envs.metaworld import MetaWorldEnv
+from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
 from sail_envs.processes import inherited_by_workers
 
 # Seeds of a purpose start at its offset, so that what is collected is never evaluated on.
@@ -54,7 +59,8 @@ def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
 
     Raises CollectError if a worker dies or an expert keeps failing, and RenderingError without OpenGL.
     """
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         try:
             with inherited_by_workers():
                 episodes = pool.map(_run_job, jobs)
@@ -70,12 +76,27 @@ def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
     return [Job(task, "random", index) for task in tasks for index in range(episodes)]
 
 
-def _run_job(job: Job) -> Episode:
-    # Imported here so that the GL context is made in the process that uses it.
-    from sail_envs.metaworld import MetaWorldEnv
-    from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
+@functools.lru_cache(maxsize=1)
+def _environment(task: str, horizon: int, stop_at_success: bool) -> MetaWorldEnv:
+    # A worker's jobs mostly follow one another in one task, and making an environment takes as long as
+    # a third of an episode.
+    return MetaWorldEnv(task, horizon=horizon, stop_at_success=stop_at_success)
 
-    env = MetaWorldEnv(job.task, horizon=job.horizon, stop_at_success=job.source != "play")
+
+def _end_with_parent() -> None:
+    """End this worker when its parent has: a parent that is killed cannot tell, and the queue waits on."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _run_job(job: Job) -> Episode:
+    env = _environment(job.task, job.horizon, job.source != "play")
     if job.seed is not None:
         return record_episode(env, expert(job.task), job.seed, "expert")
     if job.source == "play":

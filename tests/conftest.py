@@ -1,5 +1,6 @@
 """What several tests need: base weights that load and act but know nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,21 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, model in parts.items():
         save_model(folder / name, model, half=True)
     return folder
+
+
+@pytest.fixture
+def processes_of_session() -> Callable[[int], list[int]]:
+    """Finds the processes of a session, by the id of its first process, that have not ended."""
+
+    def find(leader: int) -> list[int]:
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(session) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+    return find

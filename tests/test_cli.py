@@ -259,7 +259,8 @@ def test_evaluate_a_run_repeats_the_loops_own_numbers(finished: Path, capsys: Ca
     for row, iteration in zip(rows, there, strict=True):
         assert row["ci95"] == iteration["ci95"]
         assert (row["successes"], row["episodes"]) == (iteration["successes"], iteration["episodes"])
-    assert rows[0]["candidate"] != rows[1]["candidate"]
+    assert [row["candidate"] for row in rows] == ["base weights", "iteration 1"]
+    assert rows[0]["model"] == open_run(finished).results()["model"] != rows[1]["model"]
 
 
 def test_evaluate_one_checkpoint_following_pairs_on_other_tasks(finished: Path, capsys: Capture) -> None:
@@ -407,19 +408,6 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
     assert refused(capsys, "doctor").rstrip().endswith("does not work here: disk")
 
 
-def processes_of_session(leader: int) -> list[int]:
-    """Processes of the session that are not zombies."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(session) == leader and state != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
 def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -431,7 +419,12 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     ("number", "code", "demonstrations"), [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 1)]
 )
 def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
-    number: signal.Signals, code: int, demonstrations: int, tiny_base: Path, tmp_path: Path
+    number: signal.Signals,
+    code: int,
+    demonstrations: int,
+    tiny_base: Path,
+    tmp_path: Path,
+    processes_of_session: Callable[[int], list[int]],
 ) -> None:
     out = tmp_path / "run"
     words = ["run", "--preset", "smoke", *SMALL, f"base={tiny_base}", "--out", str(out)]
@@ -444,7 +437,7 @@ def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
         start_new_session=True,
     )
     try:
-        # A spawned worker beside the resource tracker: environments, or experts where there are demonstrations.
+        # A spawned worker beside the resource tracker: of environments, or of experts.
         wait_for(lambda: len(processes_of_session(process.pid)) >= 3 or process.poll() is not None)
         time.sleep(1.0)
         os.kill(process.pid, number)

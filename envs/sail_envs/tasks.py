@@ -78,3 +78,13 @@ UNSEEN: tuple[str, ...] = (
     "sweep-into",
     "door-lock",
 )
+
+# Tasks that do opposite things with the same object: in a scene of one, half-way, the other is possible too.
+OPPOSITES: dict[str, str] = {
+    "door-close": "door-open",
+    "drawer-close": "drawer-open",
+    "faucet-close": "faucet-open",
+    "handle-press": "handle-pull",
+    "window-close": "window-open",
+}
+OPPOSITES |= {other: task for task, other in OPPOSITES.items()}

@@ -40,10 +40,11 @@ Attempt = Callable[[RunConfig, Callable[[int], None]], "list[Outcome]"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to evaluate. iteration: of the checkpoint, None for a control."""
+    """Something to evaluate. iteration, model: the planner's checkpoint and identity, None for a control."""
 
     name: str
     iteration: int | None
+    model: str | None
     attempt: Attempt
 
 
@@ -54,6 +55,7 @@ class Row:
     task: str
     candidate: str
     iteration: int | None
+    model: str | None
     episodes: int
     successes: int
     success_rate: float
@@ -124,21 +126,23 @@ def _candidates(
     from sail.evaluate import evaluate, evaluate_random
 
     if arguments.random:
-        yield Candidate("random waypoints", None, lambda config, done: evaluate_random(config, finished=done))
+        yield Candidate(
+            "random waypoints", None, None, lambda config, done: evaluate_random(config, finished=done)
+        )
         return
 
     def planner(name: str, iteration: int, agent: Agent) -> Candidate:
         following = cast("Following", arguments.following)
-        return Candidate(
-            f"{name} ({agent.identity})",
-            iteration,
-            lambda config, done: evaluate(agent, config, iteration, following, done),
-        )
+
+        def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
+            return evaluate(agent, config, iteration, following, done)
+
+        return Candidate(name, iteration, agent.identity, attempt)
 
     base = load_base(config.base)
     for iteration in _iterations(arguments.iteration, folder):
         if folder is None or iteration == 0:
-            yield planner(f"base {config.base}", 0, base)
+            yield planner("base weights", 0, base)
         else:
             agent = with_checkpoint(base, folder.checkpoint(iteration))
             yield planner(f"iteration {iteration}", iteration, agent)
@@ -148,7 +152,8 @@ def _iterations(asked: int | None, folder: RunFolder | None) -> list[int]:
     """Those to evaluate: one, or the base and every checkpoint there is."""
     there = [0]
     if folder is not None:
-        there += [k for k in range(1, folder.config.iterations + 1) if folder.checkpoint(k).is_dir()]
+        checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
+        there += [k for k, path in checkpoints.items() if (path / "planner" / "config.json").is_file()]
     if asked is None:
         return there
     if asked not in there:
@@ -165,6 +170,7 @@ def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
         task=config.task,
         candidate=candidate.name,
         iteration=candidate.iteration,
+        model=candidate.model,
         episodes=len(outcomes),
         successes=len(steps),
         success_rate=len(steps) / len(outcomes),

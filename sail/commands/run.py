@@ -80,9 +80,14 @@ def _intention(config: RunConfig, out: Path) -> str:
 
 def _print_summary(results: dict[str, Any], report: Path, screen: TextIO) -> None:
     first, last = results["iterations"][0], results["iterations"][-1]
-    rates = f"success from {first['success_rate']:.0%} to {last['success_rate']:.0%}"
+    rates = f"success {last['success_rate']:.0%}"
+    if last is not first:
+        rates = (
+            f"success from {first['success_rate']:.0%} to {last['success_rate']:.0%}, "
+            f"iteration {first['iteration']} to {last['iteration']}"
+        )
     print(f"report: {report}", file=screen)
-    print(f"{results['task']}: {rates} in {last['iteration']} iterations", file=screen)
+    print(f"{results['task']}: {rates}", file=screen)
 
 
 COMMAND = Command(

@@ -66,7 +66,6 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
     """
     store = EpisodeStore(data)
     _collect_missing(store, config, live, workers)
-    torch.manual_seed(config.seed)
     if not (out / "autoencoder" / CONFIG).is_file():
         frames = np.concatenate([episode.frames for episode in _episodes(store)])
         live.stage("autoencoder", config.autoencoder_steps)
@@ -125,6 +124,7 @@ def _train_planner(
             ]
         )
 
+    torch.manual_seed(config.seed)  # each stage begins alike whichever stages ran before it
     network = PlannerNetwork(PlannerNetworkConfig(change_scale=change_scale(batch(512))))
     trainer = PlannerTrainer(network, config.planner_steps, config.planner_learning_rate, config.seed)
     saved = out / "planner_training"
@@ -153,6 +153,7 @@ def _train_inverse_dynamics(
     store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, live: LiveTable
 ) -> InverseDynamics:
     episodes = _episodes(store)
+    torch.manual_seed(config.seed)
     model = InverseDynamics(InverseDynamicsConfig(head=config.inverse_dynamics_head))
     trainer = InverseDynamicsTrainer(
         model,

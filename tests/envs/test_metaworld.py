@@ -78,7 +78,9 @@ def test_resets_without_a_seed_follow_from_the_last_seed() -> None:
 def test_gymnasiums_checker_passes(task: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gymnasium.make(f"sail/MetaWorld-{task}-v0", render_mode="rgb_array").unwrapped)
+        env = gymnasium.make(f"sail/MetaWorld-{task}-v0", render_mode="rgb_array")
+        # The check of render modes makes the environment twice more.
+        check_env(env.unwrapped, skip_render_check=task not in SAMPLE)
 
 
 def test_every_task_of_metaworld_is_there_and_the_split_is_one() -> None:

@@ -116,3 +116,22 @@ def test_a_head_that_says_a_constant(head: Head) -> None:
         frames_to_tensor(current), frames_to_tensor(goal), torch.from_numpy(arm), torch.from_numpy(actions)
     )
     assert float(loss.detach()) == pytest.approx(np.square(actions - 0.25).mean(), rel=1e-5)
+
+
+def test_the_diffusion_head_follows_ddim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the denoiser always says the same x_0, DDIM keeps the ε that it began with, step for step."""
+    model, seen = make("diffusion"), []
+
+    def constant(features: torch.Tensor, noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        seen.append((noisy, timestep))
+        return torch.full_like(noisy, 0.25)
+
+    monkeypatch.setattr(model, "_denoise", constant)
+    current, goal, arm, _ = moving_square(np.random.default_rng(0), 2)
+    model.act(current, goal, arm, seeds=[3, 4])
+    assert [timestep.tolist() for _, timestep in seen] == [[t, t] for t in (999, 799, 599, 399, 199)]
+    start = torch.stack([torch.randn(8, generator=torch.Generator().manual_seed(seed)) for seed in (3, 4)])
+    for noisy, timestep in seen:
+        alpha = model.alphas[timestep][:, None]
+        noise = (noisy - alpha.sqrt() * 0.25) / (1 - alpha).sqrt()
+        torch.testing.assert_close(noise, start, rtol=1e-3, atol=1e-3)

@@ -7,7 +7,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from sail.train.planner import MAXIMUM_SNR, TEXT_DROPOUT, PlanBatch, PlannerTrainer, diffusion_loss
+from sail.train.planner import (
+    MAXIMUM_SNR,
+    MINIMUM_SNR,
+    TEXT_DROPOUT,
+    PlanBatch,
+    PlannerTrainer,
+    diffusion_loss,
+)
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.schedule import cosine_alphas
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
@@ -44,10 +51,10 @@ def test_the_clean_latents_have_no_loss() -> None:
     assert loss_of(Stub(1.0)) == 0.0
 
 
-def test_the_loss_of_zeros_is_the_clean_latents_weighted_by_snr() -> None:
+def test_the_loss_of_zeros_is_the_clean_latents_weighted_by_truncated_snr() -> None:
     stub = Stub(0.0)
     loss = loss_of(stub)
-    weight = (stub.alphas / (1 - stub.alphas)).clamp(max=MAXIMUM_SNR)
+    weight = (stub.alphas / (1 - stub.alphas)).clamp(MINIMUM_SNR, MAXIMUM_SNR)
     # The change is (7 - 1) / 2 everywhere.
     assert loss == pytest.approx(9.0 * float(weight[stub.timestep].mean()), rel=1e-5)
     assert loss == pytest.approx(9.0 * float(weight.mean()), rel=0.1)

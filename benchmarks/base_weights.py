@@ -29,6 +29,7 @@ def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", choices=("seen", "unseen"))
     parser.add_argument("episodes", type=int)

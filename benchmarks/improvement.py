@@ -46,6 +46,7 @@ def pool(runs: list[dict[str, Any]], index: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")

@@ -15,6 +15,7 @@ REPEATS = 15
 
 
 def main() -> None:
+    """Run the benchmark."""
     config, planner = PlannerConfig(), load_base("base").video_planner
     sampling = Sampling(config.steps, config.guidance, config.temperature)
     rows = {}

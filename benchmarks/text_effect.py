@@ -4,20 +4,17 @@ Three kinds of pairs: opposite tasks half-way through an episode (a half-open do
 closed), the faucet at rest (it turns both ways), and each seen task against a motion.
 """
 
-from dataclasses import asdict
-
 import numpy as np
 from common import write_result
 
 from sail.agent import load_base
 from sail.collect import Job, collect
 from sail.config import PlannerConfig
-from sail.probes import text_effect
+from sail.probes import MOTIONS, text_effect
 from sail.types import Episode
 from sail_envs.tasks import OPPOSITES, SEEN, TASKS
 
 EPISODES = 12
-MOTIONS = ("move to the left and up", "move to the right and down")
 
 
 def experts(task: str) -> list[Episode]:
@@ -26,6 +23,7 @@ def experts(task: str) -> list[Episode]:
 
 
 def main() -> None:
+    """Run the benchmark."""
     agent, rows = load_base("base"), []
     for task in SEEN:
         episodes = experts(task)
@@ -38,7 +36,7 @@ def main() -> None:
             pairs.append(("opposite tasks, at rest", first, TASKS["faucet-open"]))
         for kind, frames, other in pairs:
             effect = text_effect(agent, PlannerConfig(), task, frames, TASKS[task], other)
-            rows.append({"kind": kind, **asdict(effect), "ratio": effect.ratio})
+            rows.append({"kind": kind, **effect.as_json()})
             print(rows[-1], flush=True)
     kinds = sorted({row["kind"] for row in rows})
     means = {

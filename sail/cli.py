@@ -72,7 +72,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     description = "Robot arms that improve at a task by watching themselves."
     parser = _Parser(prog="sail", description=description, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"sail {package_version('sail-planner')}")
+    parser.add_argument(
+        "--version", action="version", version=f"sail {package_version('sail-planner') or '(not installed)'}"
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     parsers: dict[str, _Parser] = {}
     for command in COMMANDS.values():

@@ -23,6 +23,7 @@ from sail.config import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
 from sail.filters import find_filter, keep_fastest
+from sail.probes import scene_text_effects
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
@@ -56,7 +57,7 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
     base = agent = load_base(config.base)
     _demonstrate(run)
     results = [_evaluate(run, agent, 0, {})]
-    summary = folder.write_results(base.identity, results)
+    folder.write_results(base.identity, results)
     for iteration in range(1, config.iterations + 1):
         seconds = {"collect": _collect(run, agent, iteration)}
         kept = _filter(run, iteration)
@@ -64,8 +65,8 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
             seconds["train"] = _learn(run, agent, iteration)
             agent = with_checkpoint(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
-        summary = folder.write_results(base.identity, results)
-    return summary
+        folder.write_results(base.identity, results)
+    return folder.write_results(base.identity, results, sections=_probe_text(run, agent))
 
 
 def _demonstrate(run: Run) -> None:
@@ -178,6 +179,14 @@ def _evaluate(
     )
     run.live.iteration(result.as_json())
     return result
+
+
+def _probe_text(run: Run, agent: Agent) -> dict[str, Any]:
+    """Whether the prompt decides what the last planner imagines (see sail.probes)."""
+    if not run.folder.step_done("text_effect"):
+        rows = [effect.as_json() for effect in scene_text_effects(agent, run.config)]
+        run.folder.finish("text_effect", {"rows": rows})
+    return {"prompt": TASKS[run.config.task], "text_effect": run.folder.payload("text_effect")}
 
 
 def _read(run: Run, records: Sequence[EpisodeRecord]) -> list[Episode]:

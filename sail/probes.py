@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from sail.config import PlannerConfig, RunConfig
 from sail.evaluate import evaluation_seeds, rollout_settings
 from sail.rollout import FRAME_SKIP, Outcome, run_episodes
 from sail.types import Episode, Float32, UInt8
-from sail_envs.tasks import TASKS
+from sail_envs.tasks import OPPOSITES, TASKS
+from sail_envs.vector import VectorEnv
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner import Sampling
 
@@ -129,7 +130,30 @@ class TextEffect:
     @property
     def ratio(self) -> float:
         """Above 1 the text decides more than the noise."""
-        return self.text_change / self.noise_change
+        return self.text_change / max(self.noise_change, 1e-9)
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields and the ratio."""
+        return {**asdict(self), "ratio": self.ratio}
+
+
+# What an arm can do in any scene, in the words of captioned play.
+MOTIONS = ("move to the left and up", "move to the right and down")
+SCENES = 8
+
+
+def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
+    """The configuration's task against two motions, and against the opposite task where there is one, from
+    the first frames of evaluation episodes."""
+    seeds = evaluation_seeds(config.seed, SCENES)
+    with VectorEnv(config.task, len(seeds), min(config.workers, SCENES)) as environments:
+        first = environments.reset(dict(enumerate(seeds)))
+    frames = np.stack([first[index]["frame"] for index in range(len(seeds))])
+    others = list(MOTIONS)
+    if config.task in OPPOSITES:
+        others.append(TASKS[OPPOSITES[config.task]])
+    prompt = TASKS[config.task]
+    return [text_effect(agent, config.planner, config.task, frames, prompt, other) for other in others]
 
 
 def text_effect(

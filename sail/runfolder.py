@@ -111,9 +111,16 @@ class RunFolder:
         return lines
 
     def write_results(
-        self, model: str, iterations: Sequence[IterationResult], environment: Mapping[str, Any] | None = None
+        self,
+        model: str,
+        iterations: Sequence[IterationResult],
+        environment: Mapping[str, Any] | None = None,
+        sections: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Write results.json and return it. model: the identity of the planner the run started from."""
+        """Write results.json and return it.
+
+        model: the identity of the planner the run started from. sections: further top-level entries.
+        """
         config = self.config
         results = {
             "schema": SCHEMA,
@@ -124,6 +131,7 @@ class RunFolder:
             "model": model,
             "iterations": [iteration.as_json() for iteration in iterations],
             "environment": dict(environment_versions() if environment is None else environment),
+            **(sections or {}),
         }
         write_json(self.path / RESULTS, results)
         return results

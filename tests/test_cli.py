@@ -408,7 +408,7 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
     assert refused(capsys, "doctor").rstrip().endswith("does not work here: disk")
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -441,12 +441,12 @@ def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
         wait_for(lambda: len(processes_of_session(process.pid)) >= 3 or process.poll() is not None)
         time.sleep(1.0)
         os.kill(process.pid, number)
-        _, error = process.communicate(timeout=120)
+        _, error = process.communicate(timeout=300)
         assert process.returncode == code, error
         assert error == (
             f"sail: interrupted: finished steps are kept; go on with: sail run --resume --out {out}\n"
         )
-        wait_for(lambda: not processes_of_session(process.pid), 10.0)
+        wait_for(lambda: not processes_of_session(process.pid), 30.0)
     finally:
         for left in processes_of_session(process.pid):
             os.kill(left, signal.SIGKILL)

@@ -159,7 +159,7 @@ def test_a_killed_run_goes_on_to_the_same_result(finished: Path, config: RunConf
     script.write_text(KILLED)
     for where in ("collect", "train"):
         command = [sys.executable, str(script), str(folder), str(finished / "config.yaml"), where]
-        killed = subprocess.run(command, capture_output=True, timeout=240)
+        killed = subprocess.run(command, capture_output=True, timeout=600)
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     done = json.loads((folder / "manifest.json").read_text())["finished"]
     assert "collect_001" in done and "train_001" not in done
@@ -304,8 +304,8 @@ def test_the_workers_of_a_killed_collection_end_with_it(
         [sys.executable, str(script)], stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        assert process.wait(120) == -signal.SIGKILL
-        deadline = time.monotonic() + 20.0
+        assert process.wait(300) == -signal.SIGKILL
+        deadline = time.monotonic() + 30.0
         while processes_of_session(process.pid) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not processes_of_session(process.pid)

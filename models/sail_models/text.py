@@ -60,7 +60,8 @@ def _load() -> tuple[object, object]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # a bar for 0.1 s of loading spoils the caller's own progress
+    # A bar for 0.1 s of loading spoils the caller's own progress.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
     folder = _model_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -218,7 +218,7 @@ def test_overrides_may_stand_anywhere(capsys: Capture, tmp_path: Path) -> None:
     words = ("run", "task=door-close", "--preset", "smoke", "seed=3", "--dry-run", "iterations=2")
     code, out, _ = sail(capsys, *words)
     assert code == 0
-    assert out.startswith("door-close ") and "2 times 4 rollouts" in out
+    assert out.startswith("door-close ") and "2 iterations of 4 rollouts" in out
     assert "runs/smoke-door-close-s3" in out
 
 

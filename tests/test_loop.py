@@ -36,6 +36,7 @@ SMALL = (
     "planner.steps=1",
     "training.steps=3",
     "training.batch_size=4",
+    "training.inverse_dynamics_steps=3",
 )
 # All eight seen tasks would only take longer.
 DEMONSTRATED = ("drawer-close", "reach")

@@ -71,9 +71,10 @@ def _intention(config: RunConfig, out: Path) -> str:
     evaluation = f"{config.evaluation_episodes} evaluation episodes"
     if config.method == "random":
         return f"{config.task} with random waypoints: {evaluation}, into {out}"
+    iterations = "1 iteration" if config.iterations == 1 else f"{config.iterations} iterations"
     learning = f"{config.training.steps} training steps" if config.method == "sail" else "no training"
     return (
-        f"{config.task} with the weights '{config.base}': {evaluation}, then {config.iterations} times "
+        f"{config.task} with the weights '{config.base}': {evaluation}, then {iterations} of "
         f"{config.rollouts} rollouts, {learning} and {evaluation}, into {out}"
     )
 

@@ -166,7 +166,8 @@ def text_effect(
     other_noise_a = _plan(agent, config, frames, [prompt_a] * count, range(count, 2 * count))
     other_noise_b = _plan(agent, config, frames, [prompt_b] * count, range(count, 2 * count))
     still = np.repeat(frames[:, None], plan_a.shape[1], 1)
-    motion = (_difference(plan_a, still) + _difference(plan_b, still)) / 2
+    # A plan that stands still has no motion to be a share of: then the changes are in grey levels.
+    motion = (_difference(plan_a, still) + _difference(plan_b, still)) / 2 or 1.0
     text = (_difference(plan_a, plan_b) + _difference(other_noise_a, other_noise_b)) / 2
     noise = (_difference(plan_a, other_noise_a) + _difference(plan_b, other_noise_b)) / 2
     return TextEffect(scene, prompt_a, prompt_b, text / motion, noise / motion)

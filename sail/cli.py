@@ -15,9 +15,9 @@ from typing import NoReturn
 
 from sail.commands import collect, data, doctor, evaluate, plan, report, run, train
 from sail.commands.common import Command, Interrupted, UsageError
-from sail.runfolder import package_version
 from sail.settings import not_found
 from sail.types import SailError
+from sail.versions import package_version
 
 MODULES = (run, evaluate, collect, train, plan, report, data, doctor)
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in MODULES}

@@ -45,6 +45,9 @@ class NoFilter:
         return FilterResult([True] * len(episodes), ["not filtered"] * len(episodes))
 
 
+# Fewer successes than this all teach: a planner that sees only one or two episodes learns them by heart.
+FEW = 5
+
 FILTERS: dict[str, Filter] = {"oracle": OracleFilter(), "none": NoFilter()}
 
 
@@ -58,7 +61,8 @@ def find_filter(name: str) -> Filter:
 
 
 def keep_fastest(records: Sequence[EpisodeRecord], fraction: float) -> list[EpisodeRecord]:
-    """The shortest successes, the shortest first: this share of all successes, rounded, at least one.
+    """The shortest successes, the shortest first: this share of all successes, rounded, but all of them
+    while there are few.
 
     Equally long ones stay in the order given. It goes by the success flag, so that with the filter
     "none" it would be an oracle. Raises ValueError for a fraction outside 0..1.
@@ -66,4 +70,4 @@ def keep_fastest(records: Sequence[EpisodeRecord], fraction: float) -> list[Epis
     if not 0 <= fraction <= 1:
         raise ValueError(f"fraction is {fraction}: it is in 0..1")
     successes = sorted((record for record in records if record.success), key=lambda record: record.length)
-    return successes[: max(1, math.floor(fraction * len(successes) + 0.5))]
+    return successes[: max(FEW, math.floor(fraction * len(successes) + 0.5))]

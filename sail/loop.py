@@ -23,7 +23,7 @@ from sail.config import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
 from sail.filters import find_filter, keep_fastest
-from sail.probes import scene_text_effects
+from sail.probes import measure_beside
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
@@ -55,6 +55,7 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
     base = agent = load_base(config.base)
+    folder.begin_from(base.identity)
     _demonstrate(run)
     results = [_evaluate(run, agent, 0, {})]
     folder.write_results(base.identity, results)
@@ -66,7 +67,7 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
             agent = with_checkpoint(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
-    return folder.write_results(base.identity, results, sections=_probe_text(run, agent))
+    return folder.write_results(base.identity, results, sections=_probe(run, agent))
 
 
 def _demonstrate(run: Run) -> None:
@@ -181,12 +182,12 @@ def _evaluate(
     return result
 
 
-def _probe_text(run: Run, agent: Agent) -> dict[str, Any]:
-    """Whether the prompt decides what the last planner imagines (see sail.probes)."""
-    if not run.folder.step_done("text_effect"):
-        rows = [effect.as_json() for effect in scene_text_effects(agent, run.config)]
-        run.folder.finish("text_effect", {"rows": rows})
-    return {"prompt": TASKS[run.config.task], "text_effect": run.folder.payload("text_effect")}
+def _probe(run: Run, agent: Agent) -> dict[str, Any]:
+    """What stands beside the curve: chance, a perfect plan, whether the prompt decides (sail.probes)."""
+    if not run.folder.step_done("probes"):
+        run.live.stage("probes", 2 * run.config.evaluation_episodes)
+        run.folder.finish("probes", measure_beside(agent, run.config, run.live.advance))
+    return {"prompt": TASKS[run.config.task], **run.folder.payload("probes")}
 
 
 def _read(run: Run, records: Sequence[EpisodeRecord]) -> list[Episode]:

@@ -15,8 +15,9 @@ from sail.actors import STEP_LENGTH
 from sail.agent import Agent
 from sail.collect import Job, collect
 from sail.config import PlannerConfig, RunConfig
-from sail.evaluate import evaluation_seeds, rollout_settings
+from sail.evaluate import evaluate_random, evaluation_seeds, rollout_settings, successes
 from sail.rollout import FRAME_SKIP, Outcome, run_episodes
+from sail.statistics import wilson_interval
 from sail.types import Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
@@ -156,6 +157,30 @@ def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
     return [text_effect(agent, config.planner, config.task, frames, prompt, other) for other in others]
 
 
+def measure_beside(
+    agent: Agent, config: RunConfig, finished: Callable[[int], None] = lambda count: None
+) -> dict[str, Any]:
+    """What a run's curve is read against, as sections of results.json: random waypoints, the perfect plan
+    and the text's effect, all on the run's evaluation episodes."""
+    control = evaluate_random(config, finished=finished)
+    perfect = perfect_plan(agent, config, expert_episodes(config), finished)
+    return {
+        "controls": [{"method": "random waypoints", **_rate(control)}],
+        "probes": [{"name": "perfect plan", **_rate(perfect)}],
+        "text_effect": {"rows": [effect.as_json() for effect in scene_text_effects(agent, config)]},
+    }
+
+
+def name_cause(planner: float, perfect: float) -> str:
+    """Where a success rate is lost, from the planner's own and that under a perfect plan (both 0..1)."""
+    planning, following = max(0.0, perfect - planner), 1.0 - perfect
+    if planning + following < 0.1:
+        return "little success is lost"
+    if planning >= following:
+        return f"success is lost in the plans ({planning:.0%}), less in following them ({following:.0%})"
+    return f"success is lost in following the plans ({following:.0%}), less in the plans ({planning:.0%})"
+
+
 def text_effect(
     agent: Agent, config: PlannerConfig, scene: str, frames: UInt8, prompt_a: str, prompt_b: str
 ) -> TextEffect:
@@ -171,6 +196,11 @@ def text_effect(
     text = (_difference(plan_a, plan_b) + _difference(other_noise_a, other_noise_b)) / 2
     noise = (_difference(plan_a, other_noise_a) + _difference(plan_b, other_noise_b)) / 2
     return TextEffect(scene, prompt_a, prompt_b, text / motion, noise / motion)
+
+
+def _rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    count, total = successes(outcomes), len(outcomes)
+    return {"success_rate": count / total, "ci95": wilson_interval(count, total), "episodes": total}
 
 
 def _plan(

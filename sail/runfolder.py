@@ -6,13 +6,9 @@ left behind is either complete or written again.
 
 import dataclasses
 import errno
-import importlib.metadata
 import json
 import math
 import os
-import platform
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +20,7 @@ from sail.config import RunConfig, flatten, from_yaml, to_yaml
 from sail.data.atomic import write_atomically
 from sail.statistics import wilson_interval
 from sail.types import SailError
+from sail.versions import environment_versions
 
 SCHEMA = 1
 CONFIG, MANIFEST, METRICS, RESULTS = "config.yaml", "manifest.json", "metrics.jsonl", "results.json"
@@ -81,6 +78,16 @@ class RunFolder:
         finished = {**self._finished, name: payload}
         write_json(self.path / MANIFEST, {"schema": SCHEMA, "finished": finished})
         self._finished = finished
+
+    def begin_from(self, model: str) -> None:
+        """Write down the identity of the base weights. Raises RunFolderError where it began from others."""
+        if not self.step_done("base"):
+            self.finish("base", model)
+        elif self.payload("base") != model:
+            raise RunFolderError(
+                f"{self.path} began from other weights ({self.payload('base')}) than {self.config.base!r} "
+                f"holds now ({model}): bring those back, or choose another --out"
+            )
 
     def record(self, event: str, iteration: int, step: int, values: Mapping[str, float]) -> None:
         """Append a line to metrics.jsonl. wall_seconds: time worked on this run, interruptions left out."""
@@ -204,44 +211,6 @@ def file_errors(path: Path, doing: str = "write") -> Iterator[None]:
         else:
             line = f"cannot {doing} {path}: {error.strerror or error}"
         raise RunFolderError(line) from error
-
-
-def environment_versions() -> dict[str, str | None]:
-    """What a result depends on: versions (None if not installed), processor and GPU."""
-    packages = {"torch": "torch", "mujoco": "mujoco", "metaworld": "metaworld", "sail": "sail-planner"}
-    versions = {name: package_version(package) for name, package in packages.items()}
-    processor = f"{_processor()} ({os.cpu_count()} threads)"
-    return {"python": platform.python_version(), **versions, "processor": processor, "gpu": gpu_name()}
-
-
-def package_version(name: str) -> str | None:
-    """An installed distribution's version, without importing it."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def gpu_name() -> str | None:
-    """The NVIDIA GPUs' names by the driver's own tool, or None."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
-    command = [tool, "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None  # a driver that does not answer
-    return ", ".join(answer.split("\n")).strip(", ") or None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _same_config(path: Path, there: RunConfig, given: RunConfig) -> None:

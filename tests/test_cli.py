@@ -395,6 +395,9 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     assert f"base={tmp_path / 'base'}" in out
     agent = load_base(str(tmp_path / "base"))
     assert agent.planner.frames == 8
+    other = [*small[:-1], "inverse_dynamics_steps=2"]
+    line = refused(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *other)
+    assert "was begun with inverse_dynamics_steps=1" in line
 
 
 def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

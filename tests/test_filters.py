@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sail.data.store import EpisodeRecord
-from sail.filters import FILTERS, FilterError, find_filter, keep_fastest
+from sail.filters import FEW, FILTERS, FilterError, find_filter, keep_fastest
 from sail.types import SailError
 
 
@@ -61,18 +61,18 @@ def test_an_empty_name_is_answered_too() -> None:
 
 
 def test_the_fastest_half_of_the_successes() -> None:
-    records = [
-        record(0, True, 90),
-        record(1, False, 20),
-        record(2, True, 40),
-        record(3, True, 70),
-        record(4, True, 40),
-    ]
-    assert [r.id for r in keep_fastest(records, 0.5)] == ["2", "4"]
-    assert [r.id for r in keep_fastest(records, 1)] == ["2", "4", "3", "0"]
-    assert [r.id for r in keep_fastest(records, 0)] == ["2"]
-    assert [r.id for r in keep_fastest(records[:4], 0.5)] == ["2", "3"]  # half of three, rounded up
+    lengths = [90, 40, 70, 40, 10, 60, 80, 30, 20, 50, 100, 110]
+    records = [record(i, True, length) for i, length in enumerate(lengths)] + [record(12, False, 5)]
+    assert [r.id for r in keep_fastest(records, 0.5)] == ["4", "8", "7", "1", "3", "9"]
+    assert len(keep_fastest(records[:11], 0.5)) == 6  # half of eleven, rounded up
+    assert len(keep_fastest(records, 1)) == 12
     assert keep_fastest([record(0, False)], 1) == []
+
+
+def test_few_successes_all_teach() -> None:
+    records = [record(i, True, 90 - i) for i in range(6)]
+    assert [r.id for r in keep_fastest(records[:4], 0.25)] == ["3", "2", "1", "0"]
+    assert len(keep_fastest(records, 0)) == FEW
 
 
 @given(
@@ -86,7 +86,7 @@ def test_none_left_out_is_faster_than_one_kept(episodes: list[tuple[bool, int]],
     left = [r for r in successes if r not in kept]
     assert all(r.success for r in kept)
     assert bool(kept) == bool(successes)
-    assert abs(len(kept) - max(1, fraction * len(successes))) <= 0.5 or not successes
+    assert abs(len(kept) - min(len(successes), max(FEW, fraction * len(successes)))) <= 0.5
     assert not left or max(r.length for r in kept) <= min(r.length for r in left)
 
 

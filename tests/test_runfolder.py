@@ -71,6 +71,14 @@ def test_resume_starts_where_nothing_is_or_a_kill_came_before_the_manifest(tmp_p
     assert open_run(tmp_path / "killed").config == CONFIG
 
 
+def test_resume_with_other_base_weights_is_refused(run: RunFolder) -> None:
+    run.begin_from("0123456789ab")
+    create_run(run.path, CONFIG, resume=True).begin_from("0123456789ab")
+    with pytest.raises(RunFolderError, match="began from other weights") as error:
+        create_run(run.path, CONFIG, resume=True).begin_from("ba9876543210")
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_resume_with_other_settings_names_the_first_that_differs(run: RunFolder) -> None:
     other = RunConfig(preset="smoke", task="door-close", seed=3, planner=PlannerConfig(steps=8, guidance=1))
     line = refused(run.path, other, resume=True)
@@ -171,7 +179,7 @@ def test_results_not_written_yet_are_one_line(run: RunFolder) -> None:
 
 def test_the_environment_names_what_a_result_depends_on() -> None:
     code = (
-        "import sys, json; from sail.runfolder import environment_versions as e; r = e();"
+        "import sys, json; from sail.versions import environment_versions as e; r = e();"
         "print(json.dumps([r, [m for m in ('torch', 'mujoco', 'metaworld') if m in sys.modules]]))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -13,6 +13,7 @@ from sail_models import composition
 from sail_models.autoencoder import Autoencoder, frames_to_tensor, tensor_to_frames
 from sail_models.denoiser import Denoiser
 from sail_models.planner_network import PlannerNetwork
+from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
 
 
@@ -122,14 +123,11 @@ class VideoPlanner:
         noise = torch.stack([_noise(seed, shape) for seed in seeds]) * sampling.temperature
         weights = np.full(len(frames), sampling.guidance, np.float32) if guidance is None else guidance
         first_frame = self.autoencoder.encode(frames_to_tensor(frames))
-        change = sample_latents(
-            self.network,
-            noise,
-            self.text(list(prompts)),
-            first_frame,
-            sampling.steps,
-            torch.from_numpy(weights),
-        )
+        text = self.text(list(prompts))
+        with mixed_precision():
+            change = sample_latents(
+                self.network, noise, text, first_frame, sampling.steps, torch.from_numpy(weights)
+            )
         return self.network.to_frames(change, first_frame)
 
 

@@ -29,7 +29,9 @@ from sail.runfolder import CONFIG, RunFolder, open_run
 from sail.statistics import wilson_interval
 
 if TYPE_CHECKING:
+    from sail.agent import Agent
     from sail.evaluate import Following
+    from sail.probes import PlanError
     from sail.report.live import LiveTable
     from sail.rollout import Outcome
 
@@ -40,11 +42,12 @@ Attempt = Callable[[RunConfig, Callable[[int], None]], "list[Outcome]"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to evaluate. iteration, model: the planner's checkpoint and identity, None for a control."""
+    """Something to evaluate. iteration, agent: the planner's checkpoint and what it loads to, None for a
+    control."""
 
     name: str
     iteration: int | None
-    model: str | None
+    agent: "Agent | None"
     attempt: Attempt
 
 
@@ -62,6 +65,27 @@ class Row:
     ci95: tuple[float, float]
     median_steps: float | None
     seconds: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Why a candidate fails on a task: its perfect plan's success, its plans' error, the cause in words."""
+
+    task: str
+    candidate: str
+    perfect_plan: Row
+    plan_error: "PlanError"
+    cause: str
+
+    def line(self) -> str:
+        """All of it in one line."""
+        error = self.plan_error
+        return (
+            f"{self.candidate}, {self.task}: {self.cause}. "
+            f"Imagined frames are {error.pixel:.1f} grey levels off (no motion {error.pixel_still:.1f}); "
+            f"the arm ends {1000 * error.end_effector:.0f} mm off the expert's way after one of them "
+            f"({1000 * error.end_effector_true:.0f} mm after a true frame)."
+        )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +106,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the camera's frame against the next planned one (default), or two planned ones",
     )
     parser.add_argument("--random", action="store_true", help="the control: random waypoints, no planner")
+    parser.add_argument(
+        "--probes",
+        action="store_true",
+        help="name the cause of failures: the expert's frames as the plan, imagined against true frames",
+    )
     add_json_option(parser)
 
 
@@ -93,16 +122,19 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.report.live import LiveTable
 
     title = f"evaluation of {config.evaluation_episodes} episodes a task on {', '.join(tasks)}"
+    rows, probed = [], []
     with LiveTable(title, screen) as live:
-        rows = [
-            _measure(candidate, replace(config, task=task), live)
-            for candidate in _candidates(arguments, config, folder)
-            for task in tasks
-        ]
+        for candidate in _candidates(arguments, config, folder):
+            for task in tasks:
+                rows.append(_measure(candidate, replace(config, task=task), live))
+                if arguments.probes and candidate.agent is not None:
+                    probed.append(_probe(candidate.agent, rows[-1], replace(config, task=task), live))
     if arguments.json:
-        print(_as_json(rows, arguments.following))
-    else:
-        _print_table(rows)
+        print(_as_json(rows, probed, arguments.following))
+        return
+    _print_table(rows)
+    for probe in probed:
+        print(probe.line())
 
 
 def _resolve(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunConfig]:
@@ -122,7 +154,7 @@ def _candidates(
     arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
-    from sail.agent import Agent, load_base, with_checkpoint
+    from sail.agent import load_base, with_checkpoint
     from sail.evaluate import evaluate, evaluate_random
 
     if arguments.random:
@@ -131,13 +163,13 @@ def _candidates(
         )
         return
 
-    def planner(name: str, iteration: int, agent: Agent) -> Candidate:
+    def planner(name: str, iteration: int, agent: "Agent") -> Candidate:
         following = cast("Following", arguments.following)
 
         def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
             return evaluate(agent, config, iteration, following, done)
 
-        return Candidate(name, iteration, agent.identity, attempt)
+        return Candidate(name, iteration, agent, attempt)
 
     base = load_base(config.base)
     for iteration in _iterations(arguments.iteration, folder):
@@ -170,7 +202,7 @@ def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
         task=config.task,
         candidate=candidate.name,
         iteration=candidate.iteration,
-        model=candidate.model,
+        model=None if candidate.agent is None else candidate.agent.identity,
         episodes=len(outcomes),
         successes=len(steps),
         success_rate=len(steps) / len(outcomes),
@@ -178,6 +210,20 @@ def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
         median_steps=statistics.median(steps) if steps else None,
         seconds=time.monotonic() - started,
     )
+
+
+def _probe(agent: "Agent", row: Row, config: RunConfig, live: "LiveTable") -> Probe:
+    """Replace the plan by the truth on the same episodes, and compare the two."""
+    from sail.probes import expert_episodes, name_cause, perfect_plan, plan_error
+
+    experts = expert_episodes(config)
+
+    def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
+        return perfect_plan(agent, config, experts, done)
+
+    perfect = _measure(Candidate("perfect plan", row.iteration, agent, attempt), config, live)
+    cause = name_cause(row.success_rate, perfect.success_rate)
+    return Probe(row.task, row.candidate, perfect, plan_error(agent, config, experts), cause)
 
 
 def _means(rows: Sequence[Row]) -> dict[str, float]:
@@ -188,8 +234,10 @@ def _means(rows: Sequence[Row]) -> dict[str, float]:
     }
 
 
-def _as_json(rows: Sequence[Row], following: str) -> str:
+def _as_json(rows: Sequence[Row], probes: Sequence[Probe], following: str) -> str:
     document: dict[str, Any] = {"schema": SCHEMA, "following": following}
+    if probes:
+        document["probes"] = [asdict(probe) for probe in probes]
     document |= {"rows": [asdict(row) for row in rows], "mean_success_rate": _means(rows)}
     return json.dumps(document, indent=2)
 

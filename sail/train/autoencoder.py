@@ -8,6 +8,7 @@ import torch
 from sail.train.learning_rate import one_cycle
 from sail.types import UInt8
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig, encode_frames, frames_to_tensor
+from sail_models.precision import mixed_precision
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -35,7 +36,7 @@ def train_autoencoder(
     for step in range(1, steps + 1):
         batch = frames_to_tensor(frames[rng.integers(len(frames), size=batch_size)])
         weight = 1.0 + 8.0 * (batch - mean_frame).abs().mean(1, keepdim=True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             latents = autoencoder.encoder(batch)
             # Noise makes the decoder smooth around the latents it has seen; the planner's are not exact.
             noisy = latents + 0.05 * torch.randn_like(latents)

@@ -11,6 +11,7 @@ from sail.train.learning_rate import one_cycle
 from sail.types import Float32, UInt8
 from sail_models.autoencoder import Autoencoder, frames_to_tensor
 from sail_models.inverse_dynamics import InverseDynamics
+from sail_models.precision import mixed_precision
 
 Report = Callable[[int, dict[str, float]], None]
 # An arm runs ahead of a plan or falls behind it: goals are nearer or further than one chunk.
@@ -52,7 +53,7 @@ class InverseDynamicsTrainer:
         goal = frames_to_tensor(np.stack([self.frames[e][g] for e, _, g, _ in pick]))
         arm = torch.from_numpy(np.stack([self.proprioception[e][c] for e, c, _, _ in pick]))
         actions = torch.from_numpy(np.stack([self.actions[e][a] for e, _, _, a in pick]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             goal = self._as_planned(goal)
             current = _disturb(current)
             loss = self.model.loss(current, goal, arm + 0.005 * torch.randn_like(arm), actions)

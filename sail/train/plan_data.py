@@ -36,6 +36,11 @@ def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = 
     )
 
 
+def backwards(episode: LatentEpisode, prompt: str) -> LatentEpisode:
+    """The episode played backwards, under the prompt of what it then shows."""
+    return LatentEpisode(episode.latents.flip(0), episode.positions[::-1], prompt)
+
+
 def sample_batch(
     episodes: Sequence[LatentEpisode],
     text: TextEncoder,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sail.train.learning_rate import one_cycle
 from sail_models.planner_network import PlannerNetwork
+from sail_models.precision import mixed_precision
 from sail_models.schedule import TRAINING_STEPS
 
 Report = Callable[[int, dict[str, float]], None]
@@ -33,13 +34,15 @@ def diffusion_loss(network: PlannerNetwork, batch: PlanBatch, generator: torch.G
     """The weighted squared error of the predicted x_0 at random timesteps (one scalar)."""
     clean = network.to_change(batch.future, batch.first_frame)
     count = len(clean)
-    timestep = torch.randint(0, TRAINING_STEPS, (count,), generator=generator)
+    # Half of the timesteps are among the noisiest quarter: few-step plans are decided there.
+    timestep = (TRAINING_STEPS * (1.0 - torch.rand(count, generator=generator).square())).long()
+    timestep = timestep.clamp(max=TRAINING_STEPS - 1)
     alpha = network.alphas[timestep][:, None, None, None, None]
     noise = torch.randn(clean.shape, generator=generator)
     noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * noise
     dropped = torch.rand(count, 1, 1, generator=generator) < TEXT_DROPOUT
     text = batch.text.masked_fill(dropped, 0.0)
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision():
         predicted: Tensor = network(noisy, timestep, text, batch.first_frame)
     weight = (alpha / (1.0 - alpha)).clamp(MINIMUM_SNR, MAXIMUM_SNR)
     return (weight * (predicted.float() - clean).square()).mean()

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from sail.data.captions import motion_caption
-from sail.train.plan_data import LatentEpisode, change_scale, join, sample_batch, to_latents
+from sail.train.plan_data import LatentEpisode, backwards, change_scale, join, sample_batch, to_latents
 from sail.train.planner import PlanBatch
 from sail.types import Episode
 
@@ -90,6 +90,14 @@ def test_only_the_kept_frames_are_encoded() -> None:
     found = to_latents(episode(), FirstPixel(), np.array([0, 3, 11]))  # type: ignore[arg-type]
     assert found.latents.flatten().tolist() == [0, 3, 11]
     assert found.positions[:, 0].tolist() == [0, 3, 11]
+
+
+def test_an_episode_backwards_starts_where_it_ended() -> None:
+    forward = LatentEpisode(torch.arange(3.0)[:, None, None, None], np.eye(3, dtype=np.float32), "open it")
+    back = backwards(forward, "close it")
+    assert back.latents.flatten().tolist() == [2.0, 1.0, 0.0]
+    assert back.positions.tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert (back.prompt, forward.latents[0].item()) == ("close it", 0.0)
 
 
 def test_batches_are_joined_in_order() -> None:

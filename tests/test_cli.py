@@ -282,6 +282,19 @@ def test_evaluate_one_checkpoint_following_pairs_on_other_tasks(finished: Path, 
     assert "has its own settings" in refused(capsys, "evaluate", finished, "--preset", "smoke")
 
 
+def test_evaluate_names_the_cause_of_failures(finished: Path, capsys: Capture) -> None:
+    words = ("--iteration", "0", "--probes", "evaluation_episodes=1")
+    code, out, error = sail(capsys, "evaluate", finished, *words, "--json")
+    assert code == 0, error
+    document = json.loads(out)
+    (probe,) = document["probes"]
+    assert [row["candidate"] for row in document["rows"]] == ["base weights"]
+    assert (probe["perfect_plan"]["candidate"], probe["perfect_plan"]["episodes"]) == ("perfect plan", 1)
+    assert probe["plan_error"]["pixel"] > 0.0 and "success" in probe["cause"]
+    code, out, _ = sail(capsys, "evaluate", finished, *words)
+    assert code == 0 and "grey levels" in out
+
+
 def test_evaluate_random_needs_no_weights(capsys: Capture) -> None:
     small = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=24", "base=none-there")
     code, out, error = sail(capsys, "evaluate", "--random", "--json", *small)

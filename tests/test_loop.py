@@ -132,7 +132,12 @@ def test_the_run_folder_has_every_file(finished: Path, config: RunConfig) -> Non
 def test_results_have_the_documented_schema(finished: Path, config: RunConfig) -> None:
     results = json.loads((finished / "results.json").read_text())
     named = {"schema", "preset", "task", "method", "seed", "model", "iterations", "environment"}
-    assert named <= results.keys() <= named | {"prompt", "text_effect"}
+    assert results.keys() == named | {"prompt", "controls", "probes", "text_effect"}
+    assert [(row["method"], row["episodes"]) for row in results["controls"]] == [
+        ("random waypoints", config.evaluation_episodes)
+    ]
+    assert [row["name"] for row in results["probes"]] == ["perfect plan"]
+    assert {row["scene"] for row in results["text_effect"]["rows"]} == {config.task}
     assert (results["schema"], results["preset"], results["task"]) == (1, "smoke", "handle-press")
     assert results["model"] == load_base(config.base).identity
     assert [row["iteration"] for row in results["iterations"]] == [0, 1]

@@ -1,4 +1,4 @@
-"""The text probe against planners whose answer to prompt and noise is known."""
+"""The probes against planners, inverse dynamics and experts whose answers are known."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sail.agent import Agent
-from sail.config import PlannerConfig
-from sail.probes import text_effect
-from sail.types import UInt8
+from sail.config import PlannerConfig, load_config
+from sail.probes import PerfectPlanActor, name_cause, plan_error, text_effect
+from sail.types import Episode, Float32, UInt8
 from sail_models.planner import Plan, Sampling
 
 
@@ -48,3 +48,88 @@ def test_changes_are_shares_of_the_motion() -> None:
 def test_a_plan_that_stands_still_is_no_division_by_zero() -> None:
     effect = _effect({"a": 0, "b": 0})
     assert (effect.text_change, effect.noise_change, effect.ratio) == (0.0, 0.0, 0.0)
+
+
+LENGTH = 40
+
+
+def _demonstration() -> Episode:
+    """Frame t is t grey levels bright; the arm moves 5 mm to the right a step."""
+    positions = np.zeros((LENGTH + 1, 4), np.float32)
+    positions[:, 0] = 0.005 * np.arange(LENGTH + 1)
+    return Episode(
+        frames=np.tile(np.arange(LENGTH + 1, dtype=np.uint8)[:, None, None, None], (1, 8, 8, 3)),
+        proprioception=positions,
+        actions=np.zeros((LENGTH, 4), np.float32),
+        task="reach",
+        prompt="reach the red marker",
+        seed=7,
+        success=True,
+        source="expert",
+        iteration=0,
+    )
+
+
+class _InverseDynamics:
+    """Half speed to the right for as many steps as the goal is brighter than the frame."""
+
+    def __init__(self) -> None:
+        self.goals: list[int] = []
+
+    def act(self, frames: UInt8, goals: UInt8, arms: Float32) -> Float32:
+        self.goals += [int(goal[0, 0, 0]) for goal in goals]
+        actions = np.zeros((len(frames), 8, 4), np.float32)
+        for chunk, frame, goal in zip(actions, frames, goals, strict=True):
+            chunk[: int(goal[0, 0, 0]) - int(frame[0, 0, 0]), 0] = 0.5
+        return actions
+
+
+def test_a_perfect_plan_is_the_experts_frames_a_chunk_apart_and_ends_with_its_last() -> None:
+    model = _InverseDynamics()
+    actor = PerfectPlanActor(cast(Any, model), {7: _demonstration()})
+    actor.start(3, seed=7)
+    observation = {"frame": np.zeros((8, 8, 3), np.uint8), "proprioception": np.zeros(4, np.float32)}
+    for _ in range(7):
+        actor.act({3: observation})
+    assert model.goals == [8, 16, 24, 32, 40, 40, 40]
+    goal = actor.goal(3)
+    assert goal is not None and int(goal[0, 0, 0]) == LENGTH
+
+
+class _Late:
+    """Imagines the demonstration's future, every frame `late` control steps too early in it."""
+
+    def __init__(self, late: int) -> None:
+        self.late = late
+        self.frames = 8
+
+    def plan(self, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> Plan:
+        ahead = 8 * np.arange(1, 9) - self.late
+        now = frames[:, None].astype(np.int64)
+        return Plan(np.minimum(now + ahead[None, :, None, None, None], LENGTH).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("late", "millimetres"), [(0, 0.0), (3, 15.0)])
+def test_the_plans_error_is_told_apart_from_inverse_dynamics_own(late: int, millimetres: float) -> None:
+    planner = _Late(late)
+    agent = cast(Agent, type("A", (), {}))
+    agent.planner = agent.video_planner = cast(Any, planner)  # type: ignore[misc]
+    agent.inverse_dynamics = cast(Any, _InverseDynamics())  # type: ignore[misc]
+    error = plan_error(agent, load_config("smoke", None, ["task=reach"]), {7: _demonstration()})
+    assert error.windows == 2  # from frames 0 and 16
+    assert error.end_effector_true == pytest.approx(0.0, abs=1e-6)
+    assert error.end_effector == pytest.approx(millimetres / 1000, abs=1e-6)
+    assert error.pixel == pytest.approx(0.0 if late == 0 else np.mean([3] * 5 + [0] * 3 + [3] * 3 + [0] * 5))
+
+
+@pytest.mark.parametrize(
+    ("planner", "perfect", "words"),
+    [
+        (0.95, 1.0, "little"),
+        (0.2, 0.9, "success is lost in the plans (70%), less in following them (10%)"),
+        (0.2, 0.4, "success is lost in following the plans (60%), less in the plans (20%)"),
+        (0.6, 0.5, "in following the plans (50%)"),
+    ],
+)
+def test_a_low_success_names_its_cause(planner: float, perfect: float, words: str) -> None:
+    assert words in name_cause(planner, perfect)

@@ -18,11 +18,13 @@ from sail.runfolder import create_run
 from sail.statistics import newcombe_difference_interval, wilson_interval
 
 RUNS = RESULTS.parent / "runs" / "improvement"
+# A planner that is never updated learns nothing from what it collects: it need not collect.
+METHODS: dict[str, list[str]] = {"sail": [], "frozen": ["rollouts=1"], "random": []}
 
 
 def run(method: str, seed: int, overrides: list[str]) -> dict[str, Any]:
     """One run, resumed if it has begun; results.json's content."""
-    config = load_config("quick", None, [f"method={method}", f"seed={seed}", *overrides])
+    config = load_config("quick", None, [f"method={method}", f"seed={seed}", *METHODS[method], *overrides])
     folder: Path = RUNS / f"{config.task}-{method}-s{seed}"
     with LiveTable(f"{config.task}, {method}, seed {seed}") as live:
         results = improve(config, create_run(folder, config, resume=True), live)
@@ -53,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     methods = {
         method: [run(method, seed, arguments.overrides) for seed in range(arguments.seeds)]
-        for method in ("sail", "frozen", "random")
+        for method in METHODS
     }
     summary: dict[str, Any] = {}
     for method, runs in methods.items():

@@ -4,6 +4,8 @@ Three kinds of pairs: opposite tasks half-way through an episode (a half-open do
 closed), the faucet at rest (it turns both ways), and each seen task against a motion.
 """
 
+import argparse
+
 import numpy as np
 from common import write_result
 
@@ -24,7 +26,9 @@ def experts(task: str) -> list[Episode]:
 
 def main() -> None:
     """Run the benchmark."""
-    agent, rows = load_base("base"), []
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", default="base", help="shipped weights' name, or a folder")
+    agent, rows = load_base(parser.parse_args().base), []
     for task in SEEN:
         episodes = experts(task)
         first = np.stack([episode.frames[0] for episode in episodes])

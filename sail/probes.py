@@ -83,9 +83,9 @@ class PlanError:
     """Imagined against true frames, over all windows of the experts' episodes.
 
     pixel: mean absolute error in grey levels (0..255) over the 8 frames; pixel_still: the same for a plan
-    that repeats the current frame. end_effector: mean distance in metres, after one chunk, between where
-    the expert was and where inverse dynamics, shown the imagined frame, would go; end_effector_true: the
-    same, shown the true frame (inverse dynamics' own share of the error).
+    that repeats the current frame. end_effector: mean distance in metres between where one chunk of the
+    expert's actions sends the arm and where inverse dynamics, shown the imagined frame, does;
+    end_effector_true: the same, shown the true frame (inverse dynamics' own share of the error).
     """
 
     pixel: float
@@ -97,7 +97,7 @@ class PlanError:
 
 def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Episode]) -> PlanError:
     """Imagine from every 16th frame of the experts' episodes and compare with what happened."""
-    starts, futures, arms, arms_after = [], [], [], []
+    starts, futures, arms, sent = [], [], [], []
     for episode in demonstrations.values():
         last = len(episode)
         for start in range(0, max(1, last - FRAME_SKIP), 2 * FRAME_SKIP):
@@ -105,15 +105,14 @@ def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Epi
             starts.append(episode.frames[start])
             futures.append(episode.frames[window])
             arms.append(episode.proprioception[start])
-            arms_after.append(episode.proprioception[window[0]])
+            sent.append(_sent(episode.actions[start : start + FRAME_SKIP]))
     frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
     imagined = _plan(agent, config.planner, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
-    after = np.stack(arms_after)[:, :3]
     return PlanError(
         pixel=_difference(imagined, truth),
         pixel_still=_difference(np.repeat(frames[:, None], truth.shape[1], 1), truth),
-        end_effector=_miss(agent.inverse_dynamics, frames, imagined[:, 0], arm, after),
-        end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, after),
+        end_effector=_miss(agent.inverse_dynamics, frames, imagined[:, 0], arm, np.stack(sent)),
+        end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, np.stack(sent)),
         windows=len(frames),
     )
 
@@ -200,7 +199,7 @@ def text_effect(
 
 def _rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     count, total = successes(outcomes), len(outcomes)
-    return {"success_rate": count / total, "ci95": wilson_interval(count, total), "episodes": total}
+    return {"success_rate": count / total, "ci95": list(wilson_interval(count, total)), "episodes": total}
 
 
 def _plan(
@@ -220,7 +219,13 @@ def _difference(a: UInt8, b: UInt8) -> float:
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean())
 
 
-def _miss(model: InverseDynamics, frames: UInt8, goals: UInt8, arm: Float32, after: Float32) -> float:
-    """Mean distance in metres between where the actions towards the goals lead and where the expert was."""
-    reached = arm[:, :3] + STEP_LENGTH * model.act(frames, goals, arm)[:, :, :3].sum(1)
-    return float(np.linalg.norm(reached - after, axis=1).mean())
+def _sent(actions: Float32) -> Float32:
+    """How far actions (..., T, 4) send the end effector in all, in metres: float32 (..., 3). It follows late:
+    where it is after them would say as much about the chunk before."""
+    distance: Float32 = STEP_LENGTH * actions[..., :3].sum(-2)
+    return distance
+
+
+def _miss(model: InverseDynamics, frames: UInt8, goals: UInt8, arm: Float32, sent: Float32) -> float:
+    """Mean distance in metres between where the actions towards the goals lead and the experts' did."""
+    return float(np.linalg.norm(_sent(model.act(frames, goals, arm)) - sent, axis=1).mean())

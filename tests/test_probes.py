@@ -60,7 +60,7 @@ def _demonstration() -> Episode:
     return Episode(
         frames=np.tile(np.arange(LENGTH + 1, dtype=np.uint8)[:, None, None, None], (1, 8, 8, 3)),
         proprioception=positions,
-        actions=np.zeros((LENGTH, 4), np.float32),
+        actions=np.tile(np.array([0.5, 0, 0, 0], np.float32), (LENGTH, 1)),
         task="reach",
         prompt="reach the red marker",
         seed=7,

@@ -20,7 +20,12 @@ WORKSPACE_HIGH = np.array([0.35, 0.9, 0.4])
 
 
 def expert(task: str) -> Policy:
-    """MetaWorld's scripted expert: reads the simulation's state, returns float32 (4,) actions."""
+    """The task's scripted expert: reads the simulation's state, returns float32 (4,) actions.
+
+    MetaWorld's own, except for handle-pull.
+    """
+    if task == "handle-pull":
+        return _pull_handle()
     from metaworld.policies import ENV_POLICY_MAP
 
     policy: Any = cast(Any, ENV_POLICY_MAP)[f"{task}-v3"]()
@@ -30,6 +35,31 @@ def expert(task: str) -> Policy:
             warnings.simplefilter("ignore")
             action: Float32 = np.clip(policy.get_action(env.state()), -1.0, 1.0).astype(np.float32)
         return action
+
+    return act
+
+
+def _pull_handle() -> Policy:
+    """Reach under the handle and lift it. MetaWorld's expert strikes the handle again and again until it is
+    up, to and fro between any two frames that a planner sees: nothing to learn from."""
+    lifting = False
+
+    def act(env: MetaWorldEnv) -> Float32:
+        nonlocal lifting
+        hand, handle = env.state()[:3], env.state()[4:7]
+        in_line = abs(hand[0] - handle[0]) < 0.03
+        below = in_line and hand[2] < handle[2]
+        if lifting:
+            lifting = in_line and hand[2] < handle[2] + 0.01 and hand[1] > handle[1] - 0.06
+        else:
+            lifting = below and hand[1] > handle[1] - 0.035
+        if lifting:  # slowly: a faster hand leaves the handle behind
+            target = np.array([handle[0], hand[1], min(hand[2], handle[2] - 0.005) + 0.03])
+        elif below and hand[2] < handle[2] - 0.01:
+            target = handle + np.array([0.0, 0.01, -0.03])
+        else:
+            target = handle + np.array([0.0, -0.08, -0.03])
+        return np.append(np.clip(10.0 * (target - hand), -1.0, 1.0), 1.0).astype(np.float32)
 
     return act
 

@@ -12,6 +12,7 @@ import sys
 from types import ModuleType
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,6 +96,11 @@ def _context_class(module: ModuleType) -> Any:
     return Context
 
 
+# Frames up to this size are drawn twice as large and averaged. Without that, edges and bright specks jump
+# between pixels: noise to a planner, where the average tells positions to a fraction of a pixel.
+LARGEST_AVERAGED = 128
+
+
 class Renderer:
     """Draws frames of any model of the same XML as the one it was made with.
 
@@ -104,17 +110,18 @@ class Renderer:
     def __init__(self, model: Any, size: int) -> None:
         self._mujoco = mujoco = load_mujoco()
         self.size = size
+        drawn = 2 * size if size <= LARGEST_AVERAGED else size
         model.vis.quality.offsamples = 0
-        model.vis.global_.offwidth = size
-        model.vis.global_.offheight = size
-        self._gl = open_gl_context(size)
+        model.vis.global_.offwidth = drawn
+        model.vis.global_.offheight = drawn
+        self._gl = open_gl_context(drawn)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
-        self._rectangle = mujoco.MjrRect(0, 0, size, size)
-        self._buffer = np.zeros((size, size, 3), np.uint8)
+        self._rectangle = mujoco.MjrRect(0, 0, drawn, drawn)
+        self._buffer = np.zeros((drawn, drawn, 3), np.uint8)
 
     def frame(self, model: Any, data: Any, camera: Camera) -> UInt8:
         """Draw one frame: uint8 (size, size, 3), RGB, the right way up."""
@@ -135,8 +142,13 @@ class Renderer:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._buffer, None, self._rectangle, self._context)
+        drawn: UInt8 = self._buffer
+        if len(drawn) != self.size:
+            drawn = np.asarray(
+                cv2.resize(drawn, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8
+            )
         # OpenGL's rows run from the bottom: a camera hanging upside down only needs its columns turned.
-        return self._buffer[:, ::-1].copy() if camera.turned else self._buffer[::-1].copy()
+        return drawn[:, ::-1].copy() if camera.turned else drawn[::-1].copy()
 
     def close(self) -> None:
         """Free the context; the renderer can't be used afterwards."""

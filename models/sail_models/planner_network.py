@@ -17,25 +17,31 @@ from sail_models.text import TEXT_WIDTH
 
 @dataclass(frozen=True)
 class PlannerNetworkConfig:
-    """Shapes and widths. change_scale: standard deviation of the latents' change from the first frame
-    in the training windows; the network diffuses the change divided by it."""
+    """Shapes and widths. change_scale: standard deviation of the latents' change from the first frame in
+    the training windows, one number a future frame (or one for all); the network diffuses the change divided
+    by it, so that the near frames, which are followed, weigh as much as the far ones, which change more."""
 
     frames: int = 8
     latent_channels: int = 16
     latent_size: int = 8
-    widths: tuple[int, ...] = (160, 256)
+    widths: tuple[int, ...] = (128, 192)
     layers: int = 1
     heads: int = 4
-    change_scale: float = 1.0
+    change_scale: tuple[float, ...] = (1.0,)
 
 
 class PlannerNetwork(nn.Module):
     """A Denoiser over the scaled change of each future frame's latents from the first frame's."""
 
     alphas: Tensor
+    scale: Tensor
 
     def __init__(self, config: PlannerNetworkConfig) -> None:
         super().__init__()
+        if len(config.change_scale) not in (1, config.frames):
+            raise ValueError(
+                f"change_scale has {len(config.change_scale)} numbers for {config.frames} frames"
+            )
         self.config = config
         stacked = config.frames * config.latent_channels
         deeper = len(config.widths) - 1
@@ -55,6 +61,8 @@ class PlannerNetwork(nn.Module):
             use_linear_projection=True,
         )
         self.register_buffer("alphas", cosine_alphas(), persistent=False)
+        scale = torch.tensor(config.change_scale)[:, None, None, None]
+        self.register_buffer("scale", scale, persistent=False)
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -81,8 +89,8 @@ class PlannerNetwork(nn.Module):
 
     def to_frames(self, change: Tensor, first_frame: Tensor) -> Tensor:
         """Diffused changes (B, F, C, h, w) to the future frames' latents (B, F, C, h, w)."""
-        return first_frame[:, None] + self.config.change_scale * change
+        return first_frame[:, None] + self.scale * change
 
     def to_change(self, future: Tensor, first_frame: Tensor) -> Tensor:
         """Future frames' latents (B, F, C, h, w) to what is diffused; the inverse of `to_frames`."""
-        return (future - first_frame[:, None]) / self.config.change_scale
+        return (future - first_frame[:, None]) / self.scale

@@ -83,8 +83,8 @@ class Probe:
         return (
             f"{self.candidate}, {self.task}: {self.cause}. "
             f"Imagined frames are {error.pixel:.1f} grey levels off (no motion {error.pixel_still:.1f}); "
-            f"the arm ends {1000 * error.end_effector:.0f} mm off the expert's way after one of them "
-            f"({1000 * error.end_effector_true:.0f} mm after a true frame)."
+            f"the first one leads the arm {1000 * error.end_effector:.0f} mm away from where the expert does "
+            f"(the true frame {1000 * error.end_effector_true:.0f} mm)."
         )
 
 

@@ -39,7 +39,7 @@ def train_autoencoder(
         with mixed_precision():
             latents = autoencoder.encoder(batch)
             # Noise makes the decoder smooth around the latents it has seen; the planner's are not exact.
-            noisy = latents + 0.05 * torch.randn_like(latents)
+            noisy = latents + 0.15 * torch.randn_like(latents)
             error = autoencoder.decoder(noisy).float() - batch
         loss = (weight * (error.abs() + 2.0 * error.square())).mean() + 1e-3 * latents.float().square().mean()
         optimizer.zero_grad()

@@ -55,13 +55,13 @@ class BaseConfig:
     play_seen: Annotated[int, Range(0, 10_000)] = 12
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
     play_other: Annotated[int, Range(0, 10_000)] = 3
-    autoencoder_steps: Count = 2000
-    planner_steps: Count = 14_000
+    autoencoder_steps: Count = 2500
+    planner_steps: Count = 10_000
     planner_batch: Annotated[int, Range(1, 4096)] = 16
     planner_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
     play_share: Share = 0.2
     backwards_share: Share = 0.1
-    inverse_dynamics_steps: Count = 3000
+    inverse_dynamics_steps: Count = 2500
     inverse_dynamics_head: Head = "regression"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 

@@ -68,9 +68,11 @@ def join(batches: Sequence[PlanBatch]) -> PlanBatch:
     )
 
 
-def change_scale(batch: PlanBatch) -> float:
-    """The standard deviation of the change from the first frame, which the planner divides by."""
-    return float((batch.future - batch.first_frame[:, None]).std())
+def change_scale(batch: PlanBatch) -> tuple[float, ...]:
+    """Each future frame's standard deviation of the change from the first frame, which the planner divides
+    by."""
+    change = batch.future - batch.first_frame[:, None]
+    return tuple(float(frame.std()) for frame in change.unbind(1))
 
 
 def _prompt(episode: LatentEpisode, window: Int64) -> str:

@@ -1,5 +1,7 @@
 """The planner's network keeps frames in order and predicts what it says."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from sail_models.schedule import to_sample
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
 
 CONFIG = PlannerNetworkConfig(
-    frames=3, latent_channels=4, latent_size=4, widths=(16, 32), heads=2, change_scale=0.4
+    frames=3, latent_channels=4, latent_size=4, widths=(16, 32), heads=2, change_scale=(0.1, 0.2, 0.4)
 )
 
 
@@ -48,6 +50,7 @@ def test_frames_and_channels_keep_their_order() -> None:
 def test_a_change_is_counted_from_the_first_frame(network: PlannerNetwork) -> None:
     future, _, _, first_frame = inputs()
     change = network.to_change(future, first_frame)
+    torch.testing.assert_close(change[1, 0], (future[1, 0] - first_frame[1]) / 0.1)
     torch.testing.assert_close(change[1, 2], (future[1, 2] - first_frame[1]) / 0.4)
     torch.testing.assert_close(network.to_frames(change, first_frame), future)
     torch.testing.assert_close(network.to_change(network.to_frames(future, first_frame), first_frame), future)
@@ -78,3 +81,8 @@ def test_text_time_and_first_frame_matter(network: PlannerNetwork) -> None:
 def test_it_says_its_shapes(network: PlannerNetwork) -> None:
     assert (network.frames, network.latent_shape) == (3, (4, 4, 4))
     assert network.alphas.shape == (1000,)
+
+
+def test_a_scale_for_another_number_of_frames_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 numbers for 3 frames"):
+        PlannerNetwork(dataclasses.replace(CONFIG, change_scale=(1.0, 2.0)))

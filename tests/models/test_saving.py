@@ -24,7 +24,7 @@ def make_models() -> dict[str, nn.Module]:
     return {
         "autoencoder": autoencoder,
         "planner": PlannerNetwork(
-            PlannerNetworkConfig(2, 4, 4, widths=(16, 32), heads=2, change_scale=0.123456789)
+            PlannerNetworkConfig(2, 4, 4, widths=(16, 32), heads=2, change_scale=(0.5, 0.123456789))
         ),
         "inverse_dynamics": InverseDynamics(
             InverseDynamicsConfig(head="diffusion", chunk=3, widths=(8, 16), features=16, frame_size=16)

@@ -90,7 +90,7 @@ def test_a_share_of_the_texts_is_dropped_whole() -> None:
 
 def make_trainer(seed: int = 0, steps: int = 40, ema: float = 0.998) -> PlannerTrainer:
     torch.manual_seed(seed)
-    config = PlannerNetworkConfig(*SHAPE[:3], widths=(16, 32), heads=2, change_scale=0.5)
+    config = PlannerNetworkConfig(*SHAPE[:3], widths=(16, 32), heads=2, change_scale=(0.5,))
     return PlannerTrainer(PlannerNetwork(config), steps, learning_rate=3e-3, seed=seed, ema=ema)
 
 

@@ -6,7 +6,6 @@ python benchmarks/base_weights.py unseen 20      # zero-shot on the 12 unseen ta
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,18 +13,9 @@ from common import write_result
 
 from sail.agent import load_base
 from sail.config import load_config
-from sail.evaluate import evaluate, evaluate_random, successes
+from sail.evaluate import evaluate, evaluate_random, rate
 from sail.probes import expert_episodes, perfect_plan, plan_error
-from sail.rollout import Outcome
-from sail.statistics import wilson_interval
 from sail_envs.tasks import SEEN, UNSEEN
-
-
-def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Successes, episodes, rate and 95 % Wilson interval."""
-    count, total = successes(outcomes), len(outcomes)
-    low, high = wilson_interval(count, total)
-    return {"successes": count, "episodes": total, "success_rate": count / total, "ci95": [low, high]}
 
 
 def main() -> None:

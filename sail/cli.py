@@ -32,7 +32,6 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (that of this process if None) and return its exit code."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # loading the text encoder shows none
     try:
         with _raising_signals():
             arguments = parse(sys.argv[1:] if argv is None else argv)

@@ -1,13 +1,14 @@
 """Seeded success rates: planners on tasks, and the probes that name the cause of a low one."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sail.actors import PlannerActor, WaypointActor
 from sail.agent import Agent
 from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
+from sail.statistics import wilson_interval
 from sail_envs.tasks import TASKS
 
 # Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
@@ -55,6 +56,13 @@ def evaluate_random(
 def successes(outcomes: Sequence[Outcome]) -> int:
     """How many of the episodes succeeded."""
     return sum(outcome.success for outcome in outcomes)
+
+
+def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Successes, episodes, success rate and its 95 % interval, as results.json writes them."""
+    count, total = successes(outcomes), len(outcomes)
+    interval = list(wilson_interval(count, total))
+    return {"successes": count, "episodes": total, "success_rate": count / total, "ci95": interval}
 
 
 def _run(config: RunConfig, actor: Actor, finished: Callable[[int], None]) -> list[Outcome]:

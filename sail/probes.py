@@ -15,9 +15,8 @@ from sail.actors import STEP_LENGTH
 from sail.agent import Agent
 from sail.collect import Job, collect
 from sail.config import PlannerConfig, RunConfig
-from sail.evaluate import evaluate_random, evaluation_seeds, rollout_settings, successes
+from sail.evaluate import evaluate_random, evaluation_seeds, rate, rollout_settings
 from sail.rollout import FRAME_SKIP, Outcome, run_episodes
-from sail.statistics import wilson_interval
 from sail.types import Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
@@ -164,8 +163,8 @@ def measure_beside(
     control = evaluate_random(config, finished=finished)
     perfect = perfect_plan(agent, config, expert_episodes(config), finished)
     return {
-        "controls": [{"method": "random waypoints", **_rate(control)}],
-        "probes": [{"name": "perfect plan", **_rate(perfect)}],
+        "controls": [{"method": "random waypoints", **rate(control)}],
+        "probes": [{"name": "perfect plan", **rate(perfect)}],
         "text_effect": {"rows": [effect.as_json() for effect in scene_text_effects(agent, config)]},
     }
 
@@ -195,11 +194,6 @@ def text_effect(
     text = (_difference(plan_a, plan_b) + _difference(other_noise_a, other_noise_b)) / 2
     noise = (_difference(plan_a, other_noise_a) + _difference(plan_b, other_noise_b)) / 2
     return TextEffect(scene, prompt_a, prompt_b, text / motion, noise / motion)
-
-
-def _rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    count, total = successes(outcomes), len(outcomes)
-    return {"success_rate": count / total, "ci95": list(wilson_interval(count, total)), "episodes": total}
 
 
 def _plan(

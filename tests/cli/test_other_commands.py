@@ -1,0 +1,114 @@
+"""`sail collect`, `data`, `plan`, `train` and `doctor`: what they write and print."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sail.data.store import EpisodeStore
+
+from helpers import Capture, make_episode, refused, sail
+
+
+def test_collect_fills_up_to_the_number_and_goes_on(capsys: Capture, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    words = ("collect", "--out", store, "--source", "play", "--tasks", "reach,door-open", "--horizon", "10")
+    assert sail(capsys, *words, "--episodes", "1")[0] == 0
+    first = EpisodeStore(store).records()
+    assert [(record.task, record.length) for record in first] == [("reach", 10), ("door-open", 10)]
+    code, out, _ = sail(capsys, *words, "--episodes", "2")
+    assert code == 0 and "holds 4 episodes" in out
+    records = EpisodeStore(store).records()
+    assert records[:2] == first
+    assert len({(record.task, record.seed) for record in records}) == 4
+    assert "0 play episodes" in sail(capsys, *words, "--episodes", "2")[1]
+
+
+def test_data_counts_and_verifies(capsys: Capture, tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path / "run" / "episodes")
+    for seed in range(3):
+        store.add(make_episode(seed=seed, task="door-open", source="expert"))
+    code, out, _ = sail(capsys, "data", store.folder, "--verify", "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "episodes": 3,
+        "counts": [
+            {"task": "door-open", "source": "expert", "iteration": 0, "success": False, "episodes": 2},
+            {"task": "door-open", "source": "expert", "iteration": 0, "success": True, "episodes": 1},
+        ],
+        "problems": [],
+    }
+    assert str(store.folder) in refused(capsys, "data", store.folder.parent)
+    (store.folder / "index.jsonl").unlink()
+    assert "every episode is whole" in sail(capsys, "data", store.folder, "--rebuild-index", "--verify")[1]
+
+
+def test_a_damaged_episode_is_found(capsys: Capture, tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    file = store.folder / f"{store.add(make_episode())}.episode.zip"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert sail(capsys, "data", tmp_path)[0] == 0  # listing does not read them
+    assert "wrong SHA-256" in refused(capsys, "data", tmp_path, "--verify")
+    (tmp_path / "index.jsonl").unlink()
+    assert f"{file} is damaged" in refused(capsys, "data", tmp_path, "--rebuild-index")
+
+
+def test_plan_from_an_image_of_any_size(tiny_base: Path, capsys: Capture, tmp_path: Path) -> None:
+    image = np.zeros((90, 200, 3), np.uint8)
+    image[..., 2] = 255  # OpenCV's red
+    cv2.imwrite(str(tmp_path / "red.png"), image)
+    words = ("plan", "--image", tmp_path / "red.png", "--prompt", "open the door", "--base", tiny_base)
+    code, out, error = sail(capsys, *words, "--out", tmp_path / "out", "planner.steps=1")
+    assert code == 0, error
+    assert "imagined 8 frames" in out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"plan.mp4", "plan.gif", "plan_sheet.png"}
+    read, first = cv2.VideoCapture(str(tmp_path / "out" / "plan.mp4")).read()
+    assert read and first.shape == (256, 256, 3)
+    assert first[128, 128, 2] > 200 and first[128, 128, 0] < 60  # still red: the channels keep their order
+    for content in (b"", b"no image"):
+        (tmp_path / "bad.png").write_bytes(content)
+        line = refused(capsys, "plan", "--image", tmp_path / "bad.png", "--prompt", "x", "--out", tmp_path)
+        assert "is no image" in line
+
+
+def test_plan_from_a_tasks_first_frame(tiny_base: Path, capsys: Capture, tmp_path: Path) -> None:
+    code, out, error = sail(
+        capsys, "plan", "--task", "reach", "--seed", "3", "--base", tiny_base, "--out", tmp_path
+    )
+    assert code == 0, error
+    assert "'reach the red marker'" in out
+    assert (tmp_path / "plan_sheet.png").is_file()
+
+
+def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> None:
+    from sail.agent import load_base
+    from sail_envs.tasks import SEEN
+
+    store = EpisodeStore(tmp_path / "data")
+    for task in SEEN:
+        store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
+    small = ["demonstrations=1", "play_seen=0", "play_unseen=0", "play_other=0", "planner_batch=2"]
+    small += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
+    code, out, error = sail(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *small)
+    assert code == 0, error
+    assert f"base={tmp_path / 'base'}" in out
+    agent = load_base(str(tmp_path / "base"))
+    assert agent.planner.frames == 8
+    other = [*small[:-1], "inverse_dynamics_steps=2"]
+    line = refused(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *other)
+    assert "was begun with inverse_dynamics_steps=1" in line
+
+
+def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sail.doctor import Check
+
+    monkeypatch.setattr("sail.doctor.run_checks", lambda: [Check("memory", True, "8 GiB")])
+    code, out, _ = sail(capsys, "doctor", "--json")
+    assert (code, json.loads(out)[0]["name"]) == (0, "memory")
+    broken = [Check("disk", False, "full", "free some"), Check("GPU", False, "none", needed=False)]
+    monkeypatch.setattr("sail.doctor.run_checks", lambda: broken)
+    assert refused(capsys, "doctor").rstrip().endswith("does not work here: disk")

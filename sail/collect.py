@@ -24,6 +24,9 @@ EVALUATION_SEEDS = 0
 # An expert that fails when perturbed is tried again on the next seed, this often.
 ATTEMPTS = 20
 SUBOPTIMAL_SHARE = 0.7
+# Control steps (three planned frames) that an expert goes on after its success: a demonstration that ends on
+# the very edge of success teaches plans that, followed a little late, end just before it.
+HOLD = 24
 
 
 class CollectError(SailError):
@@ -77,10 +80,10 @@ def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
 
 
 @functools.lru_cache(maxsize=1)
-def _environment(task: str, horizon: int, stop_at_success: bool) -> MetaWorldEnv:
+def _environment(task: str, horizon: int, hold: int | None) -> MetaWorldEnv:
     # A worker's jobs mostly follow one another in one task, and making an environment takes as long as
     # a third of an episode.
-    return MetaWorldEnv(task, horizon=horizon, stop_at_success=stop_at_success)
+    return MetaWorldEnv(task, horizon=horizon, hold=hold)
 
 
 def _end_with_parent() -> None:
@@ -96,7 +99,7 @@ def _end_with_parent() -> None:
 
 
 def _run_job(job: Job) -> Episode:
-    env = _environment(job.task, job.horizon, job.source != "play")
+    env = _environment(job.task, job.horizon, None if job.source == "play" else HOLD)
     if job.seed is not None:
         return record_episode(env, expert(job.task), job.seed, "expert")
     if job.source == "play":
@@ -112,7 +115,8 @@ def _run_job(job: Job) -> Episode:
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
         rng = np.random.default_rng(seed)
         push = random_push(rng, level)
-        episode = record_episode(env, with_noise(expert(job.task), rng, level), seed, "expert", push)
+        policy = with_noise(expert(job.task), rng, level)
+        episode = record_episode(env, policy, seed, "expert", push)
         if episode.success:
             return episode
     raise CollectError(f"the expert of '{job.task}' failed {ATTEMPTS} times: raise the horizon")

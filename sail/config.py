@@ -64,10 +64,10 @@ class TrainingConfig:
 
     steps: Count = 250
     batch_size: Annotated[int, Range(1, 4096)] = 32
-    learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-4
+    learning_rate: Annotated[float, Range(1e-8, 1)] = 3e-4
     self_fraction: Share = 0.5
     retime: Literal["none", "travel"] = "travel"
-    keep_fastest: Share = 0.5
+    keep_fastest: Share = 1.0
     inverse_dynamics: bool = False
     inverse_dynamics_steps: Count = 200
 

@@ -48,8 +48,8 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
 
     Observation: {"frame": uint8 (size, size, 3) RGB, "proprioception": float32 (4,)} (see sail.types).
     Action: float32 (4,) held for `frame_skip` control steps, or with `chunk=True` float32
-    (frame_skip, 4), one action a control step. The episode terminates when the task's success flag
-    is true (checked at every control step; never with `stop_at_success=False`) and truncates after
+    (frame_skip, 4), one action a control step. The episode terminates `hold` control steps after the
+    task's success flag was first true (checked at every control step; None: never) and truncates after
     `horizon` control steps.
     info: "success" (bool, at any step so far), "steps" (control steps so far) and, with `record=True`,
     "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
@@ -70,17 +70,19 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
         chunk: bool = False,
         horizon: int = 200,
         record: bool = False,
-        stop_at_success: bool = True,
+        hold: int | None = 0,
         render_mode: str | None = None,
     ) -> None:
         for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
             if value < 1:
                 raise SettingError(f"{name} is {value}: it must be 1 or more")
+        if hold is not None and hold < 0:
+            raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
         self.task = known_task(task)
         self.prompt = TASKS[task]
         self.camera = CAMERAS[_known("camera", camera, CAMERAS)]
         self.size, self.frame_skip, self.horizon, self.record = size, frame_skip, horizon, record
-        self.stop_at_success, self.render_mode = stop_at_success, render_mode
+        self.hold, self.render_mode = hold, render_mode
         shape = (frame_skip, ACTION_SIZE) if chunk else (ACTION_SIZE,)
         self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
         self.observation_space = spaces.Dict(
@@ -95,7 +97,7 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
         self._pristine_state = copy.deepcopy(_attributes_of(self._simulation))
         self._state: NDArray[np.float64] = np.zeros(0)
         self._success = False
-        self._steps = 0
+        self._steps = self._held = 0
 
     def state(self) -> NDArray[np.float64]:
         """MetaWorld's own 39 numbers (object poses and goal), which scripted experts read."""
@@ -116,11 +118,11 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
         load_mujoco().mj_resetData(simulation.model, simulation.data)
         simulation.seed(simulation_seed)
         self._state, _ = simulation.reset()
-        self._success, self._steps = False, 0
+        self._success, self._steps, self._held = False, 0, 0
         return self._observation(), {"success": False, "steps": 0}
 
     def step(self, action: Float32) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Make up to `frame_skip` control steps; stops early at success or at the horizon."""
+        """Make up to `frame_skip` control steps; stops early where the episode ends."""
         action = np.asarray(action, np.float32)
         if action.shape != self.action_space.shape or not np.isfinite(action).all():
             given = f"shape {action.shape}" if np.isfinite(action).all() else "one with NaN or infinity"
@@ -135,11 +137,12 @@ class MetaWorldEnv(gymnasium.Env[Observation, Float32]):
             self._state, step_reward, _, _, info = self._simulation.step(one)
             reward += float(step_reward)
             self._steps += 1
+            self._held += self._success
             self._success = self._success or bool(info["success"])
             if self.record:
                 frames.append(self.frame())
                 proprioceptions.append(self.proprioception())
-            terminated = self._success and self.stop_at_success
+            terminated = self._success and self.hold is not None and self._held >= self.hold
             if terminated or self._steps >= self.horizon:
                 break
         extra: dict[str, Any] = {"success": self._success, "steps": self._steps}

@@ -56,7 +56,7 @@ class BaseConfig:
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
     play_other: Annotated[int, Range(0, 10_000)] = 3
     autoencoder_steps: Count = 2500
-    planner_steps: Count = 10_000
+    planner_steps: Count = 20_000
     planner_batch: Annotated[int, Range(1, 4096)] = 16
     planner_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
     play_share: Share = 0.2

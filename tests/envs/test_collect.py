@@ -11,6 +11,7 @@ from sail.collect import (
     ATTEMPTS,
     DEMONSTRATION_SEEDS,
     EVALUATION_SEEDS,
+    HOLD,
     PLAY_SEEDS,
     SELF_SEEDS,
     CollectError,
@@ -20,6 +21,7 @@ from sail.collect import (
     play_jobs,
     suboptimal_jobs,
 )
+from sail_envs.metaworld import MetaWorldEnv
 
 TASK = "drawer-close"
 
@@ -62,6 +64,15 @@ def test_episodes_come_in_order_and_are_the_same_again() -> None:
     for episode, again in zip(episodes[::-1], collect(jobs[::-1], workers=1), strict=True):
         np.testing.assert_array_equal(episode.frames, again.frames)
         np.testing.assert_array_equal(episode.actions, again.actions)
+
+
+def test_a_demonstration_goes_on_after_success() -> None:
+    """Replayed in an environment that stops at success, its last actions are left over."""
+    (demonstration,) = collect([Job(TASK, "expert", 0, seed=0)], workers=1)
+    env = MetaWorldEnv(TASK)
+    env.reset(seed=0)
+    made = next(count for count, action in enumerate(demonstration.actions, 1) if env.step(action)[2])
+    assert len(demonstration) - made == HOLD
 
 
 def test_an_expert_that_cannot_succeed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

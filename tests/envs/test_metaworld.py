@@ -178,8 +178,24 @@ def test_it_stops_at_success_within_a_chunk() -> None:
     np.testing.assert_array_equal(info["frames"][-1], episode.frames[-1])
 
 
+@pytest.mark.parametrize("chunk", [1, 8])
+def test_an_episode_goes_on_for_what_it_holds(chunk: int) -> None:
+    """Held for 10 control steps, an episode begins as the unheld one does and ends 10 steps later."""
+    unheld = record_episode(MetaWorldEnv("door-close"), expert("door-close"), 0, "expert")
+    env = MetaWorldEnv("door-close", frame_skip=chunk, chunk=True, hold=10)
+    for _ in range(2):  # the count begins again with each episode
+        env.reset(seed=0)
+        made, terminated = 0, False
+        while not terminated:
+            actions = unheld.actions[made : made + chunk]
+            rest = np.zeros((chunk - len(actions), 4), np.float32)
+            _, _, terminated, truncated, info = env.step(np.concatenate([actions, rest]))
+            made += chunk
+        assert (info["steps"], info["success"], truncated) == (len(unheld) + 10, True, False)
+
+
 def test_success_is_remembered_when_it_does_not_stop_there() -> None:
-    env = MetaWorldEnv("door-close", horizon=150, stop_at_success=False)
+    env = MetaWorldEnv("door-close", horizon=150, hold=None)
     env.reset(seed=0)
     info = run(env, expert("door-close"))
     assert (info["success"], info["terminated"], info["truncated"]) == (True, False, True)
@@ -205,6 +221,7 @@ def test_the_horizon_counts_control_steps() -> None:
         ({"task": "reach", "frame_skip": 0}, SettingError, "frame_skip is 0"),
         ({"task": "reach", "size": -1}, SettingError, "size is -1"),
         ({"task": "reach", "horizon": 0}, SettingError, "horizon is 0"),
+        ({"task": "reach", "hold": -1}, SettingError, "hold is -1"),
     ],
 )
 def test_a_bad_setting_is_one_line(arguments: dict[str, Any], error: type[SailError], nearest: str) -> None:

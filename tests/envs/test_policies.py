@@ -20,7 +20,7 @@ from sail_envs.policies import (
 
 @pytest.fixture(scope="module")
 def env() -> MetaWorldEnv:
-    return MetaWorldEnv("drawer-close", size=8, horizon=120, stop_at_success=False)
+    return MetaWorldEnv("drawer-close", size=8, horizon=120, hold=None)
 
 
 def actions(env: MetaWorldEnv, policy: Policy, seed: int = 0) -> np.ndarray:

@@ -115,8 +115,7 @@ def _run_job(job: Job) -> Episode:
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
         rng = np.random.default_rng(seed)
         push = random_push(rng, level)
-        policy = with_noise(expert(job.task), rng, level)
-        episode = record_episode(env, policy, seed, "expert", push)
+        episode = record_episode(env, with_noise(expert(job.task), rng, level), seed, "expert", push)
         if episode.success:
             return episode
     raise CollectError(f"the expert of '{job.task}' failed {ATTEMPTS} times: raise the horizon")

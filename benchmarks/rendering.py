@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from common import write_result
 
+from sail_envs.cameras import CAMERAS
 from sail_envs.rendering import choose_backend
 
 SEED = 0
@@ -29,12 +30,14 @@ def main() -> None:
     arguments = parser.parse_args()
     backend = choose_backend()
     rows = []
-    for size in (64, 480):
+    # The frames that planners see, the same from a camera that has the whole arm in view, and large ones.
+    for camera, size in (("workspace", 64), ("corner", 64), ("corner", 480)):
         samples: dict[str, list[tuple[float, float]]] = {"ours": [], "metaworld": []}
         for _ in range(arguments.repeats):
             for name, measure in (("ours", ours), ("metaworld", metaworlds_own)):
-                samples[name] += in_own_process(measure, arguments.task, size, arguments.frames)
-        row: dict[str, Any] = {"size": size, "n": {name: len(values) for name, values in samples.items()}}
+                samples[name] += in_own_process(measure, arguments.task, camera, size, arguments.frames)
+        counts = {name: len(values) for name, values in samples.items()}
+        row: dict[str, Any] = {"camera": camera, "size": size, "n": counts}
         for kind, label in enumerate(("frames_per_second", "frames_per_processor_second")):
             rate = {
                 name: 1 / statistics.median(sample[kind] for sample in values)
@@ -43,20 +46,21 @@ def main() -> None:
             row[label] = rate | {"ratio": rate["ours"] / rate["metaworld"]}
         rows.append(row)
         print(row)
-    write_result("rendering", {"task": arguments.task, "camera": "corner", "backend": backend, "sizes": rows})
+    write_result("rendering", {"task": arguments.task, "backend": backend, "rows": rows})
 
 
-def ours(task: str, size: int, frames: int) -> list[tuple[float, float]]:
+def ours(task: str, camera: str, size: int, frames: int) -> list[tuple[float, float]]:
     """Each frame of MetaWorldEnv."""
     from sail_envs.metaworld import MetaWorldEnv
 
-    env = MetaWorldEnv(task, camera="corner", size=size)
+    env = MetaWorldEnv(task, camera=camera, size=size)
     env.reset(seed=SEED)
     return timed(env._simulation, env.frame, frames)
 
 
-def metaworlds_own(task: str, size: int, frames: int) -> list[tuple[float, float]]:
-    """Each frame of MetaWorld's environment, made as its documentation makes it."""
+def metaworlds_own(task: str, camera: str, size: int, frames: int) -> list[tuple[float, float]]:
+    """Each frame of MetaWorld's environment, made as its documentation makes it, with the camera's opening
+    angle set to ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import gymnasium
@@ -68,7 +72,7 @@ def metaworlds_own(task: str, size: int, frames: int) -> list[tuple[float, float
             env_name=f"{task}-v3",
             seed=SEED,
             render_mode="rgb_array",
-            camera_name="corner",
+            camera_name=CAMERAS[camera].mujoco_name,
             width=size,
             height=size,
         )

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from sail.types import Float32, UInt8
-from sail_models import composition
 from sail_models.autoencoder import Autoencoder, frames_to_tensor, tensor_to_frames
-from sail_models.denoiser import Denoiser
+from sail_models.composition import RULES
 from sail_models.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
+from sail_models.sampler import Conditioned, sample_latents
 from sail_models.text import TextEncoder
 
 
@@ -32,53 +31,6 @@ class Sampling:
     steps: int = 4
     guidance: float = 2.0
     temperature: float = 1.0
-
-
-def make_scheduler(alphas: Tensor) -> DPMSolverMultistepScheduler:
-    """A deterministic DDIM scheduler on the given cumulative signal shares; takes ε.
-
-    DPM-Solver++ of order 1 is DDIM (Lu et al., arXiv 2211.01095, section 4). diffusers' own DDIMScheduler
-    steps to other timesteps than it announces where the number of steps does not divide the schedule's.
-    """
-    previous = torch.cat([torch.ones(1), alphas[:-1]])
-    scheduler: DPMSolverMultistepScheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=len(alphas),
-        trained_betas=(1.0 - alphas / previous).tolist(),
-        prediction_type="epsilon",
-        algorithm_type="dpmsolver++",
-        solver_order=1,
-        final_sigmas_type="zero",
-        timestep_spacing="trailing",
-    )
-    return scheduler
-
-
-@torch.inference_mode()
-def sample_latents(
-    denoiser: Denoiser,
-    noise: Tensor,
-    text: Tensor,
-    first_frame: Tensor,
-    steps: int,
-    guidance: Tensor,
-) -> Tensor:
-    """Denoise (B, F, C, h, w) noise in `steps` DDIM steps under classifier-free guidance (B,).
-
-    The conditional and the unconditional branch are one forward pass of batch 2B.
-    """
-    scheduler = make_scheduler(denoiser.alphas)
-    scheduler.set_timesteps(steps)
-    weight = guidance[:, None, None, None, None]
-    both_text = torch.cat([text, torch.zeros_like(text)])
-    both_first = torch.cat([first_frame, first_frame])
-    latents = noise
-    for timestep in scheduler.timesteps:
-        both = torch.cat([latents, latents])
-        times = timestep.expand(len(both))
-        with_text, without = denoiser.predict_noise(both, times, both_text, both_first).chunk(2)
-        guided = composition.in_domain(with_text, without, weight)
-        latents = scheduler.step(guided, timestep, latents, return_dict=False)[0]
-    return latents
 
 
 class VideoPlanner:
@@ -126,7 +78,11 @@ class VideoPlanner:
         text = self.text(list(prompts))
         with mixed_precision():
             change = sample_latents(
-                self.network, noise, text, first_frame, sampling.steps, torch.from_numpy(weights)
+                RULES["in_domain"],
+                {"domain": Conditioned(self.network, text, torch.zeros_like(text), first_frame)},
+                noise,
+                sampling.steps,
+                torch.from_numpy(weights),
             )
         return self.network.to_frames(change, first_frame)
 

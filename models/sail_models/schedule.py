@@ -38,3 +38,15 @@ def to_noise(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionT
 def to_sample(noise: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
     """The clean latents that ε implies: x_0 = (x_t - sqrt(1 - a_t) ε) / sqrt(a_t)."""
     return (noisy - (1.0 - alpha).sqrt() * noise) / alpha.sqrt()
+
+
+def timestep_at(alphas: Tensor, signal: Tensor) -> int:
+    """The timestep of a schedule (T,) whose signal share comes nearest to `signal` (a scalar), by the
+    logarithm of the signal-to-noise ratio.
+
+    Where noise and signal shares add up to one, latents of one signal share are the same whichever
+    schedule they are on: two models on different schedules only need asking at different timesteps.
+    """
+    # In float64, or the cleanest timesteps' 1 - a_t are mostly rounding.
+    a, asked = alphas.double(), signal.double()
+    return int((torch.logit(a) - torch.logit(asked)).abs().argmin())

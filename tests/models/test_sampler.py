@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail_models.planner import sample_latents
+from sail_models.composition import RULES
+from sail_models.sampler import Conditioned, sample_latents
 from sail_models.schedule import cosine_alphas
 
 SPREAD = 0.5
@@ -33,13 +34,18 @@ class GaussianDenoiser:
 DENOISER = GaussianDenoiser()
 
 
+def sample(noise: Tensor, text: Tensor, first_frame: Tensor, steps: int, guidance: Tensor) -> Tensor:
+    model = Conditioned(DENOISER, text, torch.zeros_like(text), first_frame)
+    return sample_latents(RULES["in_domain"], {"domain": model}, noise, steps, guidance)
+
+
 def draw(count: int, steps: int, text: float, guidance: float) -> tuple[Tensor, Tensor, Tensor]:
     """The noise, what the sampler made of it, and the conditional mean."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn((count, *SHAPE), generator=generator)
     first_frame = torch.randn((count, *SHAPE[1:]), generator=generator)
     texts = torch.full((count, 4, 5), text)
-    latents = sample_latents(DENOISER, noise, texts, first_frame, steps, torch.full((count,), guidance))
+    latents = sample(noise, texts, first_frame, steps, torch.full((count,), guidance))
     return noise, latents, DENOISER.mean(texts, first_frame)
 
 
@@ -105,8 +111,8 @@ def test_every_plan_has_its_own_guidance_text_and_first_frame() -> None:
     first_frame = torch.randn((3, *SHAPE[1:]), generator=generator)
     text = torch.tensor([0.5, -1.0, 2.0])[:, None, None].expand(3, 4, 5)
     weights = torch.tensor([0.0, 1.0, 3.0])
-    together = sample_latents(DENOISER, noise, text, first_frame, 4, weights)
+    together = sample(noise, text, first_frame, 4, weights)
     for i in range(3):
         one = slice(i, i + 1)
-        alone = sample_latents(DENOISER, noise[one], text[one], first_frame[one], 4, weights[one])
+        alone = sample(noise[one], text[one], first_frame[one], 4, weights[one])
         torch.testing.assert_close(together[one], alone, rtol=0, atol=1e-5)

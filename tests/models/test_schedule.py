@@ -7,7 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sail_models.schedule import TRAINING_STEPS, PredictionType, cosine_alphas, to_noise, to_sample
+from sail_models.schedule import (
+    TRAINING_STEPS,
+    PredictionType,
+    cosine_alphas,
+    timestep_at,
+    to_noise,
+    to_sample,
+)
 
 NUMBERS = st.floats(-5.0, 5.0)
 ALPHAS = st.floats(1e-4, 1.0 - 1e-4)
@@ -50,3 +57,17 @@ def test_all_prediction_types_are_the_same_noise(clean: float, noise: float, alp
         found = to_noise(prediction, noisy, a, kind)
         torch.testing.assert_close(found, epsilon, rtol=0, atol=1e-9)
         torch.testing.assert_close(to_sample(found, noisy, a), x_0, rtol=0, atol=1e-9)
+
+
+def test_a_schedule_finds_its_own_timesteps() -> None:
+    alphas = cosine_alphas()
+    assert [timestep_at(alphas, alphas[t]) for t in range(TRAINING_STEPS)] == list(range(TRAINING_STEPS))
+
+
+def test_the_nearest_timestep_is_nearest_by_signal_to_noise() -> None:
+    alphas = torch.tensor([0.999, 0.9, 0.5, 0.1, 0.001])
+    # Between 0.9 (9 to 1) and 0.5 (1 to 1) the middle is 3 to 1.
+    assert timestep_at(alphas, torch.tensor(0.76)) == 1
+    assert timestep_at(alphas, torch.tensor(0.74)) == 2
+    assert timestep_at(alphas, torch.tensor(0.9999)) == 0
+    assert timestep_at(alphas, torch.tensor(1e-9)) == 4

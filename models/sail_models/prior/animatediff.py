@@ -1,0 +1,238 @@
+"""AnimateDiff as a prior: Stable Diffusion 1.5 with motion modules, the first frame given by SparseCtrl-RGB.
+
+Guo et al., arXiv 2307.04725 and 2311.16933. The network runs as in diffusers'
+`AnimateDiffSparseControlNetPipeline`; only the sampling is ours.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sail.types import SailError, UInt8
+from sail_models.autoencoder import frames_to_tensor, tensor_to_frames
+from sail_models.schedule import PredictionType, to_noise
+
+
+class PriorError(SailError):
+    """A part of a prior is missing, is not what it should be, or does not fit the others."""
+
+
+@dataclass(frozen=True)
+class AnimateDiffSource:
+    """Where the parts are: local folders in the Hub's own layout, or Hub ids (which are downloaded)."""
+
+    base: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    motion_adapter: str = "guoyww/animatediff-motion-adapter-v1-5-3"
+    controller: str = "guoyww/animatediff-sparsectrl-rgb"
+
+    @staticmethod
+    def inside(folder: Path) -> "AnimateDiffSource":
+        """The three parts in one local folder, each named as on the Hub."""
+        hub = AnimateDiffSource()
+        names = [Path(part).name for part in (hub.base, hub.motion_adapter, hub.controller)]
+        return AnimateDiffSource(*(str(folder / name) for name in names))
+
+
+class AnimateDiff:
+    """A Denoiser over latents float32 (B, F, 4, h, w), with its own text encoder and frame codec.
+
+    `first_frame` is what `encode` gives. Made by `load_animatediff`.
+    """
+
+    def __init__(self, parts: dict[str, Any], frames: int, strength: float) -> None:
+        self._unet, self._controller, self._vae = parts["unet"], parts["controller"], parts["vae"]
+        self._tokenizer, self._text_encoder = parts["tokenizer"], parts["text_encoder"]
+        self._frames, self._strength = frames, strength
+        self._kind: PredictionType = parts["scheduler"].config.prediction_type
+        self.alphas: Tensor = parts["scheduler"].alphas_cumprod
+        self._embeddings: dict[str, Tensor] = {}
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, h, w) of one frame's latents."""
+        side = int(self._unet.config.sample_size)
+        return int(self._unet.config.in_channels), side, side
+
+    @property
+    def frames(self) -> int:
+        """Number F of frames in a clip."""
+        return self._frames
+
+    @property
+    def frame_size(self) -> int:
+        """Pixels of a frame's side."""
+        halvings = len(self._vae.config.block_out_channels) - 1
+        return self.latent_shape[1] << halvings
+
+    @torch.inference_mode()
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        """CLIP embeddings (N, L, D) of prompts, or of negative prompts; each computed once."""
+        for prompt in prompts:
+            if prompt not in self._embeddings:
+                tokens = self._tokenizer(
+                    prompt,
+                    padding="max_length",
+                    max_length=self._tokenizer.model_max_length,
+                    truncation=True,
+                    return_tensors="pt",
+                )
+                self._embeddings[prompt] = self._text_encoder(tokens.input_ids.to(self._text_encoder.device))[
+                    0
+                ][0].cpu()
+        return torch.stack([self._embeddings[prompt] for prompt in prompts]).float()
+
+    @torch.inference_mode()
+    def encode(self, frames: UInt8) -> Tensor:
+        """Frames uint8 (B, H, W, 3) of side `frame_size` to latents float32 (B, 4, h, w): the posterior's
+        mean, scaled as Stable Diffusion's are."""
+        pixels = frames_to_tensor(frames).to(self._vae.device, self._vae.dtype)
+        latents: Tensor = self._vae.encode(pixels).latent_dist.mode() * self._vae.config.scaling_factor
+        return latents.float().cpu()
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> UInt8:
+        """Latents (B, 4, h, w) to frames uint8 (B, H, W, 3)."""
+        scaled = (latents / self._vae.config.scaling_factor).to(self._vae.device, self._vae.dtype)
+        return tensor_to_frames(self._vae.decode(scaled).sample.cpu())
+
+    def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
+        """ε at integer timesteps (B,): float32 (B, F, 4, h, w), on the latents' device."""
+        place = {"device": self._unet.device, "dtype": self._unet.dtype}
+        noisy = latents.transpose(1, 2).to(**place)  # diffusers' order: channels, frames
+        # Every frame attends to the text by itself.
+        states = text.to(**place).repeat_interleave(self._frames, dim=0)
+        frames, given = torch.zeros_like(noisy), torch.zeros_like(noisy[:, :1])
+        frames[:, :, 0], given[:, :, 0] = first_frame.to(**place), 1.0
+        down, middle = self._controller(
+            noisy,
+            timestep.to(self._unet.device),
+            encoder_hidden_states=states,
+            controlnet_cond=frames,
+            conditioning_mask=given,
+            conditioning_scale=self._strength,
+            return_dict=False,
+        )
+        predicted = self._unet(
+            noisy,
+            timestep.to(self._unet.device),
+            encoder_hidden_states=states,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=middle,
+        ).sample
+        alpha = self.alphas[timestep.cpu()].to(latents.device)[:, None, None, None, None]
+        return to_noise(predicted.transpose(1, 2).float().to(latents.device), latents, alpha, self._kind)
+
+
+def load_animatediff(
+    source: AnimateDiffSource,
+    frames: int = 8,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    controller_strength: float = 1.0,
+    offload: bool = False,
+) -> AnimateDiff:
+    """Load the parts, from safetensors only; local folders are never looked up elsewhere.
+
+    offload: autoencoder and text encoder, used once a plan, stay in main memory. Raises PriorError naming the
+    part, what was found and what is needed.
+    """
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.controlnets.controlnet_sparsectrl import SparseControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.models.unets.unet_motion_model import MotionAdapter, UNetMotionModel
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    weights = {"use_safetensors": True, "torch_dtype": dtype, "low_cpu_mem_usage": False}
+    parts: dict[str, Any] = {
+        "vae": _part("autoencoder", AutoencoderKL.from_pretrained, source.base, "vae", weights),
+        "text_encoder": _part(
+            "text encoder",
+            CLIPTextModel.from_pretrained,
+            source.base,
+            "text_encoder",
+            {"use_safetensors": True, "dtype": dtype},
+        ),
+        "tokenizer": _part("tokenizer", CLIPTokenizer.from_pretrained, source.base, "tokenizer", {}),
+        # The motion modules were trained on another schedule than Stable Diffusion's folder says.
+        "scheduler": _part(
+            "noise schedule",
+            DDIMScheduler.from_pretrained,
+            source.base,
+            "scheduler",
+            {"beta_schedule": "linear"},
+        ),
+        "controller": _part(
+            "SparseCtrl controller", SparseControlNetModel.from_pretrained, source.controller, None, weights
+        ),
+    }
+    images = _part("U-Net", UNet2DConditionModel.from_pretrained, source.base, "unet", weights)
+    motion = _part("motion adapter", MotionAdapter.from_pretrained, source.motion_adapter, None, weights)
+    _check(parts, images, motion, frames)
+    parts["unet"] = UNetMotionModel.from_unet2d(images, motion)
+    for name in ("unet", "controller", "vae", "text_encoder"):
+        place = "cpu" if offload and name in ("vae", "text_encoder") else device
+        parts[name] = parts[name].to(place).eval().requires_grad_(False)
+    return AnimateDiff(parts, frames, controller_strength)
+
+
+def _part(
+    name: str, load: Callable[..., Any], where: str, subfolder: str | None, options: dict[str, Any]
+) -> Any:
+    local = Path(where).is_dir()
+    found = f"{where}/{subfolder}" if subfolder else where
+    if subfolder:
+        options = {**options, "subfolder": subfolder}
+    try:
+        # A tokenizer without files would be made empty, silently.
+        if local and not Path(found).is_dir():
+            raise FileNotFoundError("no such folder")
+        return load(where, local_files_only=local, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        pickles = (
+            sorted(path.name for path in Path(found).glob("*") if path.suffix in (".bin", ".ckpt", ".pt"))
+            if local
+            else []
+        )
+        if pickles:
+            raise PriorError(
+                f"the prior's {name} in {found} is a pickle ({pickles[0]}): only safetensors are read, "
+                f"convert it with diffusers' save_pretrained"
+            ) from error
+        cause = str(error).partition("\n")[0]
+        raise PriorError(
+            f"the prior's {name} is not in {found} ({cause}): name a folder in the Hub's layout, or a Hub id"
+        ) from error
+
+
+def _check(parts: dict[str, Any], images: Any, motion: Any, frames: int) -> None:
+    longest = int(motion.config.motion_max_seq_length)
+    if frames > longest:
+        raise PriorError(
+            f"the motion adapter knows clips of up to {longest} frames, not {frames}: plan fewer"
+        )
+    if list(motion.config.block_out_channels) != list(images.config.block_out_channels):
+        raise PriorError(
+            f"the motion adapter is for widths {list(motion.config.block_out_channels)}, the U-Net has "
+            f"{list(images.config.block_out_channels)}: take an adapter made for this base model"
+        )
+    if not parts["controller"].config.use_simplified_condition_embedding:
+        raise PriorError("the controller takes sketches, not frames: take SparseCtrl-RGB")
+    words, known = len(parts["tokenizer"]), int(parts["text_encoder"].config.vocab_size)
+    if words != known:
+        raise PriorError(
+            f"the prior's tokenizer has {words} tokens, its text encoder {known}: "
+            f"take both from one base model"
+        )
+    width = int(parts["text_encoder"].config.hidden_size)
+    if int(images.config.cross_attention_dim) != width:
+        raise PriorError(
+            f"the U-Net wants text {images.config.cross_attention_dim} wide, the text encoder gives {width}: "
+            f"take both from one base model"
+        )

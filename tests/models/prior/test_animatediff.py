@@ -1,0 +1,218 @@
+"""AnimateDiff through our sampler is AnimateDiff through diffusers' own pipeline."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    AnimateDiffSparseControlNetPipeline,
+    DDIMScheduler,
+    MotionAdapter,
+    SparseControlNetModel,
+)
+from PIL import Image
+from torch import Tensor
+
+from sail.types import UInt8
+from sail_models.composition import RULES
+from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, PriorError, load_animatediff
+from sail_models.sampler import Conditioned, sample_latents
+
+FRAMES = 3
+PROMPT, NEGATIVE = "open the door", "blurry"
+
+
+@pytest.fixture(scope="module")
+def prior(source: AnimateDiffSource) -> AnimateDiff:
+    return load_animatediff(source, frames=FRAMES)
+
+
+@pytest.fixture(scope="module")
+def pipeline(source: AnimateDiffSource) -> AnimateDiffSparseControlNetPipeline:
+    made = AnimateDiffSparseControlNetPipeline.from_pretrained(
+        source.base,
+        motion_adapter=MotionAdapter.from_pretrained(source.motion_adapter),
+        controlnet=SparseControlNetModel.from_pretrained(source.controller),
+        # As AnimateDiff was trained; deterministic steps to where ours go.
+        scheduler=DDIMScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="linear",
+            clip_sample=False,
+            timestep_spacing="trailing",
+        ),
+    )
+    made.set_progress_bar_config(disable=True)
+    # It draws the first frame's latents from the autoencoder's posterior; the mean is what can be compared.
+    channels = made.vae.quant_conv.weight.shape[0] // 2
+    with torch.no_grad():
+        made.vae.quant_conv.weight[channels:] = 0.0
+        made.vae.quant_conv.bias[channels:] = -30.0
+    return made
+
+
+def frame(size: int) -> UInt8:
+    return np.random.default_rng(3).integers(0, 256, (size, size, 3), np.uint8)
+
+
+@pytest.mark.parametrize("rule", ["prior", "inverse_probabilistic"])
+def test_every_step_is_the_pipelines(
+    rule: str, prior: AnimateDiff, pipeline: AnimateDiffSparseControlNetPipeline
+) -> None:
+    steps, guidance = 5, 2.5
+    noise = torch.randn((1, FRAMES, *prior.latent_shape), generator=torch.Generator().manual_seed(1))
+    theirs: list[Tensor] = []
+
+    def keep(_: object, step: int, time: int, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        theirs.append(values["latents"].transpose(1, 2).clone())
+        return {}
+
+    pipeline(
+        prompt=PROMPT,
+        negative_prompt=NEGATIVE,
+        num_frames=FRAMES,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        conditioning_frames=[Image.fromarray(frame(prior.frame_size))],
+        latents=noise.transpose(1, 2),
+        output_type="latent",
+        callback_on_step_end=keep,
+    )
+    ours: list[Tensor] = []
+    predict = prior.predict_noise
+
+    class Watched:
+        """The prior, noting the latents that each step begins with."""
+
+        alphas, latent_shape, frames = prior.alphas, prior.latent_shape, prior.frames
+
+        def predict_noise(self, latents: Tensor, time: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
+            ours.append(latents[:1].clone())
+            return predict(latents, time, text, first_frame)
+
+    first_frame = prior.encode(frame(prior.frame_size)[None])
+    conditioned = Conditioned(Watched(), prior.embed([PROMPT]), prior.embed([NEGATIVE]), first_frame)
+    other = Conditioned(prior, prior.embed(["close"]), prior.embed([""]), first_frame)
+    drawn = sample_latents(
+        RULES[rule],
+        {"domain": other, "prior": conditioned},
+        noise,
+        steps,
+        torch.tensor([guidance]),
+        strength=0.0,
+    )
+    assert len(theirs) == steps
+    for mine, reference in zip([*ours[1:], drawn], theirs, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=0, atol=1e-4)
+    assert float((theirs[-1] - theirs[0]).abs().max()) > 0.1
+
+
+def noise_of(prior: AnimateDiff, prompts: list[str], frames: UInt8) -> Tensor:
+    """ε of the same latents for each prompt and first frame."""
+    count = len(prompts)
+    latents = torch.randn((1, FRAMES, *prior.latent_shape), generator=torch.Generator().manual_seed(2))
+    times = torch.full((count,), 500)
+    latents = latents.expand(count, -1, -1, -1, -1)
+    with torch.inference_mode():
+        return prior.predict_noise(latents, times, prior.embed(prompts), prior.encode(frames))
+
+
+def test_noise_depends_on_prompt_and_first_frame_and_not_on_the_batch(prior: AnimateDiff) -> None:
+    black, noisy = np.zeros_like(frame(prior.frame_size)), frame(prior.frame_size)
+    together = noise_of(prior, ["open", "close", "open"], np.stack([noisy, noisy, black]))
+    for index, (prompt, picture) in enumerate((("open", noisy), ("close", noisy), ("open", black))):
+        alone = noise_of(prior, [prompt], picture[None])
+        torch.testing.assert_close(together[index : index + 1], alone, rtol=0, atol=1e-5)
+    assert float((together[0] - together[1]).abs().max()) > 1e-4
+    assert float((together[0] - together[2]).abs().max()) > 1e-3
+
+
+def test_half_precision_stays_near(prior: AnimateDiff, source: AnimateDiffSource) -> None:
+    half = load_animatediff(source, frames=FRAMES, dtype=torch.bfloat16, offload=True)
+    noise = noise_of(half, ["open"], frame(prior.frame_size)[None])
+    assert noise.dtype == torch.float32
+    full = noise_of(prior, ["open"], frame(prior.frame_size)[None])
+    assert float((noise - full).norm() / full.norm()) < 0.05
+
+
+def test_frames_are_decoded_to_what_they_were_encoded_from(prior: AnimateDiff) -> None:
+    latents = prior.encode(np.stack([frame(prior.frame_size)] * 2))
+    assert latents.shape == (2, *prior.latent_shape)
+    assert prior.decode(latents).shape == (2, prior.frame_size, prior.frame_size, 3)
+
+
+def broken(folder: Path, tmp_path: Path) -> tuple[AnimateDiffSource, Path]:
+    """A copy of the folder that a test may damage."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    return AnimateDiffSource.inside(copy), copy
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("stable-diffusion-v1-5/vae", "autoencoder"),
+        ("stable-diffusion-v1-5/text_encoder", "text encoder"),
+        ("stable-diffusion-v1-5/tokenizer", "tokenizer"),
+        ("stable-diffusion-v1-5/scheduler", "noise schedule"),
+        ("stable-diffusion-v1-5/unet", "U-Net"),
+        ("animatediff-sparsectrl-rgb/diffusion_pytorch_model.safetensors", "SparseCtrl controller"),
+        ("animatediff-motion-adapter-v1-5-3/config.json", "motion adapter"),
+    ],
+)
+def test_a_missing_part_is_named(path: str, name: str, folder: Path, tmp_path: Path) -> None:
+    source, copy = broken(folder, tmp_path)
+    part = copy / path
+    shutil.rmtree(part) if part.is_dir() else part.unlink()
+    with pytest.raises(PriorError, match=f"the prior's {name} is not in {copy}") as caught:
+        load_animatediff(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_is_refused(folder: Path, tmp_path: Path) -> None:
+    source, copy = broken(folder, tmp_path)
+    weights = copy / "stable-diffusion-v1-5/unet/diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(PriorError, match=r"U-Net in .* is a pickle \(diffusion_pytorch_model.bin\)"):
+        load_animatediff(source)
+
+
+def test_a_tokenizer_without_its_words_is_refused(folder: Path, tmp_path: Path) -> None:
+    source, copy = broken(folder, tmp_path)
+    (copy / "stable-diffusion-v1-5/tokenizer/tokenizer.json").unlink()
+    with pytest.raises(PriorError, match="the prior's tokenizer"):
+        load_animatediff(source)
+
+
+def test_a_truncated_part_is_named(folder: Path, tmp_path: Path) -> None:
+    source, copy = broken(folder, tmp_path)
+    weights = copy / "stable-diffusion-v1-5/vae/diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(PriorError, match="the prior's autoencoder"):
+        load_animatediff(source)
+
+
+def test_parts_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
+    source, copy = broken(folder, tmp_path)
+    with pytest.raises(PriorError, match="clips of up to 32 frames, not 40"):
+        load_animatediff(source, frames=40)
+    config = copy / "animatediff-sparsectrl-rgb/config.json"
+    content = json.loads(config.read_text())
+    config.write_text(json.dumps(content | {"use_simplified_condition_embedding": False}))
+    with pytest.raises(PriorError, match="SparseCtrl"):
+        load_animatediff(source)
+
+
+def test_an_adapter_of_another_size_is_refused(source: AnimateDiffSource, tmp_path: Path) -> None:
+    MotionAdapter(
+        block_out_channels=(8, 8),
+        motion_layers_per_block=2,
+        motion_norm_num_groups=2,
+        motion_num_attention_heads=2,
+    ).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(PriorError, match=r"widths \[8, 8\], the U-Net has \[8, 16\]"):
+        load_animatediff(replace(source, motion_adapter=str(tmp_path / "adapter")))

@@ -1,0 +1,148 @@
+"""The Franka Panda: the model that gymnasium-robotics ships, moved by differential inverse kinematics."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sail.types import Float32, SailError
+from sail_envs.rendering import load_mujoco
+
+# One control step: how long it lasts in seconds and how far the end effector moves at most, in metres.
+CONTROL_SECONDS = 0.05
+STEP_LENGTH = 0.01
+# Where the end effector may be sent, in metres: the reachable part of the table in front of the base.
+LOW, HIGH = np.array([0.3, -0.35, 0.06]), np.array([0.75, 0.35, 0.5])
+_END_EFFECTOR = "end_effector"
+# Elbow up, hand pointing down, in radians.
+_HOME = np.array([0.0, 0.3, 0.0, -2.2, 0.0, 1.0, 0.785])
+_OPEN = 0.04
+# Inverse kinematics solves at most this often a control step; two are enough while the arm is in time.
+_SOLUTIONS = 2
+_PLACING = 200
+# With the model's own gains the arm lags several centimetres behind at full speed; so by less than one.
+_STIFFER = 4.0
+_LINK_COLOUR = (0.9, 0.9, 0.88, 1.0)
+_VISUAL_GROUP, _COLLISION_GROUP, _HIDDEN_GROUP = 0, 3, 5
+
+
+class ArmModelError(SailError):
+    """The package with the arm's model is not installed."""
+
+
+def arm_xml() -> tuple[str, str]:
+    """MJCF of the arm: what belongs at the top of a model, and what belongs into its worldbody."""
+    # The package's files are read, its code is never imported.
+    spec = importlib.util.find_spec("gymnasium_robotics")
+    if spec is None or spec.origin is None:
+        raise ArmModelError("the Panda's model is missing: pip install gymnasium-robotics")
+    folder = Path(spec.origin).parent / "envs/assets/kitchen_franka/franka_assets"
+    top = (
+        f'<include file="{folder}/assets.xml"/>'
+        f'<compiler angle="radian" meshdir="{folder}/meshes"/>'
+        f'<include file="{folder}/actuator.xml"/>'
+    )
+    return top, f'<include file="{folder}/chain.xml"/>'
+
+
+def compile_model(xml: str) -> Any:
+    """The MuJoCo model of a scene with the arm in it.
+
+    The arm carries its own weight and follows closely, as a real one's controller sees to. Shown are its
+    links' collision meshes, not the visual ones, which have fifty times their triangles: at 64 pixels they
+    look alike, and a frame takes less than half the time.
+    """
+    mujoco = load_mujoco()
+    spec = mujoco.MjSpec.from_string(xml)
+    for body in spec.bodies:
+        if body.name.startswith("panda0"):
+            body.gravcomp = 1.0
+    for actuator in spec.actuators:
+        actuator.gainprm[0] *= _STIFFER
+        actuator.biasprm[1] *= _STIFFER
+        actuator.forcerange *= _STIFFER  # the model's joint damping takes most of it at speed
+    model = spec.compile()
+    mesh = int(mujoco.mjtGeom.mjGEOM_MESH)
+    visual = (model.geom_type == mesh) & (model.geom_group == _VISUAL_GROUP)
+    collision = model.geom_group == _COLLISION_GROUP
+    model.geom_group[visual] = _HIDDEN_GROUP
+    model.geom_group[collision] = _VISUAL_GROUP
+    model.geom_rgba[collision] = _LINK_COLOUR
+    return model
+
+
+class PandaArm:
+    """Moves the arm of a model by end-effector steps, the hand pointing down."""
+
+    def __init__(self, model: Any, data: Any) -> None:
+        import mink
+
+        self._mink, self._mujoco = mink, load_mujoco()
+        self._model, self._data = model, data
+        joints = [model.joint(f"robot:panda0_joint{number}").id for number in range(1, 8)]
+        fingers = [model.joint(f"robot:panda0_finger_joint{number}").id for number in (1, 2)]
+        self._joints, self._fingers = model.jnt_qposadr[joints], model.jnt_qposadr[fingers]
+        self._substeps = round(CONTROL_SECONDS / model.opt.timestep)
+        self._configuration = mink.Configuration(model)
+        self._reach = mink.FrameTask(_END_EFFECTOR, "site", position_cost=1.0, orientation_cost=0.3)
+        self._posture = mink.PostureTask(model, cost=1e-2)
+        self._limits = [mink.ConfigurationLimit(model)]
+        self._target = np.zeros(3)
+
+    def place(self, position: NDArray[np.float64]) -> None:
+        """Put the arm, at rest and open, where its end effector is at `position` (metres)."""
+        data = self._data
+        data.qpos[self._joints], data.qpos[self._fingers] = _HOME, _OPEN
+        self._configuration.update(data.qpos.copy())
+        self._posture.set_target_from_configuration(self._configuration)
+        pose = self._configuration.get_transform_frame_to_world(_END_EFFECTOR, "site")
+        # Straight down, whatever the home posture leaves of a tilt.
+        heading = pose.rotation().as_matrix()[:2, 0]
+        x = np.append(heading / np.linalg.norm(heading), 0.0)
+        down = np.array([0.0, 0.0, -1.0])
+        self._rotation = self._mink.SO3.from_matrix(np.column_stack([x, np.cross(down, x), down]))
+        self._target = np.array(position, np.float64)
+        self._solve(_PLACING)
+        data.qpos[self._joints] = self._configuration.q[self._joints]
+        data.ctrl[:7], data.ctrl[7:] = self._configuration.q[self._joints], _OPEN
+        self._mujoco.mj_forward(self._model, data)
+
+    def move(self, action: Float32) -> None:
+        """One control step. action: float32 (4,) in -1..1, end-effector step (times STEP_LENGTH metres) and
+        gripper (-1 open, 1 closed, as in MetaWorld)."""
+        step = STEP_LENGTH * np.clip(action[:3].astype(np.float64), -1.0, 1.0)
+        # From where the arm is led, not from where it is: a load it lags behind must not hold it back. Never
+        # far ahead of it either: what cannot be reached would wind up.
+        ahead = np.clip(self._target + step - self.position, -3 * STEP_LENGTH, 3 * STEP_LENGTH)
+        self._target = np.clip(self.position + ahead, LOW, HIGH)
+        self._solve(_SOLUTIONS)
+        self._data.ctrl[:7] = self._configuration.q[self._joints]
+        self._data.ctrl[7:] = _OPEN * (1.0 - float(np.clip(action[3], -1.0, 1.0))) / 2.0
+        self._mujoco.mj_step(self._model, self._data, nstep=self._substeps)
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """The end effector: float64 (3,), metres."""
+        return np.array(self._data.site(_END_EFFECTOR).xpos)
+
+    @property
+    def opening(self) -> float:
+        """The gripper, 0 (closed) to 1 (open)."""
+        return float(self._data.qpos[self._fingers].mean() / _OPEN)
+
+    def _solve(self, times: int) -> None:
+        goal = self._mink.SE3.from_rotation_and_translation(self._rotation, self._target)
+        self._reach.set_target(goal)
+        seconds = CONTROL_SECONDS / _SOLUTIONS
+        for _ in range(times):
+            velocity = self._mink.solve_ik(
+                self._configuration,
+                [self._reach, self._posture],
+                seconds,
+                "daqp",
+                damping=1e-3,
+                limits=self._limits,
+            )
+            self._configuration.integrate_inplace(velocity, seconds)

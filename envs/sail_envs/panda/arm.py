@@ -16,8 +16,8 @@ STEP_LENGTH = 0.01
 # Where the end effector may be sent, in metres: the reachable part of the table in front of the base.
 LOW, HIGH = np.array([0.3, -0.35, 0.06]), np.array([0.75, 0.35, 0.5])
 _END_EFFECTOR = "end_effector"
-# Elbow up, hand pointing down, in radians.
-_HOME = np.array([0.0, 0.3, 0.0, -2.2, 0.0, 1.0, 0.785])
+# Elbow up, hand pointing down, fingers closing sideways, in radians.
+_HOME = np.array([0.0, 0.3, 0.0, -2.2, 0.0, 1.0, 0.0])
 _OPEN = 0.04
 # Inverse kinematics solves at most this often a control step; two are enough while the arm is in time.
 _SOLUTIONS = 2

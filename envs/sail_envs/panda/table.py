@@ -1,0 +1,124 @@
+"""What both table-top tasks share: the scene around the objects, how it varies, and what counts as done."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from sail.types import Float32, SailError
+from sail_envs.panda.arm import PandaArm, arm_xml, compile_model
+from sail_envs.rendering import load_mujoco
+
+Outcome = Literal["success", "wrong_object", "no_motion"]
+Colours = Mapping[str, tuple[float, float, float]]
+
+# Metres: an object moved this far the asked way is done; another one moved this far is a mistake.
+DONE, DISTURBED = 0.08, 0.03
+_START = np.array([0.36, 0.0, 0.22])
+_LAMP = np.array([0.5, 0.0, 2.0])
+_TABLE = np.array([0.55, 0.45, 0.35])
+
+
+class ColourError(SailError):
+    """No object of this task has this colour."""
+
+
+class TableTop(ABC):
+    """A simulation of a Panda and some objects that differ in colour, one of them named by the prompt.
+
+    colour: the named object's; the others' are drawn from the other colours, seen ones only where it is a
+    seen one. seen, unseen: RGB 0..1 by name. count: number of objects. geom: the name of the geom that
+    carries an object's colour, with {} for its number. objects, camera: MJCF. Raises ColourError.
+    """
+
+    def __init__(
+        self, colour: str, seen: Colours, unseen: Colours, count: int, geom: str, objects: str, camera: str
+    ) -> None:
+        self._colours = {**seen, **unseen}
+        if colour not in self._colours:
+            raise ColourError(f"no object is '{colour}': choose one of {', '.join(self._colours)}")
+        self.colour, self.count, self._geom = colour, count, geom
+        self._others = [name for name in (seen if colour in seen else self._colours) if name != colour]
+        self.model: Any = compile_model(_xml(objects, camera))
+        self._mujoco = load_mujoco()
+        self.data: Any = self._mujoco.MjData(self.model)
+        self.arm = PandaArm(self.model, self.data)
+        self._eye = np.array(self.model.camera("workspace").pos)
+        self.named = 0
+
+    def reset(self, seed: int) -> None:
+        """Place arm and objects, and draw colours, light, table and camera: the same seed, the same scene."""
+        rng, model = np.random.default_rng(seed), self.model
+        self._mujoco.mj_resetData(model, self.data)
+        self._place(rng)
+        names = [self.colour, *rng.choice(self._others, self.count - 1, replace=False)]
+        order = rng.permutation(self.count)
+        self.named = int(np.flatnonzero(order == 0)[0])
+        for number, index in enumerate(order):
+            shade = np.array(self._colours[names[index]]) * rng.uniform(0.9, 1.1)
+            model.geom(self._geom.format(number)).rgba = [*np.clip(shade, 0.0, 1.0), 1.0]
+        model.geom("table").rgba = [*(_TABLE * rng.uniform(0.85, 1.15)), 1.0]
+        model.light("lamp").pos = _LAMP + rng.uniform(-0.3, 0.3, 3)
+        model.light("lamp").diffuse = np.full(3, rng.uniform(0.35, 0.65))
+        model.camera("workspace").pos = self._eye + rng.uniform(-0.01, 0.01, 3)
+        self.arm.place(_START + rng.uniform(-0.03, 0.03, 3))
+
+    def step(self, action: Float32) -> None:
+        """One control step: float32 (4,), as `PandaArm.move` takes it."""
+        self.arm.move(action)
+
+    def outcome(self) -> Outcome:
+        """What has been done so far: a disturbed object counts before the named one."""
+        if max(self.disturbed(number) for number in range(self.count) if number != self.named) > DISTURBED:
+            return "wrong_object"
+        return "success" if self.progress(self.named) >= DONE else "no_motion"
+
+    @property
+    @abstractmethod
+    def prompt(self) -> str:
+        """The task in words."""
+
+    @abstractmethod
+    def _place(self, rng: Generator) -> None:
+        """Put the objects where this episode has them."""
+
+    @abstractmethod
+    def progress(self, number: int) -> float:
+        """How far an object has been moved the asked way, in metres."""
+
+    @abstractmethod
+    def disturbed(self, number: int) -> float:
+        """How far an object has been moved in any way, in metres."""
+
+    @abstractmethod
+    def expert(self, number: int) -> Float32:
+        """The scripted expert's action, float32 (4,), that does the task with this object."""
+
+
+def towards(target: NDArray[np.float64], hand: NDArray[np.float64]) -> Float32:
+    """An action that leads the closed hand to a point, slower over the last few centimetres."""
+    return np.append(np.clip(20.0 * (target - hand), -1.0, 1.0), 1.0).astype(np.float32)
+
+
+def looking(eye: Sequence[float], at: Sequence[float]) -> str:
+    """MJCF attributes of a camera at `eye` that looks at a point, the horizon level."""
+    back = np.subtract(eye, at) / np.linalg.norm(np.subtract(eye, at))
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    axes = " ".join(f"{value:.6f}" for value in [*right, *np.cross(back, right)])
+    return f'pos="{eye[0]} {eye[1]} {eye[2]}" xyaxes="{axes}"'
+
+
+def _xml(objects: str, camera: str) -> str:
+    top, arm = arm_xml()
+    return (
+        f'<mujoco model="panda">{top}'
+        '<visual><headlight ambient=".3 .3 .3" diffuse=".5 .5 .5"/></visual><worldbody>'
+        '<light name="lamp" pos="0 0 2" dir="0 0 -1"/>'
+        f'<camera name="workspace" {camera} fovy="40"/>'
+        '<geom name="table" type="box" size="0.6 0.8 0.02" pos="0.5 0 -0.02"/>'
+        f"{objects}{arm}</worldbody></mujoco>"
+    )

@@ -1,0 +1,163 @@
+"""The Panda's table top: what counts as done, what a seed decides, where the arm may go."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from sail_envs.panda import cups, drawers
+from sail_envs.panda.arm import HIGH, LOW, STEP_LENGTH
+from sail_envs.panda.table import DONE, ColourError, TableTop
+
+HORIZON = 200
+TASKS = {"cups": (cups.PandaCups, cups), "drawers": (drawers.PandaDrawers, drawers)}
+EVERY_COLOUR = [
+    (task, name) for task, (_, m) in TASKS.items() for name in (*m.SEEN_COLOURS, *m.UNSEEN_COLOURS)
+]
+
+
+@cache
+def made(task: str, colour: str) -> TableTop:
+    """Compiled once: a reset undoes whatever another test has done."""
+    return TASKS[task][0](colour)
+
+
+@pytest.fixture
+def orange() -> TableTop:
+    return made("cups", "orange")
+
+
+def run(simulation: TableTop, number: int) -> int:
+    """Let the expert work on an object until something is done; the control steps that it took."""
+    for step in range(HORIZON):
+        if simulation.outcome() != "no_motion":
+            return step
+        simulation.step(simulation.expert(number))
+    return HORIZON
+
+
+def scene(simulation: TableTop) -> bytes:
+    """Everything that a seed decides."""
+    model, data = simulation.model, simulation.data
+    moving = (data.qpos, data.qvel, data.ctrl)
+    drawn = (model.geom_rgba, model.light_pos, model.light_diffuse, model.cam_pos, model.body_pos)
+    return b"".join(field.tobytes() for field in moving + drawn)
+
+
+def colour_of(simulation: TableTop, number: int) -> str:
+    """The name of the colour that an object is drawn in, whatever its brightness."""
+    geom = "cup" if isinstance(simulation, cups.PandaCups) else "drawer"
+    shown = simulation.model.geom(f"{geom}{number}").rgba[:3]
+    colours = {**cups.SEEN_COLOURS, **cups.UNSEEN_COLOURS, **drawers.UNSEEN_COLOURS}
+
+    def distance(name: str) -> float:
+        full = np.array(colours[name])
+        return float(np.abs(shown / shown.max() - full / full.max()).sum())
+
+    return min(colours, key=distance)
+
+
+@pytest.mark.parametrize(("task", "colour"), EVERY_COLOUR)
+def test_the_expert_does_it_with_the_named_object(task: str, colour: str) -> None:
+    simulation = made(task, colour)
+    assert colour in simulation.prompt.split()
+    for seed in range(4):
+        simulation.reset(seed)
+        assert colour_of(simulation, simulation.named) == colour
+        assert simulation.progress(simulation.named) == 0
+        assert run(simulation, simulation.named) < HORIZON
+        assert simulation.outcome() == "success"
+        assert simulation.progress(simulation.named) >= DONE
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("task", "colour"), [("cups", "orange"), ("drawers", "yellow")])
+def test_another_object_is_told_apart(task: str, colour: str, seed: int) -> None:
+    simulation = made(task, colour)
+    simulation.reset(seed)
+    run(simulation, (simulation.named + 1) % simulation.count)
+    assert simulation.outcome() == "wrong_object"
+
+
+@pytest.mark.parametrize(("task", "colour"), [("cups", "orange"), ("drawers", "yellow")])
+def test_standing_still_is_no_motion(task: str, colour: str) -> None:
+    simulation = made(task, colour)
+    simulation.reset(0)
+    for _ in range(40):
+        simulation.step(np.zeros(4, np.float32))
+    assert simulation.outcome() == "no_motion"
+
+
+@pytest.mark.parametrize(("task", "colour"), [("cups", "orange"), ("drawers", "red")])
+def test_a_seed_decides_the_whole_episode(task: str, colour: str) -> None:
+    simulation, fresh = made(task, colour), TASKS[task][0](colour)
+    actions = np.random.default_rng(0).uniform(-1, 1, (30, 4)).astype(np.float32)
+    simulation.reset(6)
+    first = scene(simulation)
+    run(simulation, 0)
+    simulation.reset(5)
+    assert scene(simulation) != first
+    fresh.reset(5)
+    for action in actions:
+        assert scene(simulation) == scene(fresh)
+        simulation.step(action)
+        fresh.step(action)
+    assert scene(simulation) == scene(fresh)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_unseen_colours_stay_out_of_scenes_of_seen_ones(task: str) -> None:
+    simulation, shown = made(task, "red"), set()
+    for seed in range(40):
+        simulation.reset(seed)
+        shown |= {colour_of(simulation, number) for number in range(simulation.count)}
+    assert shown == set(TASKS[task][1].SEEN_COLOURS)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_the_end_effector_goes_where_it_is_sent(orange: TableTop, axis: int, sign: float) -> None:
+    orange.reset(1)
+    orange.arm.place(np.array([0.5, 0.0, 0.3]))
+    begun = orange.arm.position
+    action = np.zeros(4, np.float32)
+    action[axis] = sign
+    for _ in range(10):
+        orange.step(action)
+    for _ in range(10):
+        orange.step(np.zeros(4, np.float32))
+    moved = orange.arm.position - begun
+    expected = 10 * STEP_LENGTH * action[:3]
+    np.testing.assert_allclose(moved, expected, atol=0.003)
+
+
+def test_the_arm_stays_over_the_table_and_within_its_joints(orange: TableTop) -> None:
+    rng = np.random.default_rng(2)
+    orange.reset(2)
+    model, data = orange.model, orange.data
+    limited = [model.joint(f"robot:panda0_joint{number}") for number in range(1, 8)]
+    for _ in range(12):
+        action = rng.choice([-1.0, 1.0], 4).astype(np.float32) * 5
+        for _ in range(40):
+            orange.step(action)
+            assert (orange.arm.position > LOW - 0.015).all()
+            assert (orange.arm.position < HIGH + 0.015).all()
+            for joint in limited:
+                low, high = joint.range
+                assert low - 0.02 < data.qpos[joint.qposadr[0]] < high + 0.02
+    assert np.isfinite(data.qpos).all()
+
+
+def test_the_gripper_opens_and_closes(orange: TableTop) -> None:
+    orange.reset(3)
+    assert orange.arm.opening == pytest.approx(1.0, abs=0.02)
+    for grip, expected in ((1.0, 0.0), (-1.0, 1.0)):
+        for _ in range(40):
+            orange.step(np.array([0, 0, 0, grip], np.float32))
+        assert orange.arm.opening == pytest.approx(expected, abs=0.15)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_unknown_colour_is_one_line(task: str) -> None:
+    with pytest.raises(ColourError, match="no object is 'beige': choose one of red, green, blue"):
+        TASKS[task][0]("beige")

@@ -61,18 +61,22 @@ class Rule:
     """A composition as the sampler applies it.
 
     branches: whose noise, with which text, in the order in which `combine` takes it, before guidance and
-    strength. strength: the γ that is used where none is asked for (the paper's; 0 where the rule has none).
+    strength. strength: the γ that is used where none is asked for (the paper's); None where the formula has
+    none.
     """
 
     branches: tuple[tuple[Part, Text], ...]
     combine: Callable[..., Tensor]
-    strength: float = 0.0
+    strength: float | None = None
 
-    def __call__(self, noises: dict[tuple[Part, Text], Tensor], guidance: Tensor, strength: float) -> Tensor:
+    def __call__(
+        self, noises: dict[tuple[Part, Text], Tensor], guidance: Tensor, strength: float | None = None
+    ) -> Tensor:
         """The composed ε. noises: at least the rule's branches, each float32 (B, F, C, h, w)."""
         taken = [noises[branch] for branch in self.branches]
-        weights = (guidance, strength) if len({part for part, _ in self.branches}) > 1 else (guidance,)
-        return self.combine(*taken, *weights)
+        if self.strength is None:
+            return self.combine(*taken, guidance)
+        return self.combine(*taken, guidance, self.strength if strength is None else strength)
 
     def texts(self, part: Part) -> tuple[Text, ...]:
         """The texts for which this model's noise is needed; none where the rule does without it."""

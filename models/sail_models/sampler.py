@@ -76,7 +76,6 @@ def sample_latents(
     scheduler = make_scheduler(alphas)
     scheduler.set_timesteps(steps)
     weight = guidance[:, None, None, None, None]
-    gamma = rule.strength if strength is None else strength
     latents = noise
     for timestep in scheduler.timesteps:
         noises: dict[tuple[Part, Text], Tensor] = {}
@@ -84,5 +83,5 @@ def sample_latents(
             texts = rule.texts(part)
             predicted = model.noises(latents, alphas[timestep], texts)
             noises |= {(part, text): one for text, one in zip(texts, predicted, strict=True)}
-        latents = scheduler.step(rule(noises, weight, gamma), timestep, latents, return_dict=False)[0]
+        latents = scheduler.step(rule(noises, weight, strength), timestep, latents, return_dict=False)[0]
     return latents

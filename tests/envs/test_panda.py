@@ -5,21 +5,20 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sail_envs.panda import cups, drawers
 from sail_envs.panda.arm import HIGH, LOW, STEP_LENGTH
+from sail_envs.panda.cups import PandaCups
+from sail_envs.panda.drawers import PandaDrawers
 from sail_envs.panda.table import DONE, ColourError, TableTop
 
 HORIZON = 200
-TASKS = {"cups": (cups.PandaCups, cups), "drawers": (drawers.PandaDrawers, drawers)}
-EVERY_COLOUR = [
-    (task, name) for task, (_, m) in TASKS.items() for name in (*m.SEEN_COLOURS, *m.UNSEEN_COLOURS)
-]
+TASKS: dict[str, type[TableTop]] = {"cups": PandaCups, "drawers": PandaDrawers}
+EVERY_COLOUR = [(task, name) for task in TASKS for name in TASKS[task].objects.colours]
 
 
 @cache
 def made(task: str, colour: str) -> TableTop:
     """Compiled once: a reset undoes whatever another test has done."""
-    return TASKS[task][0](colour)
+    return TASKS[task](colour)
 
 
 @pytest.fixture
@@ -46,9 +45,8 @@ def scene(simulation: TableTop) -> bytes:
 
 def colour_of(simulation: TableTop, number: int) -> str:
     """The name of the colour that an object is drawn in, whatever its brightness."""
-    geom = "cup" if isinstance(simulation, cups.PandaCups) else "drawer"
-    shown = simulation.model.geom(f"{geom}{number}").rgba[:3]
-    colours = {**cups.SEEN_COLOURS, **cups.UNSEEN_COLOURS, **drawers.UNSEEN_COLOURS}
+    shown = simulation.model.geom(f"{simulation.objects.name}{number}").rgba[:3]
+    colours = {**PandaCups.objects.colours, **PandaDrawers.objects.colours}
 
     def distance(name: str) -> float:
         full = np.array(colours[name])
@@ -90,7 +88,7 @@ def test_standing_still_is_no_motion(task: str, colour: str) -> None:
 
 @pytest.mark.parametrize(("task", "colour"), [("cups", "orange"), ("drawers", "red")])
 def test_a_seed_decides_the_whole_episode(task: str, colour: str) -> None:
-    simulation, fresh = made(task, colour), TASKS[task][0](colour)
+    simulation, fresh = made(task, colour), TASKS[task](colour)
     actions = np.random.default_rng(0).uniform(-1, 1, (30, 4)).astype(np.float32)
     simulation.reset(6)
     first = scene(simulation)
@@ -111,7 +109,7 @@ def test_unseen_colours_stay_out_of_scenes_of_seen_ones(task: str) -> None:
     for seed in range(40):
         simulation.reset(seed)
         shown |= {colour_of(simulation, number) for number in range(simulation.count)}
-    assert shown == set(TASKS[task][1].SEEN_COLOURS)
+    assert shown == set(TASKS[task].objects.seen)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -160,4 +158,4 @@ def test_the_gripper_opens_and_closes(orange: TableTop) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_an_unknown_colour_is_one_line(task: str) -> None:
     with pytest.raises(ColourError, match="no object is 'beige': choose one of red, green, blue"):
-        TASKS[task][0]("beige")
+        TASKS[task]("beige")

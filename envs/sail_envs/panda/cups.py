@@ -5,21 +5,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sail.types import Float32
-from sail_envs.panda.table import TableTop, looking, towards
-
-# The paper's split of colours, in RGB 0..1.
-SEEN_COLOURS = {
-    "red": (0.8, 0.1, 0.1),
-    "green": (0.1, 0.6, 0.15),
-    "blue": (0.1, 0.2, 0.8),
-    "pink": (0.95, 0.5, 0.7),
-}
-UNSEEN_COLOURS = {"orange": (0.95, 0.5, 0.05), "purple": (0.45, 0.1, 0.6)}
+from sail_envs.panda.table import Objects, TableTop, looking, towards
 
 CUPS = 3
 RADIUS, HEIGHT = 0.035, 0.1
 _ROW, _SPACING = 0.48, 0.18
-_CAMERA = looking(eye=(1.35, 0.0, 0.75), at=(0.45, 0.0, 0.03))
 # Above and below these heights (metres) the hand clears the cups, and meets them.
 _CLEAR, _LOW = HEIGHT + 0.06, 0.075
 
@@ -37,16 +27,25 @@ def _cup(number: int) -> str:
 class PandaCups(TableTop):
     """The simulation; see `TableTop`. Forward is away from the arm's base."""
 
+    objects = Objects(
+        words="push the {} cup forward",
+        name="cup",
+        count=CUPS,
+        seen={
+            "red": (0.8, 0.1, 0.1),
+            "green": (0.1, 0.6, 0.15),
+            "blue": (0.1, 0.2, 0.8),
+            "pink": (0.95, 0.5, 0.7),
+        },
+        unseen={"orange": (0.95, 0.5, 0.05), "purple": (0.45, 0.1, 0.6)},
+        xml="".join(_cup(number) for number in range(CUPS)),
+        camera=looking(eye=(1.35, 0.0, 0.75), at=(0.45, 0.0, 0.03)),
+    )
+
     def __init__(self, colour: str) -> None:
-        objects = "".join(_cup(number) for number in range(CUPS))
-        super().__init__(colour, SEEN_COLOURS, UNSEEN_COLOURS, CUPS, "cup{}", objects, _CAMERA)
+        super().__init__(colour)
         self._joints = [self.model.joint(f"cup{number}_x").qposadr[0] for number in range(CUPS)]
         self._begun = np.zeros((CUPS, 2))
-
-    @property
-    def prompt(self) -> str:
-        """The task in words."""
-        return f"push the {self.colour} cup forward"
 
     def cup(self, number: int) -> NDArray[np.float64]:
         """Where a cup is on the table: float64 (2,), metres."""

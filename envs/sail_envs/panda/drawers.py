@@ -4,17 +4,12 @@ import numpy as np
 from numpy.random import Generator
 
 from sail.types import Float32
-from sail_envs.panda.table import TableTop, looking, towards
-
-# The paper's split of colours, in RGB 0..1.
-SEEN_COLOURS = {"red": (0.8, 0.1, 0.1), "green": (0.1, 0.6, 0.15), "blue": (0.1, 0.2, 0.8)}
-UNSEEN_COLOURS = {"yellow": (0.95, 0.85, 0.1)}
+from sail_envs.panda.table import Objects, TableTop, looking, towards
 
 DRAWERS = 2
 # Metres. A drawer's handle stands this far in front of it: a closed hand fits in between from above.
 _GAP = 0.07
 _FRONT, _SPACING, _WIDTH, _HEIGHT = 0.62, 0.26, 0.1, 0.07
-_CAMERA = looking(eye=(0.05, -0.85, 0.75), at=(0.52, 0.0, 0.04))
 _CLEAR, _LOW = 0.2, 0.085
 
 
@@ -48,14 +43,15 @@ def _drawer(number: int) -> str:
 class PandaDrawers(TableTop):
     """The simulation; see `TableTop`."""
 
-    def __init__(self, colour: str) -> None:
-        objects = "".join(_drawer(number) for number in range(DRAWERS))
-        super().__init__(colour, SEEN_COLOURS, UNSEEN_COLOURS, DRAWERS, "drawer{}", objects, _CAMERA)
-
-    @property
-    def prompt(self) -> str:
-        """The task in words."""
-        return f"open the {self.colour} drawer"
+    objects = Objects(
+        words="open the {} drawer",
+        name="drawer",
+        count=DRAWERS,
+        seen={"red": (0.8, 0.1, 0.1), "green": (0.1, 0.6, 0.15), "blue": (0.1, 0.2, 0.8)},
+        unseen={"yellow": (0.95, 0.85, 0.1)},
+        xml="".join(_drawer(number) for number in range(DRAWERS)),
+        camera=looking(eye=(0.05, -0.85, 0.75), at=(0.52, 0.0, 0.04)),
+    )
 
     def progress(self, number: int) -> float:
         """How far a drawer is open, in metres."""

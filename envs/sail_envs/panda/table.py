@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -26,23 +27,47 @@ class ColourError(SailError):
     """No object of this task has this colour."""
 
 
+@dataclass(frozen=True)
+class Objects:
+    """What stands on the table.
+
+    words: the prompt, with {} for a colour. name: the geoms that carry the objects' colours are name0, name1
+    and so on. count: how many. seen, unseen: the paper's split of colours, RGB 0..1 by name. xml: MJCF of all
+    objects. camera: MJCF attributes.
+    """
+
+    words: str
+    name: str
+    count: int
+    seen: Colours
+    unseen: Colours
+    xml: str
+    camera: str
+
+    @property
+    def colours(self) -> Colours:
+        """The seen ones and the unseen ones."""
+        return {**self.seen, **self.unseen}
+
+
 class TableTop(ABC):
     """A simulation of a Panda and some objects that differ in colour, one of them named by the prompt.
 
     colour: the named object's; the others' are drawn from the other colours, seen ones only where it is a
-    seen one. seen, unseen: RGB 0..1 by name. count: number of objects. geom: the name of the geom that
-    carries an object's colour, with {} for its number. objects, camera: MJCF. Raises ColourError.
+    seen one. Raises ColourError.
     """
 
-    def __init__(
-        self, colour: str, seen: Colours, unseen: Colours, count: int, geom: str, objects: str, camera: str
-    ) -> None:
-        self._colours = {**seen, **unseen}
-        if colour not in self._colours:
-            raise ColourError(f"no object is '{colour}': choose one of {', '.join(self._colours)}")
-        self.colour, self.count, self._geom = colour, count, geom
-        self._others = [name for name in (seen if colour in seen else self._colours) if name != colour]
-        self.model: Any = compile_model(_xml(objects, camera))
+    objects: ClassVar[Objects]
+
+    def __init__(self, colour: str) -> None:
+        objects = self.objects
+        if colour not in objects.colours:
+            raise ColourError(f"no object is '{colour}': choose one of {', '.join(objects.colours)}")
+        self.prompt, self.count = objects.words.format(colour), objects.count
+        self._colour = colour
+        others = objects.seen if colour in objects.seen else objects.colours
+        self._others = [name for name in others if name != colour]
+        self.model: Any = compile_model(_xml(objects.xml, objects.camera))
         self._mujoco = load_mujoco()
         self.data: Any = self._mujoco.MjData(self.model)
         self.arm = PandaArm(self.model, self.data)
@@ -54,12 +79,12 @@ class TableTop(ABC):
         rng, model = np.random.default_rng(seed), self.model
         self._mujoco.mj_resetData(model, self.data)
         self._place(rng)
-        names = [self.colour, *rng.choice(self._others, self.count - 1, replace=False)]
+        names = [self._colour, *rng.choice(self._others, self.count - 1, replace=False)]
         order = rng.permutation(self.count)
         self.named = int(np.flatnonzero(order == 0)[0])
         for number, index in enumerate(order):
-            shade = np.array(self._colours[names[index]]) * rng.uniform(0.9, 1.1)
-            model.geom(self._geom.format(number)).rgba = [*np.clip(shade, 0.0, 1.0), 1.0]
+            shade = np.array(self.objects.colours[names[index]]) * rng.uniform(0.9, 1.1)
+            model.geom(f"{self.objects.name}{number}").rgba = [*np.clip(shade, 0.0, 1.0), 1.0]
         model.geom("table").rgba = [*(_TABLE * rng.uniform(0.85, 1.15)), 1.0]
         model.light("lamp").pos = _LAMP + rng.uniform(-0.3, 0.3, 3)
         model.light("lamp").diffuse = np.full(3, rng.uniform(0.35, 0.65))
@@ -75,11 +100,6 @@ class TableTop(ABC):
         if max(self.disturbed(number) for number in range(self.count) if number != self.named) > DISTURBED:
             return "wrong_object"
         return "success" if self.progress(self.named) >= DONE else "no_motion"
-
-    @property
-    @abstractmethod
-    def prompt(self) -> str:
-        """The task in words."""
 
     @abstractmethod
     def _place(self, rng: Generator) -> None:

@@ -10,7 +10,7 @@ from common import write_result
 
 from sail.config import RunConfig
 from sail.statistics import wilson_interval
-from sail_envs.metaworld import MetaWorldEnv
+from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert
 from sail_envs.processes import inherited_by_workers
 from sail_envs.tasks import TASKS
@@ -53,7 +53,7 @@ def summary(steps: dict[str, list[int | None]], horizon: int) -> dict[str, Any]:
 
 def steps_to_success(task: str, seeds: int) -> list[int | None]:
     """Control steps until the expert's success, None without one, for seeds 0, 1, ..."""
-    env, policy = MetaWorldEnv(task, size=16, horizon=LONG_HORIZON), expert(task)
+    env, policy = TaskEnv(task, size=16, horizon=LONG_HORIZON), expert(task)
     results: list[int | None] = []
     for seed in range(seeds):
         env.reset(seed=seed)

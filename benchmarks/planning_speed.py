@@ -7,17 +7,16 @@ import numpy as np
 import torch
 from common import write_result
 
-from sail.agent import load_base
-from sail.config import PlannerConfig
-from sail_models.planner import Sampling
+from sail.agent import load_base, sampling_of
+from sail.config import load_config
 
 REPEATS = 15
 
 
 def main() -> None:
     """Run the benchmark."""
-    config, planner = PlannerConfig(), load_base("base").video_planner
-    sampling = Sampling(config.steps, config.guidance, config.temperature)
+    config, planner = load_config(), load_base("base").video_planner
+    sampling = sampling_of(config)
     rows = {}
     for batch in (1, 4, 16):
         frames = np.random.default_rng(0).integers(0, 255, (batch, 64, 64, 3), dtype=np.uint8)
@@ -29,7 +28,7 @@ def main() -> None:
                 seconds.append(time.perf_counter() - started)
         rows[str(batch)] = {"median_seconds": statistics.median(seconds), "max_seconds": max(seconds)}
         print(batch, rows[str(batch)])
-    values = {"steps": config.steps, "guidance": config.guidance, "threads": torch.get_num_threads()}
+    values = {"steps": sampling.steps, "guidance": sampling.guidance, "threads": torch.get_num_threads()}
     write_result("planning_speed", {**values, "repeats": REPEATS, "batches": rows})
 
 

@@ -50,12 +50,12 @@ def main() -> None:
 
 
 def ours(task: str, camera: str, size: int, frames: int) -> list[tuple[float, float]]:
-    """Each frame of MetaWorldEnv."""
-    from sail_envs.metaworld import MetaWorldEnv
+    """Each frame of TaskEnv."""
+    from sail_envs.environment import TaskEnv
 
-    env = MetaWorldEnv(task, camera=camera, size=size)
+    env = TaskEnv(task, camera=camera, size=size)
     env.reset(seed=SEED)
-    return timed(env._simulation, env.frame, frames)
+    return timed(env.simulation, env.frame, frames)
 
 
 def metaworlds_own(task: str, camera: str, size: int, frames: int) -> list[tuple[float, float]]:

@@ -11,7 +11,7 @@ from common import write_result
 
 from sail.agent import load_base
 from sail.collect import Job, collect
-from sail.config import PlannerConfig
+from sail.config import load_config
 from sail.probes import MOTIONS, text_effect
 from sail.types import Episode
 from sail_envs.tasks import OPPOSITES, SEEN, TASKS
@@ -39,7 +39,7 @@ def main() -> None:
         if task == "faucet-close":
             pairs.append(("opposite tasks, at rest", first, TASKS["faucet-open"]))
         for kind, frames, other in pairs:
-            effect = text_effect(agent, PlannerConfig(), task, frames, TASKS[task], other)
+            effect = text_effect(agent, load_config(), task, frames, TASKS[task], other)
             rows.append({"kind": kind, **effect.as_json()})
             print(rows[-1], flush=True)
     kinds = sorted({row["kind"] for row in rows})

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.agent import Agent
-from sail.config import ExplorationConfig, PlannerConfig
+from sail.agent import Agent, sampling_of
+from sail.config import ExplorationConfig, RunConfig
 from sail.rollout import FRAME_SKIP
 from sail.types import ACTION_SIZE, Float32, SailError, UInt8
-from sail_envs.policies import WORKSPACE_HIGH, WORKSPACE_LOW
-from sail_models.planner import Sampling
+from sail_envs.tasks import TASKS, family_of
 
 NO_EXPLORATION = ExplorationConfig()
 # One control step moves the end effector by at most this, in metres.
@@ -48,21 +47,20 @@ class PlannerActor:
     def __init__(
         self,
         agent: Agent,
-        prompt: str,
-        config: PlannerConfig,
+        config: RunConfig,
         exploration: ExplorationConfig = NO_EXPLORATION,
         salt: int = 0,
         servo: bool = True,
     ) -> None:
-        if config.replan_every > agent.planner.frames:
+        if config.planner.replan_every > agent.planner.frames:
             raise PlanLengthError(
-                f"planner.replan_every is {config.replan_every}: "
+                f"planner.replan_every is {config.planner.replan_every}: "
                 f"these weights plan {agent.planner.frames} frames, choose at most that"
             )
-        self._agent, self._planner, self._prompt = agent, agent.video_planner, prompt
-        self._config, self._exploration, self._salt, self._servo = config, exploration, salt, servo
-        temperature = config.temperature * exploration.temperature
-        self._sampling = Sampling(config.steps, config.guidance, temperature)
+        self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
+        self._family = family_of(config.task)
+        self._config, self._exploration, self._salt, self._servo = config.planner, exploration, salt, servo
+        self._sampling = sampling_of(config, exploration.temperature)
         self._slots: dict[int, _Slot] = {}
 
     def start(self, slot: int, seed: int) -> None:
@@ -123,7 +121,7 @@ class PlannerActor:
     def _explore(self, slot: _Slot, chunk: Float32, arm: Float32) -> Float32:
         if slot.burst > 0:
             slot.burst -= 1
-            return _towards(slot.rng.uniform(WORKSPACE_LOW, WORKSPACE_HIGH), arm, slot.rng)
+            return _towards(slot.rng.uniform(self._family.low, self._family.high), arm, slot.rng)
         scale = self._exploration.action_noise
         if scale == 0.0:
             return chunk
@@ -139,8 +137,8 @@ class WaypointActor:
     """Straight lines to random points of the workspace, the gripper open or closed: what chance alone
     solves."""
 
-    def __init__(self, salt: int = 0) -> None:
-        self._salt = salt
+    def __init__(self, task: str, salt: int = 0) -> None:
+        self._family, self._salt = family_of(task), salt
         self._rngs: dict[int, np.random.Generator] = {}
         self._targets: dict[int, tuple[NDArray[np.float64], int]] = {}
 
@@ -156,7 +154,7 @@ class WaypointActor:
             arm, rng = observation["proprioception"], self._rngs[slot]
             target, left = self._targets.get(slot, (np.zeros(3), 0))
             if left == 0 or np.abs(target - arm[:3]).max() < 2 * STEP_LENGTH:
-                target, left = rng.uniform(WORKSPACE_LOW, WORKSPACE_HIGH), BURST_CHUNKS
+                target, left = rng.uniform(self._family.low, self._family.high), BURST_CHUNKS
             self._targets[slot] = (target, left - 1)
             chunks[slot] = _towards(target, arm, rng)
         return chunks

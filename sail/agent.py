@@ -1,13 +1,18 @@
-"""Everything that acts, loaded from disk: autoencoder, planner and inverse dynamics."""
+"""Everything that acts, loaded from disk: autoencoder, planner, inverse dynamics and, if asked, a prior."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sail.config import NO_WORDS, SHIPPED, RunConfig
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
+from sail_models.denoiser import Denoiser
 from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner import VideoPlanner
+from sail_models.planner import Sampling, VideoPlanner
 from sail_models.planner_network import PlannerNetwork
-from sail_models.saving import WeightsError, find_base, load_model, model_identity
+from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
+from sail_models.prior.compact import CompactPrior
+from sail_models.prior.fitting import OverChanges, PriorError, check_fit
+from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
 from sail_models.text import TextEncoder
 
 FRAME_SIZE = 64  # pixels of a frame's side
@@ -25,6 +30,7 @@ class Agent:
     inverse_dynamics: InverseDynamics
     text: TextEncoder
     identity: str
+    prior: Denoiser | None = None
 
     def __post_init__(self) -> None:
         side = FRAME_SIZE // DOWNSAMPLING
@@ -39,11 +45,46 @@ class Agent:
                 f"inverse dynamics wants frames of {self.inverse_dynamics.config.frame_size} pixels, "
                 f"not {FRAME_SIZE}: take all parts from one base"
             )
+        if self.prior is not None:
+            check_fit(self.prior, self.planner)
 
     @property
     def video_planner(self) -> VideoPlanner:
         """The planner over these networks."""
-        return VideoPlanner(self.planner, self.autoencoder, self.text)
+        return VideoPlanner(self.planner, self.autoencoder, self.text, self.prior)
+
+
+def sampling_of(config: RunConfig, warmth: float = 1.0) -> Sampling:
+    """How a configuration's plans are drawn. warmth: a factor of the temperature."""
+    prior, planner = config.prior, config.planner
+    composed = prior.kind != "none"
+    return Sampling(
+        steps=planner.steps,
+        guidance=planner.guidance,
+        temperature=planner.temperature * warmth,
+        rule=prior.rule if composed else "in_domain",
+        strength=prior.strength if composed else None,
+        negative="" if prior.negative == NO_WORDS else prior.negative,
+    )
+
+
+def load_agent(config: RunConfig) -> Agent:
+    """The base weights that a configuration names, with its prior. Raises WeightsError and PriorError."""
+    agent = load_base(config.base)
+    if config.prior.kind == "compact":
+        folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
+        prior: CompactPrior = load_model(folder, "compact_prior")
+        if prior.config.autoencoder not in ("", model_identity(agent.autoencoder)):
+            raise PriorError(
+                f"the prior in {folder} is of latents of another autoencoder than base '{config.base}': "
+                "choose a base that was trained with this prior's"
+            )
+        return replace(agent, prior=prior)
+    if config.prior.kind == "animatediff":
+        hub = AnimateDiffSource()
+        source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
+        return replace(agent, prior=OverChanges(load_animatediff(source, agent.planner.frames)))
+    return agent
 
 
 def load_base(name: str) -> Agent:

@@ -1,20 +1,15 @@
 """Collecting episodes that need no planner: expert demonstrations, random mixtures, play."""
 
 import functools
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import numpy as np
 
 from sail.types import Episode, SailError, Source
-from sail_envs.metaworld import MetaWorldEnv
+from sail.workers import in_workers
+from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
-from sail_envs.processes import inherited_by_workers
 
 # Seeds of a purpose start at its offset, so that what is collected is never evaluated on.
 DEMONSTRATION_SEEDS = 1_000_000
@@ -30,7 +25,7 @@ HOLD = 24
 
 
 class CollectError(SailError):
-    """An expert never succeeded within its attempts, or a worker died."""
+    """An expert never succeeded within its attempts."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +55,10 @@ def play_jobs(tasks: Sequence[str], episodes: int, horizon: int = 150) -> list[J
 def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
     """Run the jobs in worker processes and yield their episodes in the jobs' order.
 
-    Raises CollectError if a worker dies or an expert keeps failing, and RenderingError without OpenGL.
+    Raises CollectError if an expert keeps failing, WorkersError if a worker dies, and RenderingError
+    without OpenGL.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
-        try:
-            with inherited_by_workers():
-                episodes = pool.map(_run_job, jobs)
-            yield from episodes
-        except BrokenProcessPool as error:
-            raise CollectError("a worker died: where memory ran out, use fewer workers") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return in_workers(_run_job, jobs, workers)
 
 
 def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
@@ -80,22 +67,10 @@ def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
 
 
 @functools.lru_cache(maxsize=1)
-def _environment(task: str, horizon: int, hold: int | None) -> MetaWorldEnv:
+def _environment(task: str, horizon: int, hold: int | None) -> TaskEnv:
     # A worker's jobs mostly follow one another in one task, and making an environment takes as long as
     # a third of an episode.
-    return MetaWorldEnv(task, horizon=horizon, hold=hold)
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent has: a parent that is killed cannot tell, and the queue waits on."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    return TaskEnv(task, horizon=horizon, hold=hold)
 
 
 def _run_job(job: Job) -> Episode:

@@ -19,6 +19,9 @@ from sail.settings import Range, Scalar
 PRESETS = Path(__file__).with_name("presets")
 DEFAULT_PRESET = "quick"
 
+# prior.path and prior.negative where nothing is said.
+SHIPPED, NO_WORDS = "shipped", "none"
+
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1, 1_000_000)]
 
@@ -34,6 +37,24 @@ class PlannerConfig:
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "planner.")
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """The model that plans are composed with, and how.
+
+    path: a folder; "shipped" are the compact prior's own weights, or AnimateDiff's on the Hub. rule: see
+    sail_models/composition.py. strength: γ. negative: the prior's unconditional text ("none" for no words).
+    """
+
+    kind: Literal["none", "compact", "animatediff"] = "none"
+    path: str = SHIPPED
+    rule: Literal["prior", "probabilistic", "inverse_probabilistic", "normalised"] = "normalised"
+    strength: Annotated[float, Range(0, 20)] = 0.5
+    negative: str = NO_WORDS
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "prior.")
 
 
 @dataclass(frozen=True)
@@ -93,6 +114,7 @@ class RunConfig:
     workers: Annotated[int, Range(1, 256)] = 2
     base: str = "base"
     planner: PlannerConfig = field(default_factory=PlannerConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

@@ -9,7 +9,6 @@ from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
 from sail.statistics import wilson_interval
-from sail_envs.tasks import TASKS
 
 # Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
 SEEDS_PER_RUN = 1000
@@ -41,8 +40,7 @@ def evaluate(
 
     salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
     """
-    prompt = TASKS[config.task]
-    actor = PlannerActor(agent, prompt, config.planner, salt=salt, servo=following == "servo")
+    actor = PlannerActor(agent, config, salt=salt, servo=following == "servo")
     return _run(config, actor, finished)
 
 
@@ -50,7 +48,7 @@ def evaluate_random(
     config: RunConfig, salt: int = 0, finished: Callable[[int], None] = lambda count: None
 ) -> list[Outcome]:
     """The control: random waypoints on the same episodes."""
-    return _run(config, WaypointActor(salt), finished)
+    return _run(config, WaypointActor(config.task, salt), finished)
 
 
 def successes(outcomes: Sequence[Outcome]) -> int:

@@ -1,6 +1,6 @@
 """The self-adapting improvement loop: Algorithm 1 of arXiv 2506.06658, step by step.
 
-    1  D ← demonstrations of the seen tasks; the planner is trained on them      load_base, _demonstrate
+    1  D ← demonstrations of the seen tasks; the planner is trained on them     load_agent, _demonstrate
     2  for each iteration:
     3      run the planner on the new task and record what happens               _collect
     4      keep the episodes that teach                                          _filter
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sail.actors import PlannerActor
-from sail.agent import Agent, load_base, with_checkpoint
+from sail.agent import Agent, load_agent, with_checkpoint
 from sail.collect import SELF_SEEDS, collect, expert_jobs
 from sail.config import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
@@ -30,7 +30,7 @@ from sail.runfolder import IterationResult, RunFolder
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode
 from sail.videos import write_videos
-from sail_envs.tasks import SEEN, TASKS
+from sail_envs.tasks import TASKS, seen_like
 from sail_models.saving import save_model
 
 # Collecting draws from a block of seeds an iteration, in a block of its own for each run seed.
@@ -54,7 +54,7 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
     run = Run(config, folder, EpisodeStore(folder.episodes), live)
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
-    base = agent = load_base(config.base)
+    base = agent = load_agent(config)
     folder.begin_from(base.identity)
     _demonstrate(run)
     results = [_evaluate(run, agent, 0, {})]
@@ -72,7 +72,7 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
 
 def _demonstrate(run: Run) -> None:
     """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
-    jobs = expert_jobs(SEEN, run.config.demonstrations_per_task)
+    jobs = expert_jobs(seen_like(run.config.task), run.config.demonstrations_per_task)
     if run.folder.step_done("demonstrations") or not jobs or run.config.method != "sail":
         return
     run.store.discard([record.id for record in run.store.records(source="expert")])
@@ -90,7 +90,7 @@ def _collect(run: Run, agent: Agent, iteration: int) -> float:
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
-        actor = PlannerActor(agent, TASKS[config.task], config.planner, config.exploration, salt=iteration)
+        actor = PlannerActor(agent, config, config.exploration, salt=iteration)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         outcomes = run_episodes(
             rollout_settings(config),

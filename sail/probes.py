@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from sail.actors import STEP_LENGTH
-from sail.agent import Agent
+from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
-from sail.config import PlannerConfig, RunConfig
+from sail.config import RunConfig
 from sail.evaluate import evaluate_random, evaluation_seeds, rate, rollout_settings
 from sail.rollout import FRAME_SKIP, Outcome, run_episodes
 from sail.types import Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
 from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner import Sampling
 
 
 class PerfectPlanActor:
@@ -106,7 +105,7 @@ def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Epi
             arms.append(episode.proprioception[start])
             sent.append(_sent(episode.actions[start : start + FRAME_SKIP]))
     frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
-    imagined = _plan(agent, config.planner, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
+    imagined = _plan(agent, config, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
     return PlanError(
         pixel=_difference(imagined, truth),
         pixel_still=_difference(np.repeat(frames[:, None], truth.shape[1], 1), truth),
@@ -152,7 +151,7 @@ def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
     if config.task in OPPOSITES:
         others.append(TASKS[OPPOSITES[config.task]])
     prompt = TASKS[config.task]
-    return [text_effect(agent, config.planner, config.task, frames, prompt, other) for other in others]
+    return [text_effect(agent, config, config.task, frames, prompt, other) for other in others]
 
 
 def measure_beside(
@@ -180,7 +179,7 @@ def name_cause(planner: float, perfect: float) -> str:
 
 
 def text_effect(
-    agent: Agent, config: PlannerConfig, scene: str, frames: UInt8, prompt_a: str, prompt_b: str
+    agent: Agent, config: RunConfig, scene: str, frames: UInt8, prompt_a: str, prompt_b: str
 ) -> TextEffect:
     """Plan from first frames uint8 (N, H, W, 3) of one scene with two prompts and with two noises."""
     count = len(frames)
@@ -197,9 +196,9 @@ def text_effect(
 
 
 def _plan(
-    agent: Agent, config: PlannerConfig, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int]
+    agent: Agent, config: RunConfig, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int]
 ) -> UInt8:
-    sampling = Sampling(config.steps, config.guidance, config.temperature)
+    sampling = sampling_of(config)
     parts = []
     for first in range(0, len(frames), 32):
         chosen = slice(first, first + 32)

@@ -105,6 +105,8 @@ def test_yaml_takes_an_exponent_without_a_point(tmp_path: Path) -> None:
         ("planner.guidance=nan", ["from 0 to 20", "nan"]),
         ("planner.guidance=warm", ["a number", "'warm'"]),
         ("training.inverse_dynamics=yes", ["true or false", "'yes'"]),
+        ("prior.kind=anmiatediff", ["prior.kind", "nearest is 'animatediff'", "none, compact, animatediff"]),
+        ("prior.rule=in_domain", ["prior.rule", "inverse_probabilistic"]),
         ("base=", ["base", "at least one character"]),
         ("preset=smoke", ["--preset smoke"]),
         ("=3", ["unknown key ''"]),
@@ -195,4 +197,4 @@ def test_flatten_names_every_setting_once_in_order() -> None:
     keys = list(flat)
     assert keys[:2] == ["preset", "task"]
     assert keys.index("planner.steps") < keys.index("exploration.temperature") < keys.index("training.steps")
-    assert len(flat) == 13 + 4 + 4 + 8
+    assert len(flat) == 13 + 4 + 5 + 4 + 8

@@ -48,7 +48,7 @@ def small_config(base: Path, *overrides: str) -> RunConfig:
 
 def run_loop(folder: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sail.loop.SEEN", DEMONSTRATED)
+        patch.setattr("sail.loop.seen_like", lambda task: DEMONSTRATED)
         return improve(config, create_run(folder, config, resume), LiveTable("test", io.StringIO()))
 
 
@@ -88,7 +88,8 @@ def add_one(store, episode):
         die()
 
 if __name__ == "__main__":
-    folder, config, where, *sail.loop.SEEN = sys.argv[1:]
+    folder, config, where, *demonstrated = sys.argv[1:]
+    sail.loop.seen_like = lambda task: demonstrated
     if where == "collect":
         EpisodeStore.add = add_one
     else:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sail.agent import Agent
-from sail.config import PlannerConfig, load_config
+from sail.config import load_config
 from sail.probes import PerfectPlanActor, name_cause, plan_error, text_effect
 from sail.types import Episode, Float32, UInt8
 from sail_models.planner import Plan, Sampling
@@ -35,7 +35,7 @@ class _Agent:
 
 def _effect(prompts: dict[str, int]) -> Any:
     frames = np.zeros((4, 8, 8, 3), np.uint8)
-    return text_effect(cast(Agent, _Agent(prompts)), PlannerConfig(), "scene", frames, "a", "b")
+    return text_effect(cast(Agent, _Agent(prompts)), load_config(), "scene", frames, "a", "b")
 
 
 def test_changes_are_shares_of_the_motion() -> None:

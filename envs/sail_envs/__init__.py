@@ -1,4 +1,4 @@
-"""Gymnasium environments for SAIL; importing this registers `sail/MetaWorld-<task>-v0` for every task."""
+"""Gymnasium environments for SAIL; importing this registers all of them (see `register_environments`)."""
 
 from sail_envs.registration import register_environments
 

@@ -1,42 +1,49 @@
-"""Policies that need no learning: MetaWorld's scripted experts, random actions, and play."""
+"""Policies that need no learning: the tasks' scripted experts, random actions, and play."""
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sail.types import ACTION_SIZE, Episode, Float32, Source
-from sail_envs.metaworld import MetaWorldEnv
+from sail_envs.environment import TaskEnv
+from sail_envs.tasks import METAWORLD, family_of
 
-Policy = Callable[[MetaWorldEnv], Float32]
+if TYPE_CHECKING:
+    from sail_envs.panda.table import TableTop
 
-# Where play and waypoint bursts send the end effector, in metres: the part of the table in view.
-WORKSPACE_LOW = np.array([-0.35, 0.45, 0.05])
-WORKSPACE_HIGH = np.array([0.35, 0.9, 0.4])
+Policy = Callable[[TaskEnv], Float32]
 
 
 def expert(task: str) -> Policy:
     """The task's scripted expert: reads the simulation's state, returns float32 (4,) actions.
 
-    MetaWorld's own, except for handle-pull.
+    MetaWorld's own, except for handle-pull; the table top's is part of its simulation.
     """
+    if task not in METAWORLD:
+        return _table_top
     if task == "handle-pull":
         return _pull_handle()
     from metaworld.policies import ENV_POLICY_MAP
 
     policy: Any = cast(Any, ENV_POLICY_MAP)[f"{task}-v3"]()
 
-    def act(env: MetaWorldEnv) -> Float32:
+    def act(env: TaskEnv) -> Float32:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            action: Float32 = np.clip(policy.get_action(env.state()), -1.0, 1.0).astype(np.float32)
+            action: Float32 = np.clip(policy.get_action(env.simulation.state()), -1.0, 1.0).astype(np.float32)
         return action
 
     return act
+
+
+def _table_top(env: TaskEnv) -> Float32:
+    simulation = cast("TableTop", env.simulation)
+    return simulation.expert(simulation.named)
 
 
 def _pull_handle() -> Policy:
@@ -44,9 +51,9 @@ def _pull_handle() -> Policy:
     up, to and fro between any two frames that a planner sees: nothing to learn from."""
     lifting = False
 
-    def act(env: MetaWorldEnv) -> Float32:
+    def act(env: TaskEnv) -> Float32:
         nonlocal lifting
-        hand, handle = env.state()[:3], env.state()[4:7]
+        hand, handle = env.simulation.state()[:3], env.simulation.state()[4:7]
         in_line = abs(hand[0] - handle[0]) < 0.03
         below = in_line and hand[2] < handle[2]
         if lifting:
@@ -86,7 +93,7 @@ def play(rng: Generator) -> Policy:
     wander = _wander(rng, near_object=0.5)
     noise = np.zeros(ACTION_SIZE)
 
-    def act(env: MetaWorldEnv) -> Float32:
+    def act(env: TaskEnv) -> Float32:
         nonlocal noise
         noise = 0.85 * noise + 0.2 * rng.normal(size=ACTION_SIZE)
         return np.clip(wander(env) + noise, -1.0, 1.0).astype(np.float32)
@@ -98,13 +105,16 @@ def _wander(rng: Generator, near_object: float) -> Policy:
     target = np.zeros(3)
     gripper, steps_left = -1.0, 0
 
-    def act(env: MetaWorldEnv) -> Float32:
+    def act(env: TaskEnv) -> Float32:
         nonlocal target, gripper, steps_left
         position = env.proprioception()[:3]
         if steps_left == 0 or np.abs(target - position).max() < 0.02:
-            target = rng.uniform(WORKSPACE_LOW, WORKSPACE_HIGH)
+            family = family_of(env.task)
+            target = rng.uniform(family.low, family.high)
             if rng.random() < near_object:
-                target = env.state()[4:7] + rng.normal(scale=0.06, size=3)
+                things = env.simulation.things()
+                thing = things[0] if len(things) == 1 else things[rng.integers(len(things))]
+                target = thing + rng.normal(scale=0.06, size=3)
             gripper, steps_left = float(rng.choice([-1.0, 1.0])), 40
         steps_left -= 1
         delta = (target - position) * 10.0
@@ -132,7 +142,7 @@ def with_noise(policy: Policy, rng: Generator, level: float = 1.0) -> Policy:
     """An expert with correlated noise on its motion, so that its demonstrations show how to recover."""
     noise = np.zeros(ACTION_SIZE - 1)
 
-    def act(env: MetaWorldEnv) -> Float32:
+    def act(env: TaskEnv) -> Float32:
         nonlocal noise
         action = policy(env).astype(np.float64)
         noise = 0.8 * noise + 0.15 * level * rng.normal(size=ACTION_SIZE - 1)
@@ -143,7 +153,7 @@ def with_noise(policy: Policy, rng: Generator, level: float = 1.0) -> Policy:
 
 
 def record_episode(
-    env: MetaWorldEnv, policy: Policy, seed: int, source: Source, push: Push | None = None
+    env: TaskEnv, policy: Policy, seed: int, source: Source, push: Push | None = None
 ) -> Episode:
     """Run a policy from `reset(seed)` to the end of the episode and record every control step.
 

@@ -1,6 +1,8 @@
-"""Every MetaWorld task with its prompt in plain English, and the fixed split into seen and unseen."""
+"""Every task with its prompt in plain English, and the fixed splits into seen and unseen."""
 
-TASKS: dict[str, str] = {
+from dataclasses import dataclass
+
+METAWORLD: dict[str, str] = {
     "assembly": "put the ring over the peg",
     "basketball": "dunk the basketball into the basket",
     "bin-picking": "move the cube from one bin to the other bin",
@@ -88,3 +90,57 @@ OPPOSITES: dict[str, str] = {
     "window-close": "window-open",
 }
 OPPOSITES |= {other: task for task, other in OPPOSITES.items()}
+
+
+# The table top's colours, seen and unseen: the paper's split.
+CUP_COLOURS = (("red", "green", "blue", "pink"), ("orange", "purple"))
+DRAWER_COLOURS = (("red", "green", "blue"), ("yellow",))
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tasks with one arm in one kind of scene. low, high: where the end effector goes in view, in metres."""
+
+    tasks: dict[str, str]
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...]
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+
+
+def _table_top(name: str, words: str, colours: tuple[tuple[str, ...], tuple[str, ...]]) -> Family:
+    seen, unseen = (tuple(f"{name}-{colour}" for colour in some) for some in colours)
+    tasks = {task: words.format(task.partition("-")[2]) for task in seen + unseen}
+    return Family(tasks, seen, unseen, low=(0.35, -0.3, 0.06), high=(0.7, 0.3, 0.3))
+
+
+FAMILIES: dict[str, Family] = {
+    "metaworld": Family(METAWORLD, SEEN, UNSEEN, low=(-0.35, 0.45, 0.05), high=(0.35, 0.9, 0.4)),
+    "cups": _table_top("cups", "push the {} cup forward", CUP_COLOURS),
+    "drawers": _table_top("drawers", "open the {} drawer", DRAWER_COLOURS),
+}
+TASKS: dict[str, str] = {
+    task: prompt for family in FAMILIES.values() for task, prompt in family.tasks.items()
+}
+# Several tasks by one name.
+TASK_SETS: dict[str, tuple[str, ...]] = {
+    "seen": SEEN,
+    "unseen": UNSEEN,
+    "metaworld": tuple(METAWORLD),
+    **{
+        f"{name}-{part}": getattr(FAMILIES[name], part)
+        for name in ("cups", "drawers")
+        for part in ("seen", "unseen")
+    },
+    "all": tuple(TASKS),
+}
+
+
+def family_of(task: str) -> Family:
+    """The family that a task belongs to."""
+    return next(family for family in FAMILIES.values() if task in family.tasks)
+
+
+def seen_like(task: str) -> tuple[str, ...]:
+    """The seen tasks of a task's family."""
+    return family_of(task).seen

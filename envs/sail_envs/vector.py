@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from sail.types import Float32, SailError
-from sail_envs.metaworld import MetaWorldEnv, Observation, SettingError, known_task
+from sail_envs.environment import Observation, SettingError, TaskEnv, known_task
 from sail_envs.processes import inherited_by_workers
 
 _SECONDS_TO_STOP = 5.0
@@ -37,7 +37,7 @@ class Transition(NamedTuple):
 class VectorEnv:
     """`num_envs` environments of one task, numbered from 0, in `workers` processes.
 
-    env_kwargs go to MetaWorldEnv. What an environment does depends on its seed and actions alone, not on
+    env_kwargs go to TaskEnv. What an environment does depends on its seed and actions alone, not on
     the worker it runs in. Raises WorkerError, and closes itself, if a worker dies or fails; and when it is
     made UnknownNameError, SettingError and RenderingError.
     """
@@ -64,7 +64,7 @@ class VectorEnv:
         return self._ask("reset", seeds)
 
     def step(self, actions: Mapping[int, Float32]) -> dict[int, Transition]:
-        """Step the environments that are named: {index: action of MetaWorldEnv} to {index: Transition}."""
+        """Step the environments that are named: {index: action of TaskEnv} to {index: Transition}."""
         return self._ask("step", actions)
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class _Worker:
 def _work(connection: Connection, task: str, indices: list[int], env_kwargs: dict[str, Any]) -> None:
     """The worker's main loop; ends when the parent closes the connection or dies."""
     try:
-        environments = {index: MetaWorldEnv(task, **env_kwargs) for index in indices}
+        environments = {index: TaskEnv(task, **env_kwargs) for index in indices}
         connection.send(("done", None))
         while True:
             command, arguments = connection.recv()
@@ -170,7 +170,7 @@ def _work(connection: Connection, task: str, indices: list[int], env_kwargs: dic
             connection.send(("error", text))
 
 
-def _answer(environments: dict[int, MetaWorldEnv], command: str, arguments: dict[int, Any]) -> dict[int, Any]:
+def _answer(environments: dict[int, TaskEnv], command: str, arguments: dict[int, Any]) -> dict[int, Any]:
     if command == "reset":
         return {index: environments[index].reset(seed=seed)[0] for index, seed in arguments.items()}
     return {index: Transition(*environments[index].step(action)) for index, action in arguments.items()}

@@ -12,10 +12,12 @@ DOWNSAMPLING = 8
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Widths are the channels at 1/2, 1/4 and 1/8 of the frame's resolution."""
+    """widths: the channels at 1/2, 1/4 and 1/8 of the frame's resolution. change_scale: what networks over
+    these latents diffuse changes divided by (see `ChangeShape`); empty where each planner has its own."""
 
     latent_channels: int = 16
     widths: tuple[int, int, int] = (32, 80, 160)
+    change_scale: tuple[float, ...] = ()
 
 
 class ResidualBlock(nn.Module):
@@ -88,6 +90,17 @@ class Autoencoder(nn.Module):
         frames: Tensor = self.decoder(latents * self.latent_std + self.latent_mean)
         return frames
 
+    @torch.inference_mode()
+    def encode_frames(self, frames: UInt8, batch: int = 256) -> Tensor:
+        """Encode many frames: uint8 (N, H, W, 3) to float32 latents (N, C, h, w)."""
+        parts = [self.encode(frames_to_tensor(frames[i : i + batch])) for i in range(0, len(frames), batch)]
+        return torch.cat(parts).float()
+
+    @torch.inference_mode()
+    def decode_frames(self, latents: Tensor) -> UInt8:
+        """Latents (N, C, h, w) to frames uint8 (N, H, W, 3)."""
+        return tensor_to_frames(self.decode(latents))
+
 
 def frames_to_tensor(frames: UInt8) -> Tensor:
     """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in -1..1."""
@@ -99,12 +112,3 @@ def tensor_to_frames(frames: Tensor) -> UInt8:
     pixels = (frames.float().clamp(-1.0, 1.0) + 1.0) * 127.5
     array: UInt8 = pixels.round().to(torch.uint8).movedim(-3, -1).contiguous().numpy()
     return array
-
-
-@torch.inference_mode()
-def encode_frames(autoencoder: Autoencoder, frames: UInt8, batch: int = 256) -> Tensor:
-    """Encode many frames: uint8 (N, H, W, 3) to float32 latents (N, C, h, w)."""
-    parts = [
-        autoencoder.encode(frames_to_tensor(frames[i : i + batch])) for i in range(0, len(frames), batch)
-    ]
-    return torch.cat(parts).float()

@@ -1,8 +1,10 @@
-"""What any video diffusion model looks like to the planner: the Denoiser protocol."""
+"""What the planner needs of others: a video diffusion model, a frame codec, a text encoder."""
 
 from typing import Protocol
 
 from torch import Tensor
+
+from sail.types import UInt8
 
 
 class Denoiser(Protocol):
@@ -23,6 +25,11 @@ class Denoiser(Protocol):
         ...
 
     @property
+    def text_width(self) -> int:
+        """Width D of the text embeddings."""
+        ...
+
+    @property
     def alphas(self) -> Tensor:
         """The noise schedule: cumulative signal shares a_t, float32 (T,)."""
         ...
@@ -30,3 +37,21 @@ class Denoiser(Protocol):
     def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """ε of the noisy latents at integer timesteps (B,): float32 (B, F, C, h, w)."""
         ...
+
+
+class FrameCodec(Protocol):
+    """Frames to latents and back."""
+
+    def encode_frames(self, frames: UInt8) -> Tensor:
+        """uint8 (B, H, W, 3) to float32 (B, C, h, w)."""
+        ...
+
+    def decode_frames(self, latents: Tensor) -> UInt8:
+        """(B, C, h, w) to uint8 (B, H, W, 3)."""
+        ...
+
+
+class Texts(Protocol):
+    """Embeds prompts, each computed once: a list of N strings to float32 (N, L, D)."""
+
+    def __call__(self, prompts: list[str]) -> Tensor: ...

@@ -7,13 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sail.types import Float32, UInt8
-from sail_models.autoencoder import Autoencoder, frames_to_tensor, tensor_to_frames
-from sail_models.composition import RULES
+from sail.types import Float32, SailError, UInt8
+from sail_models.composition import RULES, Part
+from sail_models.denoiser import Denoiser, FrameCodec, Texts
 from sail_models.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
 from sail_models.sampler import Conditioned, sample_latents
-from sail_models.text import TextEncoder
+
+
+class PromptError(SailError):
+    """A prompt that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -25,22 +28,34 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How plans are drawn. steps: denoising steps. guidance: text guidance w (1 is the conditional model,
-    0 ignores the text). temperature: standard deviation of the starting noise."""
+    """How plans are drawn.
+
+    steps: denoising steps. guidance: text guidance w (1 is the conditional model, 0 ignores the text).
+    temperature: standard deviation of the starting noise. rule: the composition's name (see `RULES`); all but
+    "in_domain" want a prior. strength: γ, the rule's own where None. negative: the prior's unconditional
+    text.
+    """
 
     steps: int = 4
     guidance: float = 2.0
     temperature: float = 1.0
+    rule: str = "in_domain"
+    strength: float | None = None
+    negative: str = ""
 
 
 class VideoPlanner:
     """Plans for many environments at once. `seeds` decide the noise, one an environment, so that a plan
-    does not depend on which others are in the batch."""
+    does not depend on which others are in the batch.
 
-    def __init__(self, network: PlannerNetwork, autoencoder: Autoencoder, text: TextEncoder) -> None:
-        self.network = network.eval()
-        self.autoencoder = autoencoder.eval()
-        self.text = text
+    network: the in-domain model. codec, text: what both models see frames and prompts through. prior: a
+    second model over the same changes, where plans are composed (see `prior.fitting`).
+    """
+
+    def __init__(
+        self, network: PlannerNetwork, codec: FrameCodec, text: Texts, prior: Denoiser | None = None
+    ) -> None:
+        self.network, self.codec, self.text, self.prior = network.eval(), codec, text, prior
 
     def plan(
         self,
@@ -54,12 +69,12 @@ class VideoPlanner:
         """Imagine the next frames.
 
         frames: uint8 (B, H, W, 3). prompts, seeds: length B. guidance: float32 (B,), instead of the
-        sampling's own for every plan. keep: decode only that many frames (all F where None).
+        sampling's own for every plan. keep: decode only that many frames (all F where None). Raises
+        PromptError where a prompt is empty.
         """
         latents = self.plan_latents(frames, prompts, seeds, sampling, guidance)[:, :keep]
-        with torch.inference_mode():
-            decoded = self.autoencoder.decode(latents.flatten(0, 1))
-        return Plan(tensor_to_frames(torch.unflatten(decoded, 0, latents.shape[:2])))
+        decoded = self.codec.decode_frames(latents.flatten(0, 1))
+        return Plan(decoded.reshape(*latents.shape[:2], *decoded.shape[1:]))
 
     @torch.inference_mode()
     def plan_latents(
@@ -71,18 +86,25 @@ class VideoPlanner:
         guidance: Float32 | None = None,
     ) -> Tensor:
         """The imagined frames as latents: float32 (B, F, C, h, w)."""
+        if not all(prompt.strip() for prompt in prompts):
+            raise PromptError("an empty prompt plans nothing: say what the arm is to do")
         shape = (self.network.frames, *self.network.latent_shape)
         noise = torch.stack([_noise(seed, shape) for seed in seeds]) * sampling.temperature
         weights = np.full(len(frames), sampling.guidance, np.float32) if guidance is None else guidance
-        first_frame = self.autoencoder.encode(frames_to_tensor(frames))
-        text = self.text(list(prompts))
+        first_frame = self.codec.encode_frames(frames)
+        text, empty = self.text(list(prompts)), self.text([""] * len(prompts))
+        models: dict[Part, Conditioned] = {"domain": Conditioned(self.network, text, empty, first_frame)}
+        if self.prior is not None:
+            negative = self.text([sampling.negative] * len(prompts))
+            models["prior"] = Conditioned(self.prior, text, negative, first_frame)
         with mixed_precision():
             change = sample_latents(
-                RULES["in_domain"],
-                {"domain": Conditioned(self.network, text, torch.zeros_like(text), first_frame)},
+                RULES[sampling.rule],
+                models,
                 noise,
                 sampling.steps,
                 torch.from_numpy(weights),
+                sampling.strength,
             )
         return self.network.to_frames(change, first_frame)
 

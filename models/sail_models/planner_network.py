@@ -9,17 +9,16 @@ from dataclasses import dataclass
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from torch import Tensor, nn
+from torch import Tensor
 
-from sail_models.schedule import cosine_alphas, to_noise
+from sail_models.change import ChangeDenoiser
+from sail_models.schedule import cosine_alphas
 from sail_models.text import TEXT_WIDTH
 
 
 @dataclass(frozen=True)
 class PlannerNetworkConfig:
-    """Shapes and widths. change_scale: standard deviation of the latents' change from the first frame in
-    the training windows, one number a future frame (or one for all); the network diffuses the change divided
-    by it, so that the near frames, which are followed, weigh as much as the far ones, which change more."""
+    """Shapes and widths. change_scale: see `ChangeShape`. text_width: of the token embeddings."""
 
     frames: int = 8
     latent_channels: int = 16
@@ -28,20 +27,14 @@ class PlannerNetworkConfig:
     layers: int = 1
     heads: int = 4
     change_scale: tuple[float, ...] = (1.0,)
+    text_width: int = TEXT_WIDTH
 
 
-class PlannerNetwork(nn.Module):
-    """A Denoiser over the scaled change of each future frame's latents from the first frame's."""
-
-    alphas: Tensor
-    scale: Tensor
+class PlannerNetwork(ChangeDenoiser):
+    """The in-domain Denoiser, on the cosine schedule."""
 
     def __init__(self, config: PlannerNetworkConfig) -> None:
-        super().__init__()
-        if len(config.change_scale) not in (1, config.frames):
-            raise ValueError(
-                f"change_scale has {len(config.change_scale)} numbers for {config.frames} frames"
-            )
+        super().__init__(config, cosine_alphas())
         self.config = config
         stacked = config.frames * config.latent_channels
         deeper = len(config.widths) - 1
@@ -55,42 +48,14 @@ class PlannerNetwork(nn.Module):
             up_block_types=(*("CrossAttnUpBlock2D",) * deeper, "UpBlock2D"),
             block_out_channels=config.widths,
             layers_per_block=config.layers,
-            cross_attention_dim=TEXT_WIDTH,
+            cross_attention_dim=config.text_width,
             attention_head_dim=config.heads,
             norm_num_groups=16,
             use_linear_projection=True,
         )
-        self.register_buffer("alphas", cosine_alphas(), persistent=False)
-        scale = torch.tensor(config.change_scale)[:, None, None, None]
-        self.register_buffer("scale", scale, persistent=False)
-
-    @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """(C, h, w) of one frame's latents."""
-        return self.config.latent_channels, self.config.latent_size, self.config.latent_size
-
-    @property
-    def frames(self) -> int:
-        """Number F of future frames."""
-        return self.config.frames
 
     def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
-        """The clean change x_0, predicted from noisy (B, F, C, h, w), timestep (B,), text (B, L, D) and
-        the first frame's latents (B, C, h, w): (B, F, C, h, w)."""
+        """The clean change x_0, (B, F, C, h, w); see `ChangeDenoiser`."""
         stacked = torch.cat([noisy.flatten(1, 2), first_frame], dim=1)
         prediction: Tensor = self.unet(stacked, timestep, text, return_dict=False)[0]
         return torch.unflatten(prediction, 1, (self.config.frames, self.config.latent_channels))
-
-    def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
-        """ε at integer timesteps (B,): float32 (B, F, C, h, w)."""
-        alpha = self.alphas[timestep][:, None, None, None, None]
-        clean: Tensor = self(latents, timestep, text, first_frame)
-        return to_noise(clean.float(), latents, alpha, "sample")
-
-    def to_frames(self, change: Tensor, first_frame: Tensor) -> Tensor:
-        """Diffused changes (B, F, C, h, w) to the future frames' latents (B, F, C, h, w)."""
-        return first_frame[:, None] + self.scale * change
-
-    def to_change(self, future: Tensor, first_frame: Tensor) -> Tensor:
-        """Future frames' latents (B, F, C, h, w) to what is diffused; the inverse of `to_frames`."""
-        return (future - first_frame[:, None]) / self.scale

@@ -18,6 +18,7 @@ from sail.types import SailError
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -27,6 +28,7 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
     "autoencoder": (AutoencoderConfig, Autoencoder),
     "planner": (PlannerNetworkConfig, PlannerNetwork),
     "inverse_dynamics": (InverseDynamicsConfig, InverseDynamics),
+    "compact_prior": (CompactPriorConfig, CompactPrior),
 }
 
 
@@ -52,7 +54,9 @@ def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
 
 
 def load_model(folder: Path, kind: str) -> Any:
-    """The model of that kind ("autoencoder", "planner", "inverse_dynamics") in float32, for evaluation.
+    """The model of that kind ("autoencoder", "planner", "inverse_dynamics", "compact_prior"), for evaluation.
+
+    Its parameters are float32.
 
     Raises WeightsError naming the file and the cause.
     """

@@ -26,6 +26,13 @@ def cosine_alphas(steps: int = TRAINING_STEPS) -> Tensor:
     return torch.cumprod(1.0 - betas, 0).float()
 
 
+def stable_diffusion_alphas(steps: int = TRAINING_STEPS) -> Tensor:
+    """Cumulative signal shares a_t of Stable Diffusion's schedule: sqrt(β) rises evenly from sqrt(0.00085)
+    to sqrt(0.012). float32 (steps,), falling from 0.999 to 0.0047 (at 1000 steps)."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, steps, dtype=torch.float64) ** 2
+    return torch.cumprod(1.0 - betas, 0).float()
+
+
 def to_noise(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionType) -> Tensor:
     """Whatever a model predicts, as ε. alpha: a_t, broadcastable to the latents."""
     if kind == "epsilon":

@@ -1,4 +1,5 @@
-"""`sail collect`: episodes of the scripted experts, of the suboptimal mix, or of play, into a store."""
+"""`sail collect`: episodes of the scripted experts, of the suboptimal mix, or of play, into a store; or the
+broad corpus' clips."""
 
 import argparse
 import shlex
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from sail.commands.common import (
     Command,
+    UsageError,
     going_on_with,
     one_of,
     overrides_of,
@@ -16,26 +18,30 @@ from sail.commands.common import (
     writable_folder,
 )
 
+_SOURCES = ("expert", "random", "play")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="the episode store")
     parser.add_argument(
         "--source",
-        type=one_of("source", ("expert", "random", "play")),
+        type=one_of("source", (*_SOURCES, "broad")),
         required=True,
-        metavar="expert|random|play",
-        help="scripted experts; the same with 70 %% random actions; unlabelled play",
+        metavar="expert|random|play|broad",
+        help="scripted experts; the same with 70 %% random actions; play; the compact prior's corpus",
     )
     parser.add_argument(
-        "--tasks", required=True, metavar="NAMES", help="seen, unseen, all, or names with commas between"
+        "--tasks",
+        metavar="NAMES",
+        help="tasks, or sets such as unseen and cups-seen, with commas between",
     )
     parser.add_argument(
         "--episodes",
         type=whole_number(1),
         required=True,
         metavar="N",
-        help="how many of each task the store is to hold; those that are there count",
+        help="how many of each task (of the corpus: clips) there are to be; those that are there count",
     )
     parser.add_argument("--horizon", type=whole_number(1), metavar="STEPS", help="control steps an episode")
     parser.add_argument("--workers", type=whole_number(1), default=2, metavar="N", help="processes")
@@ -44,6 +50,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Collect what the store lacks."""
     overrides_of(arguments.words)
+    if arguments.source == "broad":
+        _collect_broad(arguments)
+        return
+    if arguments.tasks is None:
+        raise UsageError(f"whose episodes? Give --tasks with --source {arguments.source}")
     tasks = tasks_of(arguments.tasks)
     out = writable_folder(arguments.out)
     from sail.collect import collect, expert_jobs, play_jobs, suboptimal_jobs
@@ -63,6 +74,26 @@ def run(arguments: argparse.Namespace) -> None:
             store.add(episode)
             live.advance()
     print(f"{out} holds {len(store.records())} episodes")
+
+
+def _collect_broad(arguments: argparse.Namespace) -> None:
+    if arguments.tasks is not None or arguments.horizon is not None:
+        raise UsageError("the broad corpus has its own scenes: leave --tasks and --horizon out")
+    out = writable_folder(arguments.out)
+    from sail.corpus import TRIES, generate, scenes
+    from sail.data.corpus import Corpus
+    from sail.report.live import LiveTable
+
+    corpus = Corpus(out)
+    there = corpus.shards()
+    missing = [scene for scene in scenes(-(-arguments.episodes // TRIES)) if scene.shard not in there]
+    title = f"{len(missing)} scenes of {TRIES} clips, into {out}"
+    with going_on_with(f"the same command ({shlex.quote(str(out))} goes on)"), LiveTable(title) as live:
+        live.stage("collect", len(missing))
+        for scene, clips in zip(missing, generate(missing, arguments.workers), strict=True):
+            corpus.add(scene.shard, clips)
+            live.advance()
+    print(f"{out} holds {len(corpus.rows)} clips")
 
 
 COMMAND = Command("collect", "collect episodes that need no planner", "", configure, run)

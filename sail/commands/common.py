@@ -47,6 +47,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     """The options that every command with a run's settings has."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML, on top of the preset")
     parser.add_argument("--preset", metavar="NAME", help="settings to start from: smoke, quick, paper")
+    parser.add_argument("--prior", metavar="none|compact|animatediff", help="short for prior.kind=")
+    parser.add_argument("--prior-path", metavar="DIR", help="short for prior.path=: the prior's folder")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +58,9 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 def config_of(arguments: argparse.Namespace, overrides: Sequence[str]) -> RunConfig:
     """The settings that preset, file and overrides make. Raises ConfigError."""
-    return load_config(arguments.preset, arguments.config, overrides)
+    short = {"prior.kind": arguments.prior, "prior.path": arguments.prior_path}
+    given = [f"{key}={value}" for key, value in short.items() if value is not None]
+    return load_config(arguments.preset, arguments.config, [*given, *overrides])
 
 
 def overrides_of(words: Sequence[str]) -> list[str]:
@@ -81,15 +85,14 @@ def only_path(words: Sequence[str], expected: str) -> Path:
 
 
 def tasks_of(text: str) -> list[str]:
-    """Task names from `seen`, `unseen`, `all` or names with commas between. Raises UsageError."""
-    from sail_envs.tasks import SEEN, TASKS, UNSEEN
+    """The tasks that names of tasks and of sets of tasks, with commas between, mean. Raises UsageError."""
+    from sail_envs.tasks import TASK_SETS, TASKS
 
-    sets = {"seen": SEEN, "unseen": UNSEEN, "all": tuple(TASKS)}
     tasks: dict[str, None] = {}
     for name in filter(None, text.split(",")):
-        if name not in sets and name not in TASKS:
-            raise UsageError(not_found("task", name, [*TASKS, *sets]))
-        tasks |= dict.fromkeys(sets.get(name, (name,)))
+        if name not in TASK_SETS and name not in TASKS:
+            raise UsageError(not_found("task", name, [*TASKS, *TASK_SETS]))
+        tasks |= dict.fromkeys(TASK_SETS.get(name, (name,)))
     if not tasks:
         raise UsageError("no task given: name tasks with commas between, or seen, unseen or all")
     return list(tasks)

@@ -91,7 +91,9 @@ class Probe:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config_options(parser)
-    parser.add_argument("--tasks", metavar="NAMES", help="seen, unseen, all, or names with commas between")
+    parser.add_argument(
+        "--tasks", metavar="NAMES", help="tasks, or sets such as unseen and cups-unseen, with commas between"
+    )
     parser.add_argument(
         "--iteration",
         type=whole_number(0),
@@ -154,7 +156,7 @@ def _candidates(
     arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
-    from sail.agent import load_base, with_checkpoint
+    from sail.agent import load_agent, with_checkpoint
     from sail.evaluate import evaluate, evaluate_random
 
     if arguments.random:
@@ -171,7 +173,7 @@ def _candidates(
 
         return Candidate(name, iteration, agent, attempt)
 
-    base = load_base(config.base)
+    base = load_agent(config)
     for iteration in _iterations(arguments.iteration, folder):
         if folder is None or iteration == 0:
             yield planner("base weights", 0, base)

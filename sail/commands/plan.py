@@ -1,6 +1,7 @@
 """`sail plan`: a frame and a prompt in, an imagined clip out."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,21 +48,19 @@ def run(arguments: argparse.Namespace) -> None:
     overrides = overrides_of(arguments.words)
     config = config_of(arguments, overrides)
     for override in overrides:
-        if not override.startswith("planner."):
-            raise UsageError(f"a plan depends on planner.* alone, not on '{override}'")
+        if not override.startswith(("planner.", "prior.")):
+            raise UsageError(f"a plan depends on planner.* and prior.* alone, not on '{override}'")
     frame, prompt = _first_frame(arguments)
     out = writable_folder(arguments.out)
     import numpy as np
 
-    from sail.agent import load_base
+    from sail.agent import load_agent, sampling_of
     from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
     from sail.videos import FRAMES_PER_SECOND
-    from sail_models.planner import Sampling
 
     print(f"'{prompt}' into {out}", flush=True)
-    sampling = Sampling(config.planner.steps, config.planner.guidance, config.planner.temperature)
-    agent = load_base(arguments.base or config.base)
-    plan = agent.video_planner.plan(frame[None], [prompt], [arguments.seed], sampling)
+    agent = load_agent(replace(config, base=arguments.base or config.base))
+    plan = agent.video_planner.plan(frame[None], [prompt], [arguments.seed], sampling_of(config))
     clip = np.concatenate([frame[None], plan.frames[0]])
     write_mp4(out / "plan.mp4", clip, FRAMES_PER_SECOND, ENLARGED)
     write_gif(out / "plan.gif", upscale(clip, ENLARGED), FRAMES_PER_SECOND)
@@ -80,11 +79,11 @@ def _first_frame(arguments: argparse.Namespace) -> "tuple[UInt8, str]":
     (task, *others) = tasks_of(arguments.task)
     if others:
         raise UsageError(f"--task takes one task, not '{arguments.task}'")
-    from sail_envs.metaworld import MetaWorldEnv
+    from sail_envs.environment import TaskEnv
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported
-    environment = MetaWorldEnv(task)
+    environment = TaskEnv(task)
     return environment.reset(seed=arguments.seed)[0]["frame"], arguments.prompt or environment.prompt
 
 

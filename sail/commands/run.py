@@ -38,13 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     print(_intention(config, out), file=screen, flush=True)
     if arguments.dry_run:
         return
-    from sail.agent import load_base
+    from sail.agent import load_agent
     from sail.loop import improve
     from sail.report.html import write_report
     from sail.report.live import LiveTable
 
     if config.method != "random":
-        load_base(config.base)  # weights that do not load are found before there is a run folder
+        load_agent(config)  # weights that do not load are found before there is a run folder
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
     title = f"{config.task}, method {config.method}, seed {config.seed}"

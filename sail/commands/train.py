@@ -1,12 +1,14 @@
-"""`sail train`: base weights from nothing."""
+"""`sail train`: base weights from nothing, or the broad autoencoder and the compact prior."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from sail import settings
 from sail.commands.common import (
     OVERRIDES,
     Command,
+    UsageError,
     going_on_with,
     overrides_of,
     whole_number,
@@ -20,7 +22,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="where the weights go; what is there is kept"
     )
     parser.add_argument(
-        "--data", type=Path, metavar="STORE", help="episodes, collected where missing (default: DIR/episodes)"
+        "--data",
+        type=Path,
+        action="append",
+        metavar="STORE",
+        help="episodes, collected where missing (default: DIR/episodes); with --corpus several, as they are",
+    )
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        metavar="DIR",
+        help="train autoencoder and prior on this broad corpus instead (and the autoencoder on --data too)",
     )
     parser.add_argument(
         "--workers", type=whole_number(1), default=2, metavar="N", help="processes to collect"
@@ -30,18 +42,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Collect what is missing, then fit autoencoder, planner and inverse dynamics."""
     overrides = overrides_of(arguments.words)
+    if arguments.corpus is not None:
+        _train_broad(arguments, overrides)
+        return
     from sail.report.live import LiveTable
     from sail.train.base import BaseConfig, train_base
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
     out = writable_folder(arguments.out)
-    data = arguments.data or out / "episodes"
+    if arguments.data is not None and len(arguments.data) > 1:
+        raise UsageError("base weights are trained on one store: give --data once")
+    data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"
     with going_on_with("the same command"), LiveTable(title) as live:
         train_base(config, data, out, live, arguments.workers)
     print(f"trained: sail run base={out}")
 
 
-COMMAND = Command(
-    "train", "train base weights: autoencoder, planner, inverse dynamics", OVERRIDES, configure, run
-)
+def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from sail.data.corpus import Corpus
+    from sail.data.store import EpisodeStore
+    from sail.report.live import LiveTable
+    from sail.train.broad import BroadConfig, train_broad
+
+    config = settings.construct(BroadConfig, settings.parse_overrides(BroadConfig, overrides))
+    corpus, out = Corpus(arguments.corpus), writable_folder(arguments.out)
+    stores = [] if arguments.data is None else [EpisodeStore(path) for path in arguments.data]
+    title = f"autoencoder and prior into {out}, from {len(corpus.rows)} clips"
+    with going_on_with("the same command"), LiveTable(title) as live:
+        train_broad(config, corpus, stores, out, live)
+    print(f"trained: sail train autoencoder={out}/autoencoder, then sail run --prior-path {out}/prior")
+
+
+COMMAND = Command("train", "train base weights, or a prior", OVERRIDES, configure, run)

@@ -1,41 +1,45 @@
 """Fitting the autoencoder on frames of any episodes, labelled or not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from sail.train.learning_rate import one_cycle
 from sail.types import UInt8
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig, encode_frames, frames_to_tensor
+from sail_models.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 from sail_models.precision import mixed_precision
 
 Report = Callable[[int, dict[str, float]], None]
 
 
 def train_autoencoder(
-    frames: UInt8,
+    sources: Sequence[UInt8],
     steps: int,
     report: Report,
     seed: int = 0,
     batch_size: int = 40,
     learning_rate: float = 1.5e-3,
 ) -> Autoencoder:
-    """Fit on uint8 (N, H, W, 3) frames. report(step, {"loss": …}) is called after every step.
+    """Fit on frames uint8 (N, H, W, 3) of several sources, which give equal shares of a batch.
 
-    Pixels are weighted by their distance from the mean frame: objects, the arm and small markers count
-    more than the table that every frame shows.
+    report(step, {"loss": …}) is called after every step. Pixels are weighted by their distance from their
+    source's mean frame: objects, the arm and small markers count more than the table that every frame shows.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     autoencoder = Autoencoder(AutoencoderConfig())
+    # The pixels' order in memory that CPUs convolve fastest.
+    autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(autoencoder.parameters(), learning_rate, weight_decay=1e-4, fused=True)
     schedule = one_cycle(optimizer, learning_rate, steps)
-    sample = frames[rng.choice(len(frames), min(2000, len(frames)), replace=False)]
-    mean_frame = frames_to_tensor(sample).mean(0)
+    samples = [frames[rng.choice(len(frames), min(2000, len(frames)), replace=False)] for frames in sources]
+    means = torch.stack([frames_to_tensor(sample).mean(0) for sample in samples])
     for step in range(1, steps + 1):
-        batch = frames_to_tensor(frames[rng.integers(len(frames), size=batch_size)])
-        weight = 1.0 + 8.0 * (batch - mean_frame).abs().mean(1, keepdim=True)
+        which = rng.integers(len(sources), size=batch_size)
+        chosen = np.stack([sources[source][rng.integers(len(sources[source]))] for source in which])
+        batch = frames_to_tensor(chosen).contiguous(memory_format=torch.channels_last)
+        weight = 1.0 + 8.0 * (batch - means[which]).abs().mean(1, keepdim=True)
         with mixed_precision():
             latents = autoencoder.encoder(batch)
             # Noise makes the decoder smooth around the latents it has seen; the planner's are not exact.
@@ -48,8 +52,8 @@ def train_autoencoder(
         optimizer.step()
         schedule.step()
         report(step, {"loss": float(loss.detach()), "mse": float(error.detach().square().mean())})
-    autoencoder.eval()
-    latents = encode_frames(autoencoder, sample)
+    autoencoder.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    latents = torch.cat([autoencoder.encode_frames(sample) for sample in samples])
     autoencoder.latent_mean.copy_(latents.mean((0, 2, 3))[:, None, None])
     autoencoder.latent_std.copy_(latents.std((0, 2, 3))[:, None, None])
     return autoencoder

@@ -6,39 +6,37 @@ scenes, captioned with its own motion. The autoencoder and inverse dynamics also
 every other scene.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from sail.collect import Job, collect, expert_jobs, play_jobs
 from sail.config import Count, Share
-from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import train_autoencoder
+from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import LatentEpisode, backwards, change_scale, join, sample_batch, to_latents
-from sail.train.planner import PlanBatch, PlannerTrainer
-from sail.types import Episode, SailError, Source
-from sail_envs.tasks import OPPOSITES, SEEN, TASKS, UNSEEN
+from sail.train.resumable import begin, fit
+from sail.types import Episode, Source
+from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
 from sail_models.inverse_dynamics import Head, InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
-CHECKPOINT_EVERY = 500
 SETTINGS = "training.json"
+# BaseConfig.autoencoder where it is not another base's.
+OWN = "own"
 # Tasks whose demonstration, played backwards, shows their opposite being done.
 REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 
@@ -47,10 +45,13 @@ REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    play_share, backwards_share: shares of the planner's batches that are captioned play and demonstrations
-    played backwards.
+    scenes: MetaWorld's, or both of the Panda's table top. autoencoder: "own" is trained on these episodes,
+    else the folder of one that is shared (with a prior, say). play_share, backwards_share: shares of the
+    planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
     """
 
+    scenes: Literal["metaworld", "panda"] = "metaworld"
+    autoencoder: str = OWN
     demonstrations: Annotated[int, Range(1, 10_000)] = 25
     play_seen: Annotated[int, Range(0, 10_000)] = 12
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
@@ -69,23 +70,16 @@ class BaseConfig:
         check_limits(self, "")
 
 
-class TrainError(SailError):
-    """A folder of base weights that was begun otherwise, or whose training state is damaged."""
-
-
 def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, workers: int = 2) -> None:
     """Fill `out` with autoencoder/, planner/ and inverse_dynamics/; what is there already is kept.
 
     data: the episode store, collected first where it lacks episodes. Raises TrainError.
     """
-    _begin(config, out)
+    begin(asdict(config), out / SETTINGS)
     store = EpisodeStore(data)
     _collect_missing(store, config, live, workers)
     if not (out / "autoencoder" / CONFIG).is_file():
-        frames = np.concatenate([episode.frames for episode in _episodes(store)])
-        live.stage("autoencoder", config.autoencoder_steps)
-        model = train_autoencoder(frames, config.autoencoder_steps, lambda *_: live.advance(), config.seed)
-        save_model(out / "autoencoder", model, half=True)
+        save_model(out / "autoencoder", _autoencoder(store, config, live), half=True)
     autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder")
     if not (out / "planner" / CONFIG).is_file():
         _train_planner(store, autoencoder, config, out, live)
@@ -97,29 +91,25 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
 
 def base_jobs(config: BaseConfig) -> list[Job]:
     """Every episode that base weights are trained on."""
-    others = [task for task in TASKS if task not in SEEN + UNSEEN]
-    return [
-        *expert_jobs(SEEN, config.demonstrations),
-        *play_jobs(SEEN, config.play_seen),
-        *play_jobs(UNSEEN, config.play_unseen),
-        *play_jobs(others, config.play_other),
-    ]
+    seen = _seen(config)
+    jobs = [*expert_jobs(seen, config.demonstrations), *play_jobs(seen, config.play_seen)]
+    if config.scenes == "panda":
+        return jobs  # nothing of the unseen colours, not even play
+    others = [task for task in METAWORLD if task not in SEEN + UNSEEN]
+    return [*jobs, *play_jobs(UNSEEN, config.play_unseen), *play_jobs(others, config.play_other)]
 
 
-def _begin(config: BaseConfig, out: Path) -> None:
-    """Write the settings down, or check that they are those that `out` was begun with."""
-    path, settings = out / SETTINGS, asdict(config)
-    if not path.exists():
-        write_atomically(path, (json.dumps(settings, indent=2) + "\n").encode())
-        return
-    try:
-        begun = json.loads(path.read_text())
-        other = [key for key, value in settings.items() if begun[key] != value]
-    except (ValueError, LookupError, TypeError) as error:
-        raise TrainError(f"{path} is damaged: remove {out} and train again") from error
-    if other:
-        was = ", ".join(f"{key}={begun[key]}" for key in other)
-        raise TrainError(f"{out} was begun with {was}: go on with that, or choose another --out")
+def _seen(config: BaseConfig) -> tuple[str, ...]:
+    return SEEN if config.scenes == "metaworld" else FAMILIES["cups"].seen + FAMILIES["drawers"].seen
+
+
+def _autoencoder(store: EpisodeStore, config: BaseConfig, live: LiveTable) -> Autoencoder:
+    if config.autoencoder != OWN:
+        shared: Autoencoder = load_model(Path(config.autoencoder), "autoencoder")
+        return shared
+    frames = np.concatenate([episode.frames for episode in _episodes(store)])
+    live.stage("autoencoder", config.autoencoder_steps)
+    return train_autoencoder([frames], config.autoencoder_steps, lambda *_: live.advance(), config.seed)
 
 
 def _collect_missing(store: EpisodeStore, config: BaseConfig, live: LiveTable, workers: int) -> None:
@@ -140,17 +130,19 @@ def _episodes(store: EpisodeStore) -> list[Episode]:
 def _train_planner(
     store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, out: Path, live: LiveTable
 ) -> None:
-    demonstrations = _latents(store, autoencoder, SEEN, "expert")
-    play = _latents(store, autoencoder, SEEN, "play")
-    reversible = [
-        backwards(episode, TASKS[OPPOSITES[task]])
-        for task in REVERSIBLE
-        for episode in _latents(store, autoencoder, [task], "expert")
-    ]
+    demonstrations = _latents(store, autoencoder, _seen(config), "expert")
+    play, reversible = [], []
+    if config.scenes == "metaworld":
+        play = _latents(store, autoencoder, SEEN, "play")
+        reversible = [
+            backwards(episode, TASKS[OPPOSITES[task]])
+            for task in REVERSIBLE
+            for episode in _latents(store, autoencoder, [task], "expert")
+        ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
 
     def batch(size: int) -> PlanBatch:
-        others = [config.play_share if play else 0.0, config.backwards_share]
+        others = [config.play_share if play else 0.0, config.backwards_share if reversible else 0.0]
         counts = rng.multinomial(size, [1.0 - sum(others), *others])
         return join(
             [
@@ -161,25 +153,13 @@ def _train_planner(
         )
 
     torch.manual_seed(config.seed)  # each stage begins alike whichever stages ran before it
-    network = PlannerNetwork(PlannerNetworkConfig(change_scale=change_scale(batch(512))))
-    trainer = PlannerTrainer(network, config.planner_steps, config.planner_learning_rate, config.seed)
-    saved = out / "planner_training"
-    if (saved / "state.json").is_file():
-        try:
-            rng.bit_generator.state = json.loads((saved / "state.json").read_text())
-            trainer.restore(safetensors.torch.load((saved / "state.safetensors").read_bytes()))
-        except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-            raise TrainError(f"{saved} is damaged: remove it to train the planner again") from error
-    live.stage("planner", config.planner_steps)
-    live.advance(trainer.step_count)
-    while trainer.step_count < config.planner_steps:
-        trainer.step(batch(config.planner_batch))
-        live.advance()
-        if trainer.step_count % CHECKPOINT_EVERY == 0:
-            saved.mkdir(parents=True, exist_ok=True)
-            write_atomically(saved / "state.safetensors", safetensors.torch.save(trainer.state()))
-            write_atomically(saved / "state.json", json.dumps(rng.bit_generator.state).encode())
-    save_model(out / "planner", trainer.average, half=True)
+    scale = autoencoder.config.change_scale or change_scale(batch(512))
+    network = PlannerNetwork(PlannerNetworkConfig(change_scale=scale))
+    trainer = DenoiserTrainer(network, config.planner_steps, config.planner_learning_rate, config.seed)
+    average = fit(
+        trainer, lambda: batch(config.planner_batch), rng, out / "planner_training", live, "planner"
+    )
+    save_model(out / "planner", average, half=True)
 
 
 def _latents(

@@ -10,9 +10,9 @@ from sail.config import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
 from sail.rollout import FRAME_SKIP
+from sail.train.denoiser import DenoiserTrainer
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import join, sample_batch, to_latents
-from sail.train.planner import PlannerTrainer
 from sail.types import Episode
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner_network import PlannerNetwork
@@ -47,7 +47,7 @@ def finetune_planner(
         for episode in collected
     ]
     rng = np.random.default_rng(seed)
-    trainer = PlannerTrainer(network, config.steps, config.learning_rate, seed, ema=0.98)
+    trainer = DenoiserTrainer(network, config.steps, config.learning_rate, seed, ema=0.98)
     for step in range(1, config.steps + 1):
         counts = mix_batch(rng, config.batch_size, config.self_fraction, len(old), len(new))
         batches = [

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sail.data.captions import motion_caption
 from sail.data.windows import Int64, sample_windows
-from sail.train.planner import PlanBatch
+from sail.train.denoiser import PlanBatch
 from sail.types import Episode, Float32
-from sail_models.autoencoder import Autoencoder, encode_frames
+from sail_models.autoencoder import Autoencoder
 from sail_models.text import TextEncoder
 
 
@@ -30,7 +30,7 @@ def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = 
     """Encode an episode's frames (those at indices `kept`, or all); play is captioned, the rest prompted."""
     indices = np.arange(len(episode.frames)) if kept is None else kept
     return LatentEpisode(
-        latents=encode_frames(autoencoder, episode.frames[indices]),
+        latents=autoencoder.encode_frames(episode.frames[indices]),
         positions=episode.proprioception[indices, :3],
         prompt=None if episode.source == "play" else episode.prompt,
     )

@@ -21,7 +21,8 @@ from sail.collect import (
     play_jobs,
     suboptimal_jobs,
 )
-from sail_envs.metaworld import MetaWorldEnv
+from sail.workers import WorkersError
+from sail_envs.environment import TaskEnv
 
 TASK = "drawer-close"
 
@@ -69,7 +70,7 @@ def test_episodes_come_in_order_and_are_the_same_again() -> None:
 def test_a_demonstration_goes_on_after_success() -> None:
     """Replayed in an environment that stops at success, its last actions are left over."""
     (demonstration,) = collect([Job(TASK, "expert", 0, seed=0)], workers=1)
-    env = MetaWorldEnv(TASK)
+    env = TaskEnv(TASK)
     env.reset(seed=0)
     made = next(count for count, action in enumerate(demonstration.actions, 1) if env.step(action)[2])
     assert len(demonstration) - made == HOLD
@@ -85,5 +86,5 @@ def test_a_killed_worker_is_an_error() -> None:
     episodes = collect([Job(TASK, "play", index, 20) for index in range(200)], workers=1)
     next(episodes)
     os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
-    with pytest.raises(CollectError, match="a worker died"):
+    with pytest.raises(WorkersError, match="a worker died"):
         list(episodes)

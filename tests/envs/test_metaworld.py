@@ -9,9 +9,9 @@ from gymnasium.utils.env_checker import check_env
 import sail_envs
 from sail.types import SailError
 from sail_envs.cameras import CAMERAS
-from sail_envs.metaworld import ActionError, MetaWorldEnv, SettingError, UnknownNameError
+from sail_envs.environment import ActionError, SettingError, TaskEnv, UnknownNameError
 from sail_envs.policies import Policy, expert, random_actions, record_episode
-from sail_envs.tasks import SEEN, TASKS, UNSEEN
+from sail_envs.tasks import METAWORLD, SEEN, UNSEEN
 
 assert sail_envs  # imported for what it registers
 
@@ -20,7 +20,7 @@ SAMPLE = ("door-open", "reach", "hammer", "stick-pull", "plate-slide-back", "lev
 UP = np.array([0, 0, 1, 0], np.float32)
 
 
-def rollout(env: MetaWorldEnv, seed: int, steps: int) -> list[bytes]:
+def rollout(env: TaskEnv, seed: int, steps: int) -> list[bytes]:
     """Everything that an episode of seeded random actions shows, as bytes."""
     policy = random_actions(np.random.default_rng(seed))
     observation, _ = env.reset(seed=seed)
@@ -28,11 +28,11 @@ def rollout(env: MetaWorldEnv, seed: int, steps: int) -> list[bytes]:
     for _ in range(steps):
         observation, reward, *_ = env.step(policy(env))
         seen.append(observation["frame"].tobytes() + observation["proprioception"].tobytes())
-        seen.append(np.float64(reward).tobytes() + env.state().tobytes())
+        seen.append(np.float64(reward).tobytes() + env.simulation.state().tobytes())
     return seen
 
 
-def run(env: MetaWorldEnv, policy: Policy) -> dict[str, Any]:
+def run(env: TaskEnv, policy: Policy) -> dict[str, Any]:
     terminated = truncated = False
     info: dict[str, Any] = {}
     while not (terminated or truncated):
@@ -42,39 +42,39 @@ def run(env: MetaWorldEnv, policy: Policy) -> dict[str, Any]:
 
 @pytest.mark.parametrize("task", SAMPLE)
 def test_a_seed_is_an_episode_whatever_ran_before(task: str) -> None:
-    env = MetaWorldEnv(task, horizon=60)
+    env = TaskEnv(task, horizon=60)
     first = rollout(env, 5, 12)
     rollout(env, 6, 30)
     env.reset(seed=7)
     run(env, expert(task))
     assert rollout(env, 5, 12) == first
-    assert rollout(MetaWorldEnv(task), 5, 12) == first
+    assert rollout(TaskEnv(task), 5, 12) == first
 
 
 @pytest.mark.parametrize("task", SAMPLE)
 def test_seeds_place_things_differently(task: str) -> None:
-    env = MetaWorldEnv(task)
+    env = TaskEnv(task)
     placed = set()
     for seed in range(4):
         env.reset(seed=seed)
-        placed.add(env.state()[4:18].tobytes() + env.state()[36:].tobytes())
+        placed.add(env.simulation.state()[4:18].tobytes() + env.simulation.state()[36:].tobytes())
     assert len(placed) == 4
 
 
 def test_resets_without_a_seed_follow_from_the_last_seed() -> None:
-    def episodes(env: MetaWorldEnv) -> list[bytes]:
+    def episodes(env: TaskEnv) -> list[bytes]:
         states = []
         for seed in (3, None, None):
             env.reset(seed=seed)
-            states.append(env.state().tobytes())
+            states.append(env.simulation.state().tobytes())
         return states
 
-    first = episodes(MetaWorldEnv("drawer-open"))
+    first = episodes(TaskEnv("drawer-open"))
     assert len(set(first)) == 3
-    assert episodes(MetaWorldEnv("drawer-open")) == first
+    assert episodes(TaskEnv("drawer-open")) == first
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", METAWORLD)
 def test_gymnasiums_checker_passes(task: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -86,23 +86,23 @@ def test_gymnasiums_checker_passes(task: str) -> None:
 def test_every_task_of_metaworld_is_there_and_the_split_is_one() -> None:
     from metaworld.policies import ENV_POLICY_MAP
 
-    assert {f"{task}-v3" for task in TASKS} == set(ENV_POLICY_MAP)
-    assert len(set(TASKS.values())) == len(TASKS) == 50
-    assert set(SEEN) | set(UNSEEN) <= set(TASKS)
+    assert {f"{task}-v3" for task in METAWORLD} == set(ENV_POLICY_MAP)
+    assert len(set(METAWORLD.values())) == len(METAWORLD) == 50
+    assert set(SEEN) | set(UNSEEN) <= set(METAWORLD)
     assert not set(SEEN) & set(UNSEEN)
     assert (len(SEEN), len(UNSEEN)) == (8, 12)
 
 
 @pytest.mark.parametrize("task", ["reach", "door-open", "button-press-topdown", "drawer-close", "pick-place"])
 def test_experts_solve_tasks(task: str) -> None:
-    assert record_episode(MetaWorldEnv(task), expert(task), 0, "expert").success
+    assert record_episode(TaskEnv(task), expert(task), 0, "expert").success
 
 
 @pytest.mark.parametrize("name", ["workspace", "corner", "corner2", "corner3", "corner4"])
 def test_up_is_up_and_nothing_is_mirrored(name: str) -> None:
     """The cyan finger is where a pinhole camera that looks from that place, turned or not, sees it."""
     size = 160
-    env = MetaWorldEnv("reach", camera=name, size=size)
+    env = TaskEnv("reach", camera=name, size=size)
     env.reset(seed=0)
     rows = []
     for _ in range(2):
@@ -116,9 +116,9 @@ def test_up_is_up_and_nothing_is_mirrored(name: str) -> None:
     assert rows[1] < rows[0] - 1
 
 
-def projected(env: MetaWorldEnv, body: str, size: int) -> tuple[float, float]:
+def projected(env: TaskEnv, body: str, size: int) -> tuple[float, float]:
     """Row and column of a body in an image whose top is where the world's z axis points."""
-    data, model = env._simulation.data, env._simulation.model
+    data, model = env.simulation.data, env.simulation.model
     camera = CAMERAS[next(name for name, camera in CAMERAS.items() if camera is env.camera)]
     at = model.camera(camera.mujoco_name).id
     rotation = data.cam_xmat[at].reshape(3, 3)
@@ -130,8 +130,8 @@ def projected(env: MetaWorldEnv, body: str, size: int) -> tuple[float, float]:
 
 
 def test_a_chunk_a_held_action_and_single_steps_are_the_same() -> None:
-    chunked = MetaWorldEnv("push", frame_skip=4, chunk=True, record=True)
-    held, single = MetaWorldEnv("push", frame_skip=4), MetaWorldEnv("push")
+    chunked = TaskEnv("push", frame_skip=4, chunk=True, record=True)
+    held, single = TaskEnv("push", frame_skip=4), TaskEnv("push")
     for env in (chunked, held, single):
         env.reset(seed=2)
     action = np.array([0.3, -0.5, -0.2, 1.0], np.float32)
@@ -155,7 +155,7 @@ def test_a_chunk_a_held_action_and_single_steps_are_the_same() -> None:
 
 
 def test_actions_beyond_the_space_are_clipped_and_recorded_as_made() -> None:
-    env = MetaWorldEnv("reach", record=True)
+    env = TaskEnv("reach", record=True)
     env.reset(seed=0)
     info = env.step(np.array([5, -5, 0, 2], np.float32))[4]
     np.testing.assert_array_equal(info["actions"], [[1, -1, 0, 1]])
@@ -163,10 +163,10 @@ def test_actions_beyond_the_space_are_clipped_and_recorded_as_made() -> None:
 
 def test_it_stops_at_success_within_a_chunk() -> None:
     """With the expert's actions replayed eight at a time, the episode ends at the same control step."""
-    episode = record_episode(MetaWorldEnv("door-close"), expert("door-close"), 0, "expert")
+    episode = record_episode(TaskEnv("door-close"), expert("door-close"), 0, "expert")
     assert episode.success
     length = len(episode)
-    env = MetaWorldEnv("door-close", frame_skip=8, chunk=True, record=True)
+    env = TaskEnv("door-close", frame_skip=8, chunk=True, record=True)
     env.reset(seed=0)
     padded = np.concatenate([episode.actions, np.zeros((8, 4), np.float32)])
     for start in range(0, length, 8):
@@ -181,8 +181,8 @@ def test_it_stops_at_success_within_a_chunk() -> None:
 @pytest.mark.parametrize("chunk", [1, 8])
 def test_an_episode_goes_on_for_what_it_holds(chunk: int) -> None:
     """Held for 10 control steps, an episode begins as the unheld one does and ends 10 steps later."""
-    unheld = record_episode(MetaWorldEnv("door-close"), expert("door-close"), 0, "expert")
-    env = MetaWorldEnv("door-close", frame_skip=chunk, chunk=True, hold=10)
+    unheld = record_episode(TaskEnv("door-close"), expert("door-close"), 0, "expert")
+    env = TaskEnv("door-close", frame_skip=chunk, chunk=True, hold=10)
     for _ in range(2):  # the count begins again with each episode
         env.reset(seed=0)
         made, terminated = 0, False
@@ -195,7 +195,7 @@ def test_an_episode_goes_on_for_what_it_holds(chunk: int) -> None:
 
 
 def test_success_is_remembered_when_it_does_not_stop_there() -> None:
-    env = MetaWorldEnv("door-close", horizon=150, hold=None)
+    env = TaskEnv("door-close", horizon=150, hold=None)
     env.reset(seed=0)
     info = run(env, expert("door-close"))
     assert (info["success"], info["terminated"], info["truncated"]) == (True, False, True)
@@ -204,7 +204,7 @@ def test_success_is_remembered_when_it_does_not_stop_there() -> None:
 
 
 def test_the_horizon_counts_control_steps() -> None:
-    env = MetaWorldEnv("reach", frame_skip=8, chunk=True, horizon=10, record=True)
+    env = TaskEnv("reach", frame_skip=8, chunk=True, horizon=10, record=True)
     env.reset(seed=0)
     assert env.step(np.zeros((8, 4), np.float32))[2:4] == (False, False)
     _, _, terminated, truncated, info = env.step(np.zeros((8, 4), np.float32))
@@ -226,14 +226,14 @@ def test_the_horizon_counts_control_steps() -> None:
 )
 def test_a_bad_setting_is_one_line(arguments: dict[str, Any], error: type[SailError], nearest: str) -> None:
     with pytest.raises(error) as raised:
-        MetaWorldEnv(**arguments)
+        TaskEnv(**arguments)
     assert nearest in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("action", [np.zeros(3), np.zeros((8, 4)), np.array([0, np.nan, 0, 0])])
 def test_a_bad_action_is_one_line(action: Any) -> None:
-    env = MetaWorldEnv("reach")
+    env = TaskEnv("reach")
     env.reset(seed=0)
     with pytest.raises(ActionError) as raised:
         env.step(action)

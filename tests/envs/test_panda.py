@@ -2,9 +2,15 @@
 
 from functools import cache
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
+import sail_envs
+from sail.collect import Job, collect
+from sail_envs.colours import COLOURS
+from sail_envs.environment import TaskEnv, UnknownNameError
 from sail_envs.panda.arm import HIGH, LOW, STEP_LENGTH
 from sail_envs.panda.cups import PandaCups
 from sail_envs.panda.drawers import PandaDrawers
@@ -46,10 +52,10 @@ def scene(simulation: TableTop) -> bytes:
 def colour_of(simulation: TableTop, number: int) -> str:
     """The name of the colour that an object is drawn in, whatever its brightness."""
     shown = simulation.model.geom(f"{simulation.objects.name}{number}").rgba[:3]
-    colours = {**PandaCups.objects.colours, **PandaDrawers.objects.colours}
+    colours = PandaCups.objects.colours + PandaDrawers.objects.colours
 
     def distance(name: str) -> float:
-        full = np.array(colours[name])
+        full = np.array(COLOURS[name])
         return float(np.abs(shown / shown.max() - full / full.max()).sum())
 
     return min(colours, key=distance)
@@ -159,3 +165,60 @@ def test_the_gripper_opens_and_closes(orange: TableTop) -> None:
 def test_an_unknown_colour_is_one_line(task: str) -> None:
     with pytest.raises(ColourError, match="no object is 'beige': choose one of red, green, blue"):
         TASKS[task]("beige")
+
+
+@pytest.mark.parametrize(("name", "colour"), [("PandaCups", "purple"), ("PandaDrawers", "yellow")])
+def test_gymnasium_makes_it(name: str, colour: str) -> None:
+    assert sail_envs
+    env = gymnasium.make(f"sail/{name}-v0", colour=colour)
+    check_env(env.unwrapped, skip_render_check=True)
+    assert colour in env.unwrapped.prompt.split()
+    frame = env.reset(seed=3)[0]["frame"]
+    assert frame.shape == (64, 64, 3)
+    assert frame.std() > 10
+    np.testing.assert_array_equal(env.reset(seed=3)[0]["frame"], frame)
+    with pytest.raises(UnknownNameError, match=f"the nearest is '{name.removeprefix('Panda').lower()}-"):
+        gymnasium.make(f"sail/{name}-v0", colour="beige")
+
+
+def attempt(env: TaskEnv, seed: int, meant: int) -> dict[str, object]:
+    """An episode of an expert that works on the named thing (0), or on another."""
+    env.reset(seed=seed)
+    simulation = env.simulation
+    assert isinstance(simulation, TableTop)
+    number = (simulation.named + meant) % simulation.count
+    while True:
+        _, _, terminated, truncated, info = env.step(simulation.expert(number))
+        if terminated or truncated:
+            return {**info, "terminated": terminated}
+
+
+@pytest.mark.parametrize("task", ["cups-orange", "drawers-yellow"])
+def test_an_episode_ends_with_what_was_done_first(task: str) -> None:
+    env = TaskEnv(task, size=16, hold=5)
+    done = attempt(env, 0, meant=0)
+    assert (done["outcome"], done["success"], done["terminated"]) == ("success", True, True)
+    mistaken = attempt(env, 0, meant=1)
+    assert (mistaken["outcome"], mistaken["success"], mistaken["terminated"]) == ("wrong_object", False, True)
+    short = TaskEnv(task, size=16, horizon=5)
+    nothing = attempt(short, 0, meant=0)
+    assert (nothing["outcome"], nothing["success"], nothing["terminated"]) == ("no_motion", False, False)
+    # What comes after a mistake does not undo it.
+    on = TaskEnv(task, size=16, hold=None, horizon=300)
+    on.reset(seed=0)
+    simulation = on.simulation
+    assert isinstance(simulation, TableTop)
+    wrong = (simulation.named + 1) % simulation.count
+    info: dict[str, object] = {}
+    for number in (wrong, simulation.named):
+        for _ in range(120):
+            info = on.step(simulation.expert(number))[4]
+    assert simulation.progress(simulation.named) >= DONE
+    assert (info["outcome"], info["success"]) == ("wrong_object", False)
+
+
+def test_demonstrations_are_collected_as_metaworlds_are() -> None:
+    first, again = (next(collect([Job("cups-red", "expert", 0)], workers=1)) for _ in range(2))
+    assert first.success
+    assert first.prompt == "push the red cup forward"
+    np.testing.assert_array_equal(first.frames, again.frames)

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from sail_envs.metaworld import MetaWorldEnv
+from sail_envs.environment import TaskEnv
 from sail_envs.policies import (
-    WORKSPACE_HIGH,
-    WORKSPACE_LOW,
     Policy,
     Push,
     expert,
@@ -16,18 +14,19 @@ from sail_envs.policies import (
     waypoints,
     with_noise,
 )
+from sail_envs.tasks import family_of
 
 
 @pytest.fixture(scope="module")
-def env() -> MetaWorldEnv:
-    return MetaWorldEnv("drawer-close", size=8, horizon=120, hold=None)
+def env() -> TaskEnv:
+    return TaskEnv("drawer-close", size=8, horizon=120, hold=None)
 
 
-def actions(env: MetaWorldEnv, policy: Policy, seed: int = 0) -> np.ndarray:
+def actions(env: TaskEnv, policy: Policy, seed: int = 0) -> np.ndarray:
     return record_episode(env, policy, seed, "play").actions
 
 
-def test_actions_are_what_the_environment_takes(env: MetaWorldEnv) -> None:
+def test_actions_are_what_the_environment_takes(env: TaskEnv) -> None:
     rng = np.random.default_rng(0)
     policies = [
         expert("drawer-close"),
@@ -46,7 +45,7 @@ def test_actions_are_what_the_environment_takes(env: MetaWorldEnv) -> None:
 
 
 @pytest.mark.parametrize("make", [random_actions, waypoints, play])
-def test_a_generator_decides_everything(make: object, env: MetaWorldEnv) -> None:
+def test_a_generator_decides_everything(make: object, env: TaskEnv) -> None:
     assert callable(make)
     first, again, other = (actions(env, make(np.random.default_rng(seed))) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
@@ -54,7 +53,7 @@ def test_a_generator_decides_everything(make: object, env: MetaWorldEnv) -> None
 
 
 @pytest.mark.parametrize("share", [0.0, 0.7, 1.0])
-def test_the_share_of_random_actions(share: float, env: MetaWorldEnv) -> None:
+def test_the_share_of_random_actions(share: float, env: TaskEnv) -> None:
     marker = np.full(4, 0.5, np.float32)
     policy = mixed_with_random(lambda _: marker, np.random.default_rng(0), share)
     random = [(policy(env) != marker).any() for _ in range(2000)]
@@ -62,7 +61,7 @@ def test_the_share_of_random_actions(share: float, env: MetaWorldEnv) -> None:
 
 
 def test_noisy_pushed_experts_vary_and_mostly_still_succeed() -> None:
-    env = MetaWorldEnv("drawer-close", size=8)
+    env = TaskEnv("drawer-close", size=8)
     episodes = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -83,7 +82,7 @@ def test_pushes_are_as_long_and_as_frequent_as_they_say() -> None:
     assert not any(random_push(rng, level=0.0).steps for _ in range(100))
 
 
-def test_a_push_comes_before_what_is_recorded(env: MetaWorldEnv) -> None:
+def test_a_push_comes_before_what_is_recorded(env: TaskEnv) -> None:
     push = Push(np.array([1.0, 0.0, 0.5]), steps=10)
     idle = np.zeros(4, np.float32)
     plain, pushed = (record_episode(env, lambda _: idle.copy(), 0, "play", p) for p in (None, push))
@@ -93,33 +92,34 @@ def test_a_push_comes_before_what_is_recorded(env: MetaWorldEnv) -> None:
     assert not pushed.actions.any()
 
 
-def test_an_unperturbed_expert_is_the_expert(env: MetaWorldEnv) -> None:
+def test_an_unperturbed_expert_is_the_expert(env: TaskEnv) -> None:
     plain = actions(env, expert("drawer-close"))
     level_0 = actions(env, with_noise(expert("drawer-close"), np.random.default_rng(0), level=0.0))
     np.testing.assert_array_equal(plain, level_0)
 
 
-def test_waypoints_cover_the_workspace(env: MetaWorldEnv) -> None:
+def test_waypoints_cover_the_workspace(env: TaskEnv) -> None:
     visited = np.concatenate(
         [
             record_episode(env, waypoints(np.random.default_rng(seed)), seed, "play").proprioception[:, :3]
             for seed in range(6)
         ]
     )
-    assert (np.ptp(visited, axis=0) > 0.5 * (WORKSPACE_HIGH - WORKSPACE_LOW)).all()
+    family = family_of(env.task)
+    assert (np.ptp(visited, axis=0) > 0.5 * np.subtract(family.high, family.low)).all()
 
 
-def test_play_touches_things_more_than_waypoints(env: MetaWorldEnv) -> None:
+def test_play_touches_things_more_than_waypoints(env: TaskEnv) -> None:
     def mean_distance_moved(make: object) -> float:
         assert callable(make)
         moved = []
         for seed in range(5):
             env.reset(seed=seed)
-            start = env.state()[4:7]
+            start = env.simulation.state()[4:7]
             policy = make(np.random.default_rng(seed))
             for _ in range(120):
                 env.step(policy(env))
-            moved.append(np.linalg.norm(env.state()[4:7] - start))
+            moved.append(np.linalg.norm(env.simulation.state()[4:7] - start))
         return float(np.mean(moved))
 
     assert mean_distance_moved(play) > 0.01
@@ -128,9 +128,9 @@ def test_play_touches_things_more_than_waypoints(env: MetaWorldEnv) -> None:
 
 def test_play_knows_nothing_of_the_goal() -> None:
     """Where only the goal differs, play does the same."""
-    env = MetaWorldEnv("reach", size=8, horizon=60)
+    env = TaskEnv("reach", size=8, horizon=60)
     env.reset(seed=0)
-    policy, state = play(np.random.default_rng(0)), env.state().copy()
+    policy, state = play(np.random.default_rng(0)), env.simulation.state().copy()
     before = policy(env)
     env._state = state.copy()
     env._state[36:] += 0.1
@@ -138,7 +138,7 @@ def test_play_knows_nothing_of_the_goal() -> None:
 
 
 def test_an_episode_is_recorded_at_every_control_step() -> None:
-    env = MetaWorldEnv("door-close", size=16)
+    env = TaskEnv("door-close", size=16)
     episode = record_episode(env, expert("door-close"), 3, "expert")
     steps = len(episode)
     assert episode.success and steps < 200

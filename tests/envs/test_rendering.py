@@ -8,7 +8,7 @@ import pytest
 
 from sail_envs import rendering
 from sail_envs.cameras import CAMERAS
-from sail_envs.metaworld import MetaWorldEnv
+from sail_envs.environment import TaskEnv
 from sail_envs.rendering import RenderingError, choose_backend, close_shared_renderer
 
 
@@ -22,8 +22,8 @@ def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def test_a_process_ends_silently_with_environments_still_alive() -> None:
     ended = python(
         """
-        from sail_envs.metaworld import MetaWorldEnv
-        environments = [MetaWorldEnv("reach"), MetaWorldEnv("door-open", size=32)]
+        from sail_envs.environment import TaskEnv
+        environments = [TaskEnv("reach"), TaskEnv("door-open", size=32)]
         for env in environments:
             env.reset(seed=0)
         """
@@ -35,9 +35,9 @@ def test_a_back_end_that_does_not_work_is_one_clear_line() -> None:
     ended = python(
         """
         from sail.types import SailError
-        from sail_envs.metaworld import MetaWorldEnv
+        from sail_envs.environment import TaskEnv
         try:
-            MetaWorldEnv("reach").reset(seed=0)
+            TaskEnv("reach").reset(seed=0)
         except SailError as error:
             print(error)
         """,
@@ -67,11 +67,11 @@ def test_no_back_end_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_what_is_left_out_of_the_scene_was_out_of_view(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = MetaWorldEnv("coffee-push", camera=camera)
+    env = TaskEnv("coffee-push", camera=camera)
     frames = [env.reset(seed=0)[0]["frame"]]
     action = np.array([0.7, 0.3, 0.6, 1], np.float32)
     frames += [env.step(action)[0]["frame"] for _ in range(12)]
-    nothing = np.zeros(env._simulation.model.ngeom, bool)
+    nothing = np.zeros(env.simulation.model.ngeom, bool)
     monkeypatch.setattr(rendering, "_out_of_view", lambda *_: nothing)
     everything_drawn = [env.reset(seed=0)[0]["frame"]]
     everything_drawn += [env.step(action)[0]["frame"] for _ in range(12)]
@@ -79,9 +79,9 @@ def test_what_is_left_out_of_the_scene_was_out_of_view(camera: str, monkeypatch:
 
 
 def test_much_of_the_arm_is_left_out_of_the_workspace_camera() -> None:
-    env = MetaWorldEnv("reach")
+    env = TaskEnv("reach")
     env.reset(seed=0)
-    model, data = env._simulation.model, env._simulation.data
+    model, data = env.simulation.model, env.simulation.data
     camera_id = model.camera("corner").id
     model.cam_fovy[camera_id] = CAMERAS["workspace"].fovy
     out = rendering._out_of_view(model, data, camera_id)
@@ -91,9 +91,9 @@ def test_much_of_the_arm_is_left_out_of_the_workspace_camera() -> None:
 
 
 def test_drawing_leaves_the_model_as_it_was() -> None:
-    env = MetaWorldEnv("reach")
+    env = TaskEnv("reach")
     env.reset(seed=0)
-    model = env._simulation.model
+    model = env.simulation.model
     groups, fovy = model.geom_group.copy(), model.cam_fovy.copy()
     env.frame()
     np.testing.assert_array_equal(model.geom_group, groups)
@@ -101,9 +101,9 @@ def test_drawing_leaves_the_model_as_it_was() -> None:
 
 
 def test_other_models_and_sizes_in_between_do_not_change_a_frame() -> None:
-    env = MetaWorldEnv("door-open")
+    env = TaskEnv("door-open")
     before = env.reset(seed=0)[0]["frame"]
-    for other in (MetaWorldEnv("hammer"), MetaWorldEnv("door-open", size=100), MetaWorldEnv("door-close")):
+    for other in (TaskEnv("hammer"), TaskEnv("door-open", size=100), TaskEnv("door-close")):
         other.reset(seed=1)
     np.testing.assert_array_equal(env.frame(), before)
     close_shared_renderer()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sail.types import Float32
-from sail_envs.metaworld import MetaWorldEnv, SettingError, UnknownNameError
+from sail_envs.environment import SettingError, TaskEnv, UnknownNameError
 from sail_envs.vector import VectorEnv, WorkerError
 
 TASK = "drawer-open"
@@ -35,7 +35,7 @@ def as_bytes(value: Any) -> Any:
 @pytest.fixture(scope="module")
 def expected() -> list[Any]:
     """What one environment after another does with seeds 10 to 13, two chunks each."""
-    env = MetaWorldEnv(TASK, **SETTINGS)
+    env = TaskEnv(TASK, **SETTINGS)
     return [
         [
             as_bytes(env.reset(seed=10 + index)[0]),

@@ -7,7 +7,6 @@ import torch
 from sail_models.autoencoder import (
     Autoencoder,
     AutoencoderConfig,
-    encode_frames,
     frames_to_tensor,
     tensor_to_frames,
 )
@@ -69,6 +68,6 @@ def test_the_batch_does_not_matter(autoencoder: Autoencoder, batch: int) -> None
     frames = random_frames(7, 16, 16, 3)
     with torch.inference_mode():
         whole = autoencoder.encode(frames_to_tensor(frames))
-    found = encode_frames(autoencoder, frames, batch)
+    found = autoencoder.encode_frames(frames, batch)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)

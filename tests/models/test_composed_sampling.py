@@ -10,18 +10,18 @@ from torch import Tensor
 
 from sail_models.composition import RULES, Part, Text
 from sail_models.sampler import Conditioned, sample_latents
-from sail_models.schedule import PredictionType, cosine_alphas, to_noise
+from sail_models.schedule import PredictionType, cosine_alphas, stable_diffusion_alphas, to_noise
 
 SHAPE = (2, 3, 2, 2)
 COUNT = 4000
-# Stable Diffusion's schedule ("scaled linear"); even its last step leaves some signal.
-SCALED_LINEAR = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000).square(), 0)
+# Even its last step leaves some signal.
+SCALED_LINEAR = stable_diffusion_alphas()
 
 
 class Gaussian:
     """A model of data N(text's first number, spread²) that predicts what `kind` says."""
 
-    latent_shape, frames = SHAPE[1:], SHAPE[0]
+    latent_shape, frames, text_width = SHAPE[1:], SHAPE[0], 1
 
     def __init__(self, alphas: Tensor, spread: float, kind: PredictionType) -> None:
         self.alphas, self.spread, self.kind = alphas, spread, kind

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.planner import Sampling, VideoPlanner
+from sail_models.planner import PromptError, Sampling, VideoPlanner
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
 
 PROMPTS = ["press the handle", "open the door", "close the drawer", "press the handle"]
@@ -83,7 +84,7 @@ def test_fewer_frames_are_the_first_frames(planner: VideoPlanner, frames: np.nda
 def test_without_guidance_the_text_is_ignored(planner: VideoPlanner, frames: np.ndarray) -> None:
     blind = replace(SAMPLING, guidance=0.0)
     plain = planner.plan_latents(frames, PROMPTS, SEEDS, blind)
-    torch.testing.assert_close(plain, planner.plan_latents(frames, [""] * 4, SEEDS, SAMPLING))
+    torch.testing.assert_close(plain, planner.plan_latents(frames, PROMPTS[::-1], SEEDS, blind))
     assert not torch.allclose(plain, planner.plan_latents(frames, PROMPTS, SEEDS, SAMPLING), atol=1e-3)
 
 
@@ -99,6 +100,44 @@ def test_guidance_may_differ_from_plan_to_plan(planner: VideoPlanner, frames: np
 def test_decoded_frames_stand_in_plan_order(planner: VideoPlanner, frames: np.ndarray) -> None:
     latents = planner.plan_latents(frames, PROMPTS, SEEDS, SAMPLING)
     with torch.inference_mode():
-        one = planner.autoencoder.decode(latents[2, 1][None])[0]
+        one = planner.codec.decode(latents[2, 1][None])[0]  # type: ignore[attr-defined]
     pixels = ((one.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy()
     assert levels_apart(planner.plan(frames, PROMPTS, SEEDS, SAMPLING).frames[2, 1], pixels) <= 1
+
+
+@pytest.mark.parametrize("empty", ["", "  \n"])
+def test_an_empty_prompt_is_an_error(empty: str, planner: VideoPlanner, frames: np.ndarray) -> None:
+    with pytest.raises(PromptError, match="say what the arm is to do"):
+        planner.plan(frames, [*PROMPTS[:3], empty], SEEDS, SAMPLING)
+
+
+@pytest.fixture(scope="module")
+def composed(planner: VideoPlanner) -> VideoPlanner:
+    torch.manual_seed(1)
+    config = CompactPriorConfig(frames=3, latent_channels=4, latent_size=4, widths=(16, 32))
+    return VideoPlanner(planner.network, planner.codec, planner.text, CompactPrior(config).eval())
+
+
+def test_a_prior_changes_nothing_unless_a_rule_asks_it(
+    planner: VideoPlanner, composed: VideoPlanner, frames: np.ndarray
+) -> None:
+    alone = planner.plan_latents(frames, PROMPTS, SEEDS, SAMPLING)
+    torch.testing.assert_close(composed.plan_latents(frames, PROMPTS, SEEDS, SAMPLING), alone)
+    for rule in ("prior", "probabilistic", "inverse_probabilistic", "normalised"):
+        plan = composed.plan_latents(frames, PROMPTS, SEEDS, replace(SAMPLING, rule=rule))
+        assert not torch.allclose(plan, alone, atol=1e-2)
+
+
+def test_without_strength_the_prior_is_alone(composed: VideoPlanner, frames: np.ndarray) -> None:
+    alone = composed.plan_latents(frames, PROMPTS, SEEDS, replace(SAMPLING, rule="prior"))
+    for rule in ("inverse_probabilistic", "normalised"):
+        weak = replace(SAMPLING, rule=rule, strength=0.0)
+        torch.testing.assert_close(composed.plan_latents(frames, PROMPTS, SEEDS, weak), alone)
+
+
+def test_the_priors_negative_prompt_is_its_own(composed: VideoPlanner, frames: np.ndarray) -> None:
+    def plan(rule: str, negative: str) -> Tensor:
+        return composed.plan_latents(frames, PROMPTS, SEEDS, replace(SAMPLING, rule=rule, negative=negative))
+
+    assert not torch.allclose(plan("prior", "blurry"), plan("prior", ""), atol=1e-3)
+    torch.testing.assert_close(plan("in_domain", "blurry"), plan("in_domain", ""))

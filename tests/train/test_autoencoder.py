@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from sail.train.autoencoder import train_autoencoder
-from sail_models.autoencoder import encode_frames
 
 
 def squares(count: int) -> np.ndarray:
@@ -20,12 +19,12 @@ def squares(count: int) -> np.ndarray:
 
 def test_it_learns_and_normalises_its_latents() -> None:
     frames, losses = squares(48), []
-    model = train_autoencoder(frames, 40, lambda step, values: losses.append((step, values)), batch_size=8)
+    model = train_autoencoder([frames], 40, lambda step, values: losses.append((step, values)), batch_size=8)
     assert [step for step, _ in losses] == list(range(1, 41))
     for name in ("loss", "mse"):
         values = [value[name] for _, value in losses]
         assert np.mean(values[-5:]) < 0.5 * np.mean(values[:3])
-    latents = encode_frames(model, frames)
+    latents = model.encode_frames(frames)
     torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(16), rtol=0, atol=1e-3)
     torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(16), rtol=0, atol=1e-3)
     assert not model.training
@@ -33,7 +32,7 @@ def test_it_learns_and_normalises_its_latents() -> None:
 
 def test_the_seed_decides_the_weights() -> None:
     def fit(seed: int) -> torch.Tensor:
-        model = train_autoencoder(squares(8), 2, lambda *_: None, seed=seed, batch_size=4)
+        model = train_autoencoder([squares(8), squares(4)], 2, lambda *_: None, seed=seed, batch_size=4)
         return torch.cat([value.flatten() for value in model.state_dict().values()])
 
     first = fit(3)

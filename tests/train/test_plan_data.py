@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sail.data.captions import motion_caption
+from sail.train.denoiser import PlanBatch
 from sail.train.plan_data import LatentEpisode, backwards, change_scale, join, sample_batch, to_latents
-from sail.train.planner import PlanBatch
 from sail.types import Episode
 
 
@@ -22,11 +22,11 @@ class RecordingText:
         return torch.arange(len(self.prompts) - len(prompts), len(self.prompts))[:, None, None].float()
 
 
-class FirstPixel(nn.Module):
+class FirstPixel:
     """An autoencoder whose latent is the frame's own first pixel value."""
 
-    def encode(self, frames: Tensor) -> Tensor:
-        return ((frames[:, :1, :1, :1] + 1) * 127.5).round()
+    def encode_frames(self, frames: np.ndarray) -> Tensor:
+        return torch.from_numpy(frames[:, :1, :1, :1]).permute(0, 3, 1, 2).float()
 
 
 def episode(source: str = "expert", frames: int = 12) -> Episode:

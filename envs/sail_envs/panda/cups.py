@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from sail.types import Float32
 from sail_envs.panda.table import Objects, TableTop, looking, towards
+from sail_envs.tasks import CUP_COLOURS
 
 CUPS = 3
 RADIUS, HEIGHT = 0.035, 0.1
@@ -28,18 +29,13 @@ class PandaCups(TableTop):
     """The simulation; see `TableTop`. Forward is away from the arm's base."""
 
     objects = Objects(
-        words="push the {} cup forward",
+        family="cups",
         name="cup",
         count=CUPS,
-        seen={
-            "red": (0.8, 0.1, 0.1),
-            "green": (0.1, 0.6, 0.15),
-            "blue": (0.1, 0.2, 0.8),
-            "pink": (0.95, 0.5, 0.7),
-        },
-        unseen={"orange": (0.95, 0.5, 0.05), "purple": (0.45, 0.1, 0.6)},
+        seen=CUP_COLOURS[0],
+        unseen=CUP_COLOURS[1],
         xml="".join(_cup(number) for number in range(CUPS)),
-        camera=looking(eye=(1.35, 0.0, 0.75), at=(0.45, 0.0, 0.03)),
+        camera=looking(eye=(1.35, 0.0, 0.75), at=(0.47, 0.0, 0.13)),
     )
 
     def __init__(self, colour: str) -> None:

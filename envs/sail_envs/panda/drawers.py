@@ -5,6 +5,7 @@ from numpy.random import Generator
 
 from sail.types import Float32
 from sail_envs.panda.table import Objects, TableTop, looking, towards
+from sail_envs.tasks import DRAWER_COLOURS
 
 DRAWERS = 2
 # Metres. A drawer's handle stands this far in front of it: a closed hand fits in between from above.
@@ -44,13 +45,13 @@ class PandaDrawers(TableTop):
     """The simulation; see `TableTop`."""
 
     objects = Objects(
-        words="open the {} drawer",
+        family="drawers",
         name="drawer",
         count=DRAWERS,
-        seen={"red": (0.8, 0.1, 0.1), "green": (0.1, 0.6, 0.15), "blue": (0.1, 0.2, 0.8)},
-        unseen={"yellow": (0.95, 0.85, 0.1)},
+        seen=DRAWER_COLOURS[0],
+        unseen=DRAWER_COLOURS[1],
         xml="".join(_drawer(number) for number in range(DRAWERS)),
-        camera=looking(eye=(0.05, -0.85, 0.75), at=(0.52, 0.0, 0.04)),
+        camera=looking(eye=(0.1, -0.65, 0.75), at=(0.55, 0.02, 0.08)),
     )
 
     def progress(self, number: int) -> float:

@@ -3,18 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sail.types import Float32, SailError
+from sail_envs.cameras import Camera
+from sail_envs.colours import COLOURS
 from sail_envs.panda.arm import PandaArm, arm_xml, compile_model
 from sail_envs.rendering import load_mujoco
-
-Outcome = Literal["success", "wrong_object", "no_motion"]
-Colours = Mapping[str, tuple[float, float, float]]
+from sail_envs.simulation import Outcome
+from sail_envs.tasks import TASKS
 
 # Metres: an object moved this far the asked way is done; another one moved this far is a mistake.
 DONE, DISTURBED = 0.08, 0.03
@@ -31,39 +33,40 @@ class ColourError(SailError):
 class Objects:
     """What stands on the table.
 
-    words: the prompt, with {} for a colour. name: the geoms that carry the objects' colours are name0, name1
-    and so on. count: how many. seen, unseen: the paper's split of colours, RGB 0..1 by name. xml: MJCF of all
-    objects. camera: MJCF attributes.
+    family: of the tasks. name: the geoms that carry the objects' colours are name0, name1 and so on. count:
+    how many. seen, unseen: the paper's split of colours. xml: MJCF of all objects. camera: MJCF attributes.
     """
 
-    words: str
+    family: str
     name: str
     count: int
-    seen: Colours
-    unseen: Colours
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...]
     xml: str
     camera: str
 
     @property
-    def colours(self) -> Colours:
+    def colours(self) -> tuple[str, ...]:
         """The seen ones and the unseen ones."""
-        return {**self.seen, **self.unseen}
+        return self.seen + self.unseen
 
 
 class TableTop(ABC):
-    """A simulation of a Panda and some objects that differ in colour, one of them named by the prompt.
+    """A simulation (see `Simulation`) of a Panda and some objects that differ in colour, one of them named.
 
     colour: the named object's; the others' are drawn from the other colours, seen ones only where it is a
     seen one. Raises ColourError.
     """
 
     objects: ClassVar[Objects]
+    cameras: Mapping[str, Camera] = MappingProxyType({"workspace": Camera("workspace")})
 
     def __init__(self, colour: str) -> None:
         objects = self.objects
         if colour not in objects.colours:
             raise ColourError(f"no object is '{colour}': choose one of {', '.join(objects.colours)}")
-        self.prompt, self.count = objects.words.format(colour), objects.count
+        self.prompt, self.count = TASKS[f"{objects.family}-{colour}"], objects.count
+        self.drawn_as = f"panda-{objects.family}"
         self._colour = colour
         others = objects.seen if colour in objects.seen else objects.colours
         self._others = [name for name in others if name != colour]
@@ -83,7 +86,7 @@ class TableTop(ABC):
         order = rng.permutation(self.count)
         self.named = int(np.flatnonzero(order == 0)[0])
         for number, index in enumerate(order):
-            shade = np.array(self.objects.colours[names[index]]) * rng.uniform(0.9, 1.1)
+            shade = np.array(COLOURS[names[index]]) * rng.uniform(0.9, 1.1)
             model.geom(f"{self.objects.name}{number}").rgba = [*np.clip(shade, 0.0, 1.0), 1.0]
         model.geom("table").rgba = [*(_TABLE * rng.uniform(0.85, 1.15)), 1.0]
         model.light("lamp").pos = _LAMP + rng.uniform(-0.3, 0.3, 3)
@@ -91,15 +94,29 @@ class TableTop(ABC):
         model.camera("workspace").pos = self._eye + rng.uniform(-0.01, 0.01, 3)
         self.arm.place(_START + rng.uniform(-0.03, 0.03, 3))
 
-    def step(self, action: Float32) -> None:
-        """One control step: float32 (4,), as `PandaArm.move` takes it."""
+    def step(self, action: Float32) -> float:
+        """One control step: float32 (4,), as `PandaArm.move` takes it. The reward is 1 where it is done."""
         self.arm.move(action)
+        return float(self.outcome() == "success")
 
     def outcome(self) -> Outcome:
         """What has been done so far: a disturbed object counts before the named one."""
         if max(self.disturbed(number) for number in range(self.count) if number != self.named) > DISTURBED:
             return "wrong_object"
         return "success" if self.progress(self.named) >= DONE else "no_motion"
+
+    def state(self) -> NDArray[np.float64]:
+        """Hand, gripper opening and every thing: float64 (4 + 3 * count,)."""
+        return np.concatenate([self.arm.position, [self.arm.opening], self.things().ravel()])
+
+    def things(self) -> NDArray[np.float64]:
+        """Where each object is: float64 (count, 3)."""
+        names = (f"{self.objects.name}{number}" for number in range(self.count))
+        return np.stack([self.data.geom(name).xpos for name in names])
+
+    def proprioception(self) -> Float32:
+        """End-effector position in metres and gripper opening 0..1: float32 (4,)."""
+        return np.append(self.arm.position, self.arm.opening).astype(np.float32)
 
     @abstractmethod
     def _place(self, rng: Generator) -> None:
@@ -125,11 +142,17 @@ def towards(target: NDArray[np.float64], hand: NDArray[np.float64]) -> Float32:
 
 def looking(eye: Sequence[float], at: Sequence[float]) -> str:
     """MJCF attributes of a camera at `eye` that looks at a point, the horizon level."""
-    back = np.subtract(eye, at) / np.linalg.norm(np.subtract(eye, at))
+    right, up, _ = camera_axes(np.array(eye), np.array(at)).T
+    axes = " ".join(f"{value:.6f}" for value in [*right, *up])
+    return f'pos="{eye[0]} {eye[1]} {eye[2]}" xyaxes="{axes}"'
+
+
+def camera_axes(eye: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The axes (columns: right, up, back) of a camera at `eye` that looks at a point, the horizon level."""
+    back = (eye - at) / np.linalg.norm(eye - at)
     right = np.cross([0.0, 0.0, 1.0], back)
     right /= np.linalg.norm(right)
-    axes = " ".join(f"{value:.6f}" for value in [*right, *np.cross(back, right)])
-    return f'pos="{eye[0]} {eye[1]} {eye[2]}" xyaxes="{axes}"'
+    return np.column_stack([right, np.cross(back, right), back])
 
 
 def _xml(objects: str, camera: str) -> str:
@@ -138,7 +161,7 @@ def _xml(objects: str, camera: str) -> str:
         f'<mujoco model="panda">{top}'
         '<visual><headlight ambient=".3 .3 .3" diffuse=".5 .5 .5"/></visual><worldbody>'
         '<light name="lamp" pos="0 0 2" dir="0 0 -1"/>'
-        f'<camera name="workspace" {camera} fovy="40"/>'
+        f'<camera name="workspace" {camera} fovy="32"/>'
         '<geom name="table" type="box" size="0.6 0.8 0.02" pos="0.5 0 -0.02"/>'
         f"{objects}{arm}</worldbody></mujoco>"
     )

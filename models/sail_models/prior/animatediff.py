@@ -12,13 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sail.types import SailError, UInt8
+from sail.types import UInt8
 from sail_models.autoencoder import frames_to_tensor, tensor_to_frames
+from sail_models.prior.fitting import PriorError
 from sail_models.schedule import PredictionType, to_noise
-
-
-class PriorError(SailError):
-    """A part of a prior is missing, is not what it should be, or does not fit the others."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class AnimateDiffSource:
 class AnimateDiff:
     """A Denoiser over latents float32 (B, F, 4, h, w), with its own text encoder and frame codec.
 
-    `first_frame` is what `encode` gives. Made by `load_animatediff`.
+    `first_frame` is what `encode_frames` gives. Made by `load_animatediff`.
     """
 
     def __init__(self, parts: dict[str, Any], frames: int, strength: float) -> None:
@@ -61,6 +58,11 @@ class AnimateDiff:
     def frames(self) -> int:
         """Number F of frames in a clip."""
         return self._frames
+
+    @property
+    def text_width(self) -> int:
+        """Width D of the text embeddings."""
+        return int(self._unet.config.cross_attention_dim)
 
     @property
     def frame_size(self) -> int:
@@ -86,7 +88,7 @@ class AnimateDiff:
         return torch.stack([self._embeddings[prompt] for prompt in prompts]).float()
 
     @torch.inference_mode()
-    def encode(self, frames: UInt8) -> Tensor:
+    def encode_frames(self, frames: UInt8) -> Tensor:
         """Frames uint8 (B, H, W, 3) of side `frame_size` to latents float32 (B, 4, h, w): the posterior's
         mean, scaled as Stable Diffusion's are."""
         pixels = frames_to_tensor(frames).to(self._vae.device, self._vae.dtype)
@@ -94,7 +96,7 @@ class AnimateDiff:
         return latents.float().cpu()
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor) -> UInt8:
+    def decode_frames(self, latents: Tensor) -> UInt8:
         """Latents (B, 4, h, w) to frames uint8 (B, H, W, 3)."""
         scaled = (latents / self._vae.config.scaling_factor).to(self._vae.device, self._vae.dtype)
         return tensor_to_frames(self._vae.decode(scaled).sample.cpu())

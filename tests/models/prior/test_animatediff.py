@@ -19,7 +19,8 @@ from torch import Tensor
 
 from sail.types import UInt8
 from sail_models.composition import RULES
-from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, PriorError, load_animatediff
+from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
+from sail_models.prior.fitting import PriorError
 from sail_models.sampler import Conditioned, sample_latents
 
 FRAMES = 3
@@ -89,12 +90,13 @@ def test_every_step_is_the_pipelines(
         """The prior, noting the latents that each step begins with."""
 
         alphas, latent_shape, frames = prior.alphas, prior.latent_shape, prior.frames
+        text_width = prior.text_width
 
         def predict_noise(self, latents: Tensor, time: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
             ours.append(latents[:1].clone())
             return predict(latents, time, text, first_frame)
 
-    first_frame = prior.encode(frame(prior.frame_size)[None])
+    first_frame = prior.encode_frames(frame(prior.frame_size)[None])
     conditioned = Conditioned(Watched(), prior.embed([PROMPT]), prior.embed([NEGATIVE]), first_frame)
     other = Conditioned(prior, prior.embed(["close"]), prior.embed([""]), first_frame)
     drawn = sample_latents(
@@ -118,7 +120,7 @@ def noise_of(prior: AnimateDiff, prompts: list[str], frames: UInt8) -> Tensor:
     times = torch.full((count,), 500)
     latents = latents.expand(count, -1, -1, -1, -1)
     with torch.inference_mode():
-        return prior.predict_noise(latents, times, prior.embed(prompts), prior.encode(frames))
+        return prior.predict_noise(latents, times, prior.embed(prompts), prior.encode_frames(frames))
 
 
 def test_noise_depends_on_prompt_and_first_frame_and_not_on_the_batch(prior: AnimateDiff) -> None:
@@ -140,9 +142,9 @@ def test_half_precision_stays_near(prior: AnimateDiff, source: AnimateDiffSource
 
 
 def test_frames_are_decoded_to_what_they_were_encoded_from(prior: AnimateDiff) -> None:
-    latents = prior.encode(np.stack([frame(prior.frame_size)] * 2))
+    latents = prior.encode_frames(np.stack([frame(prior.frame_size)] * 2))
     assert latents.shape == (2, *prior.latent_shape)
-    assert prior.decode(latents).shape == (2, prior.frame_size, prior.frame_size, 3)
+    assert prior.decode_frames(latents).shape == (2, prior.frame_size, prior.frame_size, 3)
 
 
 def broken(folder: Path, tmp_path: Path) -> tuple[AnimateDiffSource, Path]:

@@ -1,18 +1,20 @@
-"""Fitting the planner: the diffusion loss on windows of future latents, with text dropout and an EMA."""
+"""Fitting a planner or a prior: the diffusion loss on windows of latents, with text dropout and an EMA."""
 
 import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from sail.train.learning_rate import one_cycle
-from sail_models.planner_network import PlannerNetwork
+from sail_models.change import ChangeDenoiser
 from sail_models.precision import mixed_precision
 from sail_models.schedule import TRAINING_STEPS
 
+Network = TypeVar("Network", bound=ChangeDenoiser)
 Report = Callable[[int, dict[str, float]], None]
 TEXT_DROPOUT = 0.1
 # The weight of x_0's error is the signal-to-noise ratio, truncated below (Salimans & Ho, arXiv 2202.00512,
@@ -30,7 +32,7 @@ class PlanBatch:
     text: Tensor
 
 
-def diffusion_loss(network: PlannerNetwork, batch: PlanBatch, generator: torch.Generator) -> Tensor:
+def diffusion_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
     """The weighted squared error of the predicted x_0 at random timesteps (one scalar)."""
     clean = network.to_change(batch.future, batch.first_frame)
     count = len(clean)
@@ -48,7 +50,7 @@ def diffusion_loss(network: PlannerNetwork, batch: PlanBatch, generator: torch.G
     return (weight * (predicted.float() - clean).square()).mean()
 
 
-class PlannerTrainer:
+class DenoiserTrainer(Generic[Network]):
     """AdamW on the network with a cosine (or constant) learning rate and an exponential moving average.
 
     `network` is trained in place; `average` is what plans and is saved.
@@ -56,7 +58,7 @@ class PlannerTrainer:
 
     def __init__(
         self,
-        network: PlannerNetwork,
+        network: Network,
         steps: int,
         learning_rate: float,
         seed: int,

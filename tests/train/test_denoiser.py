@@ -7,12 +7,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from sail.train.planner import (
+from sail.train.denoiser import (
     MAXIMUM_SNR,
     MINIMUM_SNR,
     TEXT_DROPOUT,
+    DenoiserTrainer,
     PlanBatch,
-    PlannerTrainer,
     diffusion_loss,
 )
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
@@ -88,10 +88,10 @@ def test_a_share_of_the_texts_is_dropped_whole() -> None:
     assert torch.equal(stub.first_frame, torch.ones(4000, 1, 1, 1))
 
 
-def make_trainer(seed: int = 0, steps: int = 40, ema: float = 0.998) -> PlannerTrainer:
+def make_trainer(seed: int = 0, steps: int = 40, ema: float = 0.998) -> DenoiserTrainer:
     torch.manual_seed(seed)
     config = PlannerNetworkConfig(*SHAPE[:3], widths=(16, 32), heads=2, change_scale=(0.5,))
-    return PlannerTrainer(PlannerNetwork(config), steps, learning_rate=3e-3, seed=seed, ema=ema)
+    return DenoiserTrainer(PlannerNetwork(config), steps, learning_rate=3e-3, seed=seed, ema=ema)
 
 
 def make_batch(index: int, count: int = 4) -> PlanBatch:

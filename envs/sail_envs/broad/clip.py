@@ -1,0 +1,36 @@
+"""A captioned clip of the broad corpus."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sail.types import UInt8
+
+# Frames are this many control steps apart.
+STRIDE = 4
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object in a scene. colour: its name, or "any" where it is repainted at random."""
+
+    kind: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """frames: uint8 (N, size, size, 3), STRIDE control steps apart. The rest says what they show: the scene,
+    the arm, the motion, which of the things it is done with, and the caption."""
+
+    frames: UInt8
+    scene: str
+    arm: str
+    motion: str
+    named: int
+    things: tuple[Thing, ...]
+    caption: str
+
+    def row(self) -> dict[str, Any]:
+        """Everything but the frames, for the manifest."""
+        row = {name: value for name, value in vars(self).items() if name not in ("frames", "things")}
+        return {**row, "things": [asdict(thing) for thing in self.things]}

@@ -1,0 +1,189 @@
+"""Every task as a Gymnasium environment with frames, real seeding and frame skip."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, SailError, UInt8
+from sail_envs.rendering import shared_renderer
+from sail_envs.simulation import Outcome, Simulation
+from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, METAWORLD, TASKS
+
+Observation = dict[str, Any]
+
+
+class UnknownNameError(SailError):
+    """A task or camera that does not exist."""
+
+
+class SettingError(SailError):
+    """An environment's setting that is out of range."""
+
+
+class ActionError(SailError):
+    """An action of the wrong shape, or one that is no number."""
+
+
+def known_task(task: str) -> str:
+    """The task's own name. Raises UnknownNameError with the nearest name there is."""
+    return _known("task", task, TASKS)
+
+
+def simulate(task: str) -> Simulation:
+    """The simulation of a task."""
+    if known_task(task) in METAWORLD:
+        from sail_envs.metaworld import MetaWorld
+
+        return MetaWorld(task)
+    # Imported here: whoever simulates one arm need not load the other's packages.
+    from sail_envs.panda.cups import PandaCups
+    from sail_envs.panda.drawers import PandaDrawers
+
+    family, colour = task.split("-")
+    return (PandaCups if family == "cups" else PandaDrawers)(colour)
+
+
+def panda_cups(colour: str = CUP_COLOURS[0][0], **settings: Any) -> "TaskEnv":
+    """`sail/PandaCups-v0`: push the cup of this colour forward, of three. settings: TaskEnv's."""
+    return TaskEnv(f"cups-{colour}", **settings)
+
+
+def panda_drawers(colour: str = DRAWER_COLOURS[0][0], **settings: Any) -> "TaskEnv":
+    """`sail/PandaDrawers-v0`: open the drawer of this colour, of two. settings: TaskEnv's."""
+    return TaskEnv(f"drawers-{colour}", **settings)
+
+
+def _known(kind: str, name: str, names: Iterable[str]) -> str:
+    if name not in names:
+        near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)
+        raise UnknownNameError(f"unknown {kind} '{name}': the nearest is '{near[0]}'")
+    return name
+
+
+_FINAL = ("success", "wrong_object")
+
+
+class TaskEnv(gymnasium.Env[Observation, Float32]):
+    """One task seen through one camera.
+
+    Observation: {"frame": uint8 (size, size, 3) RGB, "proprioception": float32 (4,)} (see sail.types).
+    Action: float32 (4,) held for `frame_skip` control steps, or with `chunk=True` float32
+    (frame_skip, 4), one action a control step. The outcome is checked at every control step, and the first
+    success or wrong object stays. The episode terminates `hold` control steps after a success, at once after
+    a wrong object (hold None: never), and truncates after `horizon` control steps.
+    info: "success" (bool), "outcome" (see `Outcome`), "steps" (control steps so far) and, with `record=True`,
+    "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
+    made, after clipping) of the K control steps just made.
+    The same seed gives the same episode to the byte, whatever ran in this environment before.
+
+    Raises UnknownNameError, SettingError, ActionError (at `step`) and RenderingError (at `reset`).
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 80}  # noqa: RUF012 (as Gymnasium declares it)
+
+    def __init__(
+        self,
+        task: str,
+        camera: str = "workspace",
+        size: int = 64,
+        frame_skip: int = 1,
+        chunk: bool = False,
+        horizon: int = 200,
+        record: bool = False,
+        hold: int | None = 0,
+        render_mode: str | None = None,
+    ) -> None:
+        for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
+            if value < 1:
+                raise SettingError(f"{name} is {value}: it must be 1 or more")
+        if hold is not None and hold < 0:
+            raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
+        self.task = known_task(task)
+        self.simulation = simulate(task)
+        self.prompt = self.simulation.prompt
+        self.camera = self.simulation.cameras[_known("camera", camera, self.simulation.cameras)]
+        self.size, self.frame_skip, self.horizon, self.record = size, frame_skip, horizon, record
+        self.hold, self.render_mode = hold, render_mode
+        shape = (frame_skip, ACTION_SIZE) if chunk else (ACTION_SIZE,)
+        self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
+        self.observation_space = spaces.Dict(
+            {
+                "frame": spaces.Box(0, 255, (size, size, 3), np.uint8),
+                "proprioception": spaces.Box(-2.0, 2.0, (PROPRIOCEPTION_SIZE,), np.float32),
+            }
+        )
+        self._outcome: Outcome = "no_motion"
+        self._steps = self._held = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode; without a seed the next one is drawn from this environment's generator."""
+        super().reset(seed=seed)
+        self.simulation.reset(seed if seed is not None else int(self.np_random.integers(2**31)))
+        self._outcome, self._steps, self._held = self.simulation.outcome(), 0, 0
+        return self._observation(), {"success": False, "outcome": self._outcome, "steps": 0}
+
+    def step(self, action: Float32) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Make up to `frame_skip` control steps; stops early where the episode ends."""
+        action = np.asarray(action, np.float32)
+        if action.shape != self.action_space.shape or not np.isfinite(action).all():
+            given = f"shape {action.shape}" if np.isfinite(action).all() else "one with NaN or infinity"
+            raise ActionError(
+                f"an action must be finite numbers of shape {self.action_space.shape}, not {given}"
+            )
+        actions = np.broadcast_to(np.clip(action, -1.0, 1.0), (self.frame_skip, ACTION_SIZE))
+        frames: list[UInt8] = []
+        proprioceptions: list[Float32] = []
+        reward, terminated = 0.0, False
+        for one in actions:
+            reward += self.simulation.step(one)
+            self._steps += 1
+            self._held += self._success
+            if self._outcome not in _FINAL:
+                self._outcome = self.simulation.outcome()
+            if self.record:
+                frames.append(self.frame())
+                proprioceptions.append(self.proprioception())
+            terminated = self.hold is not None and self._outcome in _FINAL
+            terminated = terminated and not (self._success and self._held < (self.hold or 0))
+            if terminated or self._steps >= self.horizon:
+                break
+        extra: dict[str, Any] = {
+            "success": self._success,
+            "outcome": self._outcome,
+            "steps": self._steps,
+        }
+        if self.record:
+            extra["frames"] = np.stack(frames)
+            extra["proprioceptions"] = np.stack(proprioceptions)
+            extra["actions"] = actions[: len(frames)].copy()
+        observation = (
+            {"frame": frames[-1], "proprioception": proprioceptions[-1]} if frames else self._observation()
+        )
+        return observation, reward, terminated, self._steps >= self.horizon and not terminated, extra
+
+    def frame(self) -> UInt8:
+        """The camera's frame now: uint8 (size, size, 3) RGB."""
+        simulation = self.simulation
+        renderer = shared_renderer(simulation.drawn_as, simulation.model, self.size)
+        return renderer.frame(simulation.model, simulation.data, self.camera)
+
+    def proprioception(self) -> Float32:
+        """End-effector position in metres and gripper opening 0..1: float32 (4,)."""
+        return self.simulation.proprioception()
+
+    def render(self) -> UInt8:
+        """The camera's frame, as Gymnasium's `rgb_array` mode asks for it."""
+        return self.frame()
+
+    def _observation(self) -> Observation:
+        return {"frame": self.frame(), "proprioception": self.proprioception()}
+
+    @property
+    def _success(self) -> bool:
+        return self._outcome == "success"

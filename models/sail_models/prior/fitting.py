@@ -1,0 +1,51 @@
+"""Whether a prior and a planner can be composed, and what stands between them where they cannot."""
+
+import torch
+from torch import Tensor
+
+from sail.types import SailError
+from sail_models.denoiser import Denoiser
+from sail_models.planner_network import PlannerNetwork
+
+
+class PriorError(SailError):
+    """A part of a prior is missing, is not what it should be, or does not fit the others."""
+
+
+class OverChanges:
+    """A Denoiser of frames' latents, asked about what our planners diffuse: the change from the first frame.
+
+    With z the latents, y = z - first frame and one noise ε: z_t = y_t + sqrt(a_t) · first frame, so that ε is
+    the same. Holds where changes are not scaled (the planner's change_scale is 1).
+    """
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self._denoiser = denoiser
+        self.latent_shape, self.frames = denoiser.latent_shape, denoiser.frames
+        self.text_width, self.alphas = denoiser.text_width, denoiser.alphas
+
+    def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
+        """ε at integer timesteps (B,): float32 (B, F, C, h, w)."""
+        share = self.alphas[timestep.cpu()].sqrt().to(latents)[:, None, None, None, None]
+        shifted = latents + share * first_frame[:, None].to(latents)
+        return self._denoiser.predict_noise(shifted, timestep, text, first_frame)
+
+
+def check_fit(prior: Denoiser, planner: PlannerNetwork) -> None:
+    """Raise PriorError with the first thing in which the prior differs from the planner."""
+    differences = (
+        ("latents", prior.latent_shape, planner.latent_shape, "take a planner of this prior's configuration"),
+        ("frames a plan", prior.frames, planner.frames, "load the prior for as many frames"),
+        ("text width", prior.text_width, planner.text_width, "train a planner on this prior's text encoder"),
+    )
+    for name, found, needed, cure in differences:
+        if found != needed:
+            raise PriorError(
+                f"the prior does not fit the planner: its {name} {found}, needed {needed}; {cure}"
+            )
+    one = torch.ones(planner.frames)
+    if not torch.allclose(getattr(prior, "scale", one).flatten() * one, planner.scale.flatten() * one):
+        raise PriorError(
+            "the prior does not fit the planner: they scale the changes that they diffuse differently; "
+            "train the planner with this prior's autoencoder"
+        )

@@ -1,0 +1,100 @@
+"""The broad corpus on disk: shards of clips, and a manifest with one JSON line a clip.
+
+A shard is a safetensors file with the frames of one scene's clips, one after another. The manifest says of
+each clip where its frames are and what they show; a shard counts once all of its lines are there.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from sail.data.atomic import write_atomically
+from sail.types import SailError, UInt8
+from sail_envs.broad.clip import Clip
+
+MANIFEST = "manifest.jsonl"
+
+
+class CorpusError(SailError):
+    """A corpus that is missing or damaged."""
+
+
+class Corpus:
+    """A folder of shards. Raises CorpusError where the manifest or a shard cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / MANIFEST
+        try:
+            lines = path.read_text().splitlines() if path.exists() else []
+        except OSError as error:
+            raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+        rows = []
+        for number, line in enumerate(lines, 1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                if number < len(lines):
+                    raise CorpusError(f"{path} is damaged in line {number}: remove that line") from error
+        # A kill may have come between the lines of one shard: it is made again.
+        there = Counter(row["shard"] for row in rows)
+        self.rows: list[dict[str, Any]] = [row for row in rows if there[row["shard"]] == row["of"]]
+        if len(self.rows) < len(lines):
+            write_atomically(path, _lines(self.rows))
+
+    def shards(self) -> set[str]:
+        """The names of the shards that are there."""
+        return {row["shard"] for row in self.rows}
+
+    def add(self, shard: str, clips: Sequence[Clip]) -> None:
+        """Write a shard, then its lines of the manifest."""
+        if not clips:
+            return
+        frames = np.concatenate([clip.frames for clip in clips])
+        first = np.cumsum([0, *(len(clip.frames) for clip in clips)])
+        rows = [
+            {
+                "shard": shard,
+                "of": len(clips),
+                "first": int(start),
+                "frames": len(clip.frames),
+                **clip.row(),
+            }
+            for start, clip in zip(first, clips, strict=False)
+        ]
+        try:
+            write_atomically(self._path(shard), safetensors.numpy.save({"frames": frames}))
+            with (self.folder / MANIFEST).open("ab") as file:
+                file.write(_lines(rows))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise CorpusError(f"cannot write to {self.folder}: {error.strerror}") from error
+        self.rows += rows
+
+    def frames(self, shard: str) -> UInt8:
+        """All frames of a shard: uint8 (N, H, W, 3)."""
+        path = self._path(shard)
+        try:
+            frames: UInt8 = safetensors.numpy.load(path.read_bytes())["frames"]
+        except OSError as error:
+            raise CorpusError(f"cannot read {path}: {error.strerror}; collect the corpus again") from error
+        except (SafetensorError, KeyError) as error:
+            raise CorpusError(
+                f"{path} is damaged: remove its lines from {MANIFEST} and collect again"
+            ) from error
+        return frames
+
+    def _path(self, shard: str) -> Path:
+        return self.folder / f"{shard}.safetensors"
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)

@@ -1,0 +1,134 @@
+"""What all in-domain models of one family of latents share: the broad autoencoder, and the compact prior."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from sail.config import Count
+from sail.data.corpus import Corpus
+from sail.data.store import EpisodeStore
+from sail.report.live import LiveTable
+from sail.rollout import FRAME_SKIP
+from sail.settings import Range, check_limits
+from sail.train.autoencoder import train_autoencoder
+from sail.train.denoiser import DenoiserTrainer, PlanBatch
+from sail.train.plan_data import change_scale
+from sail.train.resumable import TrainError, begin, fit
+from sail_envs.broad.clip import STRIDE
+from sail_models.autoencoder import Autoencoder
+from sail_models.prior.compact import CompactPrior, CompactPriorConfig
+from sail_models.saving import CONFIG, load_model, model_identity, save_model
+from sail_models.text import TextEncoder
+
+# Frames of a clip between two frames of a window.
+_EVERY = FRAME_SKIP // STRIDE
+_SETTINGS = "training.json"
+_SCALED_ON = 1024  # windows
+
+
+@dataclass(frozen=True)
+class BroadConfig:
+    """Optimiser steps of both, and the prior's batch and learning rate."""
+
+    autoencoder_steps: Count = 4000
+    prior_steps: Count = 7000
+    prior_batch: Annotated[int, Range(1, 4096)] = 16
+    prior_learning_rate: Annotated[float, Range(1e-8, 1)] = 8e-4
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self, "")
+
+
+def train_broad(
+    config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], out: Path, live: LiveTable
+) -> None:
+    """Fill `out` with autoencoder/ and prior/; what is there already is kept.
+
+    The autoencoder sees the corpus and the stores' episodes, the prior the corpus alone. Raises TrainError.
+    """
+    if not corpus.rows:
+        raise TrainError(f"{corpus.folder} is no corpus: sail collect --source broad makes one")
+    begin(asdict(config), out / _SETTINGS)
+    if not (out / "autoencoder" / CONFIG).is_file():
+        live.stage("autoencoder", config.autoencoder_steps)
+        save_model(out / "autoencoder", _fit_autoencoder(config, corpus, stores, live), half=True)
+    if not (out / "prior" / CONFIG).is_file():
+        _fit_prior(config, corpus, out, live)
+
+
+def _fit_autoencoder(
+    config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], live: LiveTable
+) -> Autoencoder:
+    broad = np.concatenate([corpus.frames(shard) for shard in sorted(corpus.shards())])
+    others = [
+        np.concatenate([store.read(record.id).frames for record in store.records()]) for store in stores
+    ]
+    # The corpus counts twice: it varies most.
+    model = train_autoencoder(
+        [broad, broad, *others], config.autoencoder_steps, lambda *_: live.advance(), config.seed
+    )
+    text, rng = TextEncoder(), np.random.default_rng(config.seed)
+    windows = sample_clips(clip_latents(corpus, model), text, rng, _SCALED_ON, CompactPriorConfig.frames)
+    model.config = replace(model.config, change_scale=change_scale(windows))
+    return model
+
+
+def _fit_prior(config: BroadConfig, corpus: Corpus, out: Path, live: LiveTable) -> None:
+    autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder")
+    clips, text, rng = clip_latents(corpus, autoencoder), TextEncoder(), np.random.default_rng(config.seed)
+    torch.manual_seed(config.seed)
+    scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
+    network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
+    trainer = DenoiserTrainer(network, config.prior_steps, config.prior_learning_rate, config.seed)
+
+    def batch() -> PlanBatch:
+        return sample_clips(clips, text, rng, config.prior_batch, network.frames)
+
+    save_model(out / "prior", fit(trainer, batch, rng, out / "prior_training", live, "prior"), half=True)
+
+
+@dataclass(frozen=True)
+class ClipLatents:
+    """A corpus' clips: latents float16 (N, C, h, w) of all frames, each clip's first one and number of
+    frames, and the captions."""
+
+    latents: Tensor
+    first: list[int]
+    frames: list[int]
+    captions: list[str]
+
+
+def clip_latents(corpus: Corpus, autoencoder: Autoencoder) -> ClipLatents:
+    """Encode a corpus whole (2 kB a frame)."""
+    parts: dict[str, tuple[int, Tensor]] = {}
+    total = 0
+    for shard in sorted(corpus.shards()):
+        latents = autoencoder.encode_frames(corpus.frames(shard)).half()
+        parts[shard] = (total, latents)
+        total += len(latents)
+    rows = corpus.rows
+    return ClipLatents(
+        torch.cat([latents for _, latents in parts.values()]),
+        [parts[row["shard"]][0] + row["first"] for row in rows],
+        [row["frames"] for row in rows],
+        [row["caption"] for row in rows],
+    )
+
+
+def sample_clips(clips: ClipLatents, text: TextEncoder, rng: Generator, count: int, future: int) -> PlanBatch:
+    """`count` windows, uniform over all frames of all clips; beyond a clip's end its last frame stands."""
+    weights = np.array(clips.frames) / sum(clips.frames)
+    which = rng.choice(len(clips.frames), count, p=weights)
+    starts = np.array([rng.integers(clips.frames[clip]) for clip in which])
+    steps = starts[:, None] + _EVERY * np.arange(future + 1)
+    last = np.array([clips.frames[clip] - 1 for clip in which])
+    index = np.minimum(steps, last[:, None]) + np.array([clips.first[clip] for clip in which])[:, None]
+    latents = clips.latents[torch.from_numpy(index)].float()
+    return PlanBatch(latents[:, 0], latents[:, 1:], text([clips.captions[clip] for clip in which]))

@@ -1,0 +1,48 @@
+"""Jobs in worker processes that simulate and render."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from sail.types import SailError
+from sail_envs.processes import inherited_by_workers
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+class WorkersError(SailError):
+    """A worker process died."""
+
+
+def in_workers(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+    """Call a function of a module for every job and yield the results in the jobs' order.
+
+    Raises WorkersError if a worker dies, RenderingError without OpenGL, and what the function raises.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
+        try:
+            with inherited_by_workers():
+                results = pool.map(function, jobs)
+            yield from results
+        except BrokenProcessPool as error:
+            raise WorkersError("a worker died: where memory ran out, use fewer workers") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent has: a parent that is killed cannot tell, and the queue waits on."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,82 @@
+"""The broad corpus' scenes: what they show is what their captions say, and never what is evaluated."""
+
+import numpy as np
+import pytest
+
+from sail_envs.broad.clip import Clip
+from sail_envs.broad.kinds import KINDS
+from sail_envs.broad.sawyer import SawyerScene
+from sail_envs.broad.table import KEPT_FROM_PANDA, TableScene
+from sail_envs.broad.words import _TEMPLATES
+from sail_envs.colours import COLOURS
+from sail_envs.tasks import SEEN
+
+SIZE = 32
+
+
+def clips(scene: TableScene | SawyerScene, tries: int = 4) -> list[Clip]:
+    made = (scene.clip(number) for number in range(tries))
+    return [clip for clip in made if clip is not None]
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[TableScene]:
+    """Compiled, not played."""
+    return [TableScene(seed, SIZE) for seed in range(25)]
+
+
+def test_the_panda_never_meets_what_it_is_evaluated_on(scenes: list[TableScene]) -> None:
+    arms = {scene.arm_name for scene in scenes}
+    assert arms == {"panda", "gripper"}
+    for scene in scenes:
+        assert scene.arm_name == "gripper" or not set(scene.kinds) & set(KEPT_FROM_PANDA)
+    assert {KINDS[kind].nouns for kind in KEPT_FROM_PANDA} == {("cup", "mug"), ("drawer",)}
+
+
+def test_every_motion_has_words() -> None:
+    assert {motion for kind in KINDS.values() for motion in kind.motions} <= set(_TEMPLATES)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_a_clip_shows_its_caption(seed: int, scenes: list[TableScene]) -> None:
+    made = clips(scenes[seed])
+    assert made
+    for clip in made:
+        named = clip.things[clip.named]
+        assert clip.motion in KINDS[named.kind].motions
+        assert len({(thing.kind, thing.colour) for thing in clip.things}) == len(clip.things)
+        words = clip.caption.split()
+        assert named.colour in words or set(KINDS[named.kind].nouns) & set(words)
+        assert not set(words) & (set(COLOURS) - {named.colour})
+        assert clip.frames.shape[1:] == (SIZE, SIZE, 3)
+        assert np.abs(clip.frames[-1].astype(int) - clip.frames[0]).max() > 60  # something moved
+        assert clip.row()["things"][clip.named] == {"kind": named.kind, "colour": named.colour}
+
+
+def test_seeds_decide_a_clip(scenes: list[TableScene]) -> None:
+    again = TableScene(1, SIZE)
+    clips(scenes[1], 1)  # what ran before plays no part
+    for number in (2, 0):
+        first, second = scenes[1].clip(number), again.clip(number)
+        assert first is not None
+        assert second is not None
+        assert first.row() == second.row()
+        np.testing.assert_array_equal(first.frames, second.frames)
+
+
+def test_the_sawyer_shows_seen_tasks_repainted() -> None:
+    scene = SawyerScene("drawer-close", 5, SIZE)
+    first, second = clips(scene, 2)
+    assert first.scene == "metaworld/drawer-close"
+    assert first.scene.partition("/")[2] in SEEN
+    # Almost no pixel has the same colour in both: nothing but the arm keeps its own.
+    same = (np.abs(first.frames[0].astype(int) - second.frames[0]) < 8).all(-1).mean()
+    assert same < 0.3
+    plain = scene._env
+    plain.simulation.reset(0)
+    assert (np.abs(first.frames[0].astype(int) - plain.frame()) < 8).all(-1).mean() < 0.3
+
+
+def test_only_seen_tasks_are_repainted() -> None:
+    with pytest.raises(KeyError):
+        SawyerScene("door-close", 0, SIZE)

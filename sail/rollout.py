@@ -46,11 +46,12 @@ class Outcome:
 
     executed: uint8 (N+1, H, W, 3), the frame before and after each chunk. imagined: uint8 (N, H, W, 3), the
     planned frame each chunk was meant to reach (N = 0 without a plan). episode: every control step, where
-    asked for. steps: control steps.
+    asked for. steps: control steps. ending: the environment's outcome ("success", "wrong_object", …).
     """
 
     seed: int
     success: bool
+    ending: str
     steps: int
     executed: UInt8
     imagined: UInt8
@@ -143,6 +144,7 @@ def _outcome(task: str, running: _Running, info: dict[str, Any], record: bool) -
     return Outcome(
         seed=running.seed,
         success=bool(info["success"]),
+        ending=str(info["outcome"]),
         steps=int(info["steps"]),
         executed=np.stack(running.executed),
         imagined=np.stack(running.imagined) if running.imagined else empty,

@@ -30,6 +30,16 @@ class PlannerNetworkConfig:
     text_width: int = TEXT_WIDTH
 
 
+# `compact`: 64-pixel frames in our autoencoder's latents. `full`: 512-pixel frames in Stable Diffusion's, to
+# be composed with AnimateDiff, whose frames are not scaled.
+CONFIGURATIONS: dict[str, PlannerNetworkConfig] = {
+    "compact": PlannerNetworkConfig(),
+    "full": PlannerNetworkConfig(
+        latent_channels=4, latent_size=64, widths=(128, 256, 384, 512), heads=8, text_width=768
+    ),
+}
+
+
 class PlannerNetwork(ChangeDenoiser):
     """The in-domain Denoiser, on the cosine schedule."""
 

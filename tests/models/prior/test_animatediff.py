@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from torch import Tensor
 
 from sail.types import UInt8
 from sail_models.composition import RULES
+from sail_models.planner import Sampling, VideoPlanner, _noise
+from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
-from sail_models.prior.fitting import PriorError
+from sail_models.prior.fitting import OverChanges, PriorError, check_fit
 from sail_models.sampler import Conditioned, sample_latents
 
 FRAMES = 3
@@ -218,3 +221,55 @@ def test_an_adapter_of_another_size_is_refused(source: AnimateDiffSource, tmp_pa
     ).save_pretrained(tmp_path / "adapter")
     with pytest.raises(PriorError, match=r"widths \[8, 8\], the U-Net has \[8, 16\]"):
         load_animatediff(replace(source, motion_adapter=str(tmp_path / "adapter")))
+
+
+@pytest.fixture(scope="module")
+def planner(prior: AnimateDiff) -> VideoPlanner:
+    """`full`, but for its size: an in-domain network beside AnimateDiff, in its latents and its words."""
+    torch.manual_seed(0)
+    channels, side, _ = prior.latent_shape
+    config = replace(
+        CONFIGURATIONS["full"],
+        frames=FRAMES,
+        latent_channels=channels,
+        latent_size=side,
+        widths=(16, 32),
+        heads=2,
+        text_width=prior.text_width,
+    )
+    network, asked = PlannerNetwork(config), OverChanges(prior)
+    check_fit(asked, network)
+    return VideoPlanner(network, prior, prior.embed, asked)
+
+
+def test_full_is_of_the_published_models_latents_and_text() -> None:
+    full = CONFIGURATIONS["full"]
+    assert (full.frames, full.latent_channels, full.latent_size, full.text_width) == (8, 4, 64, 768)
+    assert full.change_scale == (1.0,)
+
+
+def test_it_is_composed_with_an_in_domain_network(
+    prior: AnimateDiff, planner: VideoPlanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames in, frames out; and where the prior is alone, what it draws of the frames themselves."""
+    # The two ways differ in rounding, which half precision would magnify.
+    monkeypatch.setattr("sail_models.planner.mixed_precision", nullcontext)
+    frames = np.stack([frame(prior.frame_size)] * 2)
+    sampling = Sampling(steps=2, guidance=2.0, rule="inverse_probabilistic", strength=0.5, negative=NEGATIVE)
+    plan = planner.plan(frames, [PROMPT, "close the door"], [0, 1], sampling).frames
+    assert plan.shape == (2, FRAMES, prior.frame_size, prior.frame_size, 3)
+    other = planner.plan(frames, [PROMPT, "close the door"], [0, 1], replace(sampling, strength=0.0)).frames
+    assert (plan != other).any()
+    alone = replace(sampling, rule="prior", strength=None)
+    latents = planner.plan_latents(frames, [PROMPT] * 2, [0, 1], alone)
+    noise = torch.stack([_noise(seed, latents.shape[1:]) for seed in (0, 1)])
+    first_frame = prior.encode_frames(frames)
+    shift = prior.alphas[-1].sqrt() * first_frame[:, None]
+    drawn = sample_latents(
+        RULES["prior"],
+        {"prior": Conditioned(prior, prior.embed([PROMPT] * 2), prior.embed([NEGATIVE] * 2), first_frame)},
+        noise + shift,
+        sampling.steps,
+        torch.full((2,), sampling.guidance),
+    )
+    torch.testing.assert_close(latents, drawn, rtol=0, atol=1e-3)

@@ -1,4 +1,4 @@
-"""`sail data`: what an episode store holds, and whether it is whole."""
+"""`sail data`: what an episode store or a corpus holds, and whether it is whole."""
 
 import argparse
 import json
@@ -32,11 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """List episodes by task, source, iteration and success; with --verify fail if one is damaged."""
-    path = only_path(arguments.words, "one episode store")
+    path = only_path(arguments.words, "one episode store or corpus")
     from sail.data.store import EpisodeStore
 
     if not path.is_dir():
         raise UsageError(f"{path} is no folder: name an episode store")
+    if (path / "manifest.jsonl").is_file():
+        _run_on_corpus(path, arguments)
+        return
     store = EpisodeStore(path)
     if arguments.rebuild_index:
         store.rebuild_index()
@@ -52,6 +55,35 @@ def run(arguments: argparse.Namespace) -> None:
             print(line)
     if problems:
         raise DamageError(f"{len(problems)} of {len(records)} episodes in {path} damaged: {problems[0]}")
+
+
+def _run_on_corpus(path: Path, arguments: argparse.Namespace) -> None:
+    """Count the clips, and prove the exclusion rule on the manifest."""
+    from sail.data.corpus import Corpus
+    from sail_envs.broad.exclusion import broken_rule
+
+    if arguments.rebuild_index:
+        raise UsageError(f"{path} is a corpus, which has no index: collect it again instead")
+    corpus = Corpus(path)
+    counts = Counter((row["arm"], row["motion"]) for row in corpus.rows)
+    broken = [rule for row in corpus.rows if (rule := broken_rule(row)) is not None]
+    if arguments.verify:
+        for shard in sorted(corpus.shards()):
+            corpus.frames(shard)
+    if arguments.json:
+        rows = [{"arm": arm, "motion": motion, "clips": n} for (arm, motion), n in sorted(counts.items())]
+        print(json.dumps({"clips": len(corpus.rows), "counts": rows, "exclusion_broken": broken}, indent=2))
+    else:
+        table = Table(title=f"{len(corpus.rows)} clips in {path}", title_justify="left")
+        for name in ("arm", "motion", "clips"):
+            table.add_column(name, justify="right" if name == "clips" else "left")
+        for (arm, motion), count in sorted(counts.items()):
+            table.add_row(arm, motion, str(count))
+        Console().print(table)
+    if broken:
+        raise DamageError(f"{len(broken)} clips in {path} break the exclusion rule: {broken[0]}")
+    if not arguments.json:
+        print("the exclusion rule holds")
 
 
 def _counts(records: "Sequence[EpisodeRecord]") -> Counter[tuple[str, str, int, bool]]:
@@ -74,4 +106,4 @@ def _print_table(path: Path, records: "Sequence[EpisodeRecord]") -> None:
     Console().print(table)
 
 
-COMMAND = Command("data", "list or verify the episodes of a store", "STORE", configure, run)
+COMMAND = Command("data", "list or verify a store of episodes or a corpus of clips", "STORE", configure, run)

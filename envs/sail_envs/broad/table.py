@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sail.types import Float32, UInt8
 from sail_envs.broad.clip import STRIDE, Clip, Thing
+from sail_envs.broad.exclusion import KEPT_FROM_PANDA
 from sail_envs.broad.hand import Hand, hand_xml
 from sail_envs.broad.kinds import KINDS, TIP, Motion, Stroke
 from sail_envs.broad.words import caption, describe
@@ -18,8 +19,6 @@ from sail_envs.panda.table import camera_axes
 from sail_envs.rendering import load_mujoco, shared_renderer
 
 _LONGEST = 120
-# The exclusion rule's second sentence: the Panda is never shown with what it is evaluated on.
-KEPT_FROM_PANDA = ("mug", "tray")
 _CLEAR = 0.16
 _SPACING = 0.19
 

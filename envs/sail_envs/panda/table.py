@@ -85,6 +85,7 @@ class TableTop(ABC):
         names = [self._colour, *rng.choice(self._others, self.count - 1, replace=False)]
         order = rng.permutation(self.count)
         self.named = int(np.flatnonzero(order == 0)[0])
+        self._shown = [str(names[index]) for index in order]
         for number, index in enumerate(order):
             shade = np.array(COLOURS[names[index]]) * rng.uniform(0.9, 1.1)
             model.geom(f"{self.objects.name}{number}").rgba = [*np.clip(shade, 0.0, 1.0), 1.0]
@@ -93,6 +94,10 @@ class TableTop(ABC):
         model.light("lamp").diffuse = np.full(3, rng.uniform(0.35, 0.65))
         model.camera("workspace").pos = self._eye + rng.uniform(-0.01, 0.01, 3)
         self.arm.place(_START + rng.uniform(-0.03, 0.03, 3))
+
+    def colour_of(self, number: int) -> str:
+        """The name of an object's colour."""
+        return self._shown[number]
 
     def step(self, action: Float32) -> float:
         """One control step: float32 (4,), as `PandaArm.move` takes it. The reward is 1 where it is done."""

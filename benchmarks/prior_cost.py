@@ -1,0 +1,73 @@
+"""What composing costs: latents of one plan (4 steps), batch 1 and 16, in one run, times taken in turns.
+
+"same size": both models are networks of the prior's class and size, as the question is usually put. "as
+shipped": the stacked planner network in the domain, which does a prior's work in fewer operations.
+"""
+
+import statistics
+import time
+from collections.abc import Mapping
+
+import torch
+from common import write_result
+
+from sail.config import PlannerConfig
+from sail_models.composition import RULES, Part
+from sail_models.denoiser import Denoiser
+from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.precision import mixed_precision
+from sail_models.prior.compact import CompactPrior, CompactPriorConfig
+from sail_models.sampler import Conditioned, sample_latents
+from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+
+REPEATS = 9
+PAIRS: dict[str, tuple[Denoiser, Denoiser]] = {
+    "same size": (CompactPrior(CompactPriorConfig()).eval(), CompactPrior(CompactPriorConfig()).eval()),
+    "as shipped": (
+        PlannerNetwork(PlannerNetworkConfig()).eval(),
+        CompactPrior(CompactPriorConfig()).eval(),
+    ),
+}
+
+
+def seconds(rule: str, models: Mapping[Part, Conditioned], batch: int) -> float:
+    """Wall seconds of one batch of plans' latents."""
+    noise = torch.randn(batch, models["domain"].denoiser.frames, *models["domain"].denoiser.latent_shape)
+    started = time.perf_counter()
+    with mixed_precision():
+        sample_latents(RULES[rule], models, noise, PlannerConfig.steps, torch.full((batch,), 2.0))
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Run the benchmark."""
+    torch.manual_seed(0)
+    rows = {}
+    for name, (domain, prior) in PAIRS.items():
+        for batch in (1, 16):
+            text = torch.randn(batch, TEXT_TOKENS, TEXT_WIDTH)
+            first = torch.randn(batch, *domain.latent_shape)
+            models: dict[Part, Conditioned] = {
+                "domain": Conditioned(domain, text, torch.zeros_like(text), first),
+                "prior": Conditioned(prior, text, torch.zeros_like(text), first),
+            }
+            times: dict[str, list[float]] = {rule: [] for rule in RULES}
+            for repeat in range(REPEATS + 1):
+                for rule, taken in times.items():
+                    elapsed = seconds(rule, models, batch)
+                    if repeat:  # the first round warms up
+                        taken.append(elapsed)
+            alone = times["in_domain"]
+            rows[f"{name}, batch {batch}"] = {
+                "seconds": {rule: statistics.median(taken) for rule, taken in times.items()},
+                "ratio": {
+                    rule: statistics.median(a / b for a, b in zip(taken, alone, strict=True))
+                    for rule, taken in times.items()
+                },
+            }
+            print(name, batch, rows[f"{name}, batch {batch}"]["ratio"], flush=True)
+    write_result("prior_cost", {"repeats": REPEATS, "threads": torch.get_num_threads(), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from sail.config import NO_WORDS, SHIPPED, RunConfig
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.denoiser import Denoiser
@@ -72,19 +74,28 @@ def load_agent(config: RunConfig) -> Agent:
     """The base weights that a configuration names, with its prior. Raises WeightsError and PriorError."""
     agent = load_base(config.base)
     if config.prior.kind == "compact":
-        folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
-        prior: CompactPrior = load_model(folder, "compact_prior")
-        if prior.config.autoencoder not in ("", model_identity(agent.autoencoder)):
-            raise PriorError(
-                f"the prior in {folder} is of latents of another autoencoder than base '{config.base}': "
-                "choose a base that was trained with this prior's"
-            )
-        return replace(agent, prior=prior)
+        return replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
     if config.prior.kind == "animatediff":
-        hub = AnimateDiffSource()
-        source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
-        return replace(agent, prior=OverChanges(load_animatediff(source, agent.planner.frames)))
+        return replace(agent, prior=_animatediff(config, agent.planner.frames))
     return agent
+
+
+def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
+    folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
+    prior: CompactPrior = load_model(folder, "compact_prior")
+    if prior.config.autoencoder not in ("", autoencoder):
+        raise PriorError(
+            f"the prior in {folder} is of the latents of another autoencoder than base '{config.base}': "
+            "choose a base that was trained with this prior's"
+        )
+    return prior
+
+
+def _animatediff(config: RunConfig, frames: int) -> Denoiser:
+    hub = AnimateDiffSource()
+    source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
+    device, dtype = ("cuda", torch.float16) if torch.cuda.is_available() else ("cpu", torch.float32)
+    return OverChanges(load_animatediff(source, frames, device, dtype, offload=config.prior.offload))
 
 
 def load_base(name: str) -> Agent:

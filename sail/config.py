@@ -45,6 +45,7 @@ class PriorConfig:
 
     path: a folder; "shipped" are the compact prior's own weights, or AnimateDiff's on the Hub. rule: see
     sail_models/composition.py. strength: γ. negative: the prior's unconditional text ("none" for no words).
+    offload: AnimateDiff's autoencoder and text encoder stay in main memory.
     """
 
     kind: Literal["none", "compact", "animatediff"] = "none"
@@ -52,6 +53,7 @@ class PriorConfig:
     rule: Literal["prior", "probabilistic", "inverse_probabilistic", "normalised"] = "normalised"
     strength: Annotated[float, Range(0, 20)] = 0.5
     negative: str = NO_WORDS
+    offload: bool = False
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "prior.")

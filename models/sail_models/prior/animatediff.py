@@ -180,8 +180,20 @@ def load_animatediff(
     parts["unet"] = UNetMotionModel.from_unet2d(images, motion)
     for name in ("unet", "controller", "vae", "text_encoder"):
         place = "cpu" if offload and name in ("vae", "text_encoder") else device
-        parts[name] = parts[name].to(place).eval().requires_grad_(False)
+        parts[name] = _placed(name, parts[name].eval().requires_grad_(False), place)
     return AnimateDiff(parts, frames, controller_strength)
+
+
+def _placed(name: str, part: Any, device: str) -> Any:
+    try:
+        return part.to(device)
+    except torch.OutOfMemoryError as error:
+        needed = sum(weight.numel() * weight.element_size() for weight in part.parameters())
+        free, whole = torch.cuda.mem_get_info(device)
+        raise PriorError(
+            f"the GPU has no room for the prior's {name}: {needed / 2**30:.1f} GiB needed, "
+            f"{free / 2**30:.1f} of {whole / 2**30:.1f} free; set prior.offload=true, or end what else runs"
+        ) from error
 
 
 def _part(

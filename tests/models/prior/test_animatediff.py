@@ -273,3 +273,23 @@ def test_it_is_composed_with_an_in_domain_network(
         torch.full((2,), sampling.guidance),
     )
     torch.testing.assert_close(latents, drawn, rtol=0, atol=1e-3)
+
+
+def test_too_little_gpu_memory_is_one_line(
+    source: AnimateDiffSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no GPU here: a full one is what PyTorch raises and reports."""
+
+    def full(network: object, place: object) -> object:
+        if place == "cpu":  # and not a type of numbers
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return network
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**29, 2**33))
+    monkeypatch.setattr("diffusers.models.unets.unet_motion_model.UNetMotionModel.to", full)
+    with pytest.raises(PriorError) as raised:
+        load_animatediff(source, frames=FRAMES)
+    line = str(raised.value)
+    assert "no room for the prior's unet" in line
+    assert "0.5 of 8.0 free; set prior.offload=true" in line
+    assert "\n" not in line

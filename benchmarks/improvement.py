@@ -22,14 +22,29 @@ RUNS = RESULTS.parent / "runs" / "improvement"
 METHODS: dict[str, list[str]] = {"sail": [], "frozen": ["rollouts=1"], "random": []}
 
 
-def run(method: str, seed: int, overrides: list[str]) -> dict[str, Any]:
+def run(name: str, seed: int, overrides: list[str]) -> dict[str, Any]:
     """One run, resumed if it has begun; results.json's content."""
-    config = load_config("quick", None, [f"method={method}", f"seed={seed}", *METHODS[method], *overrides])
-    folder: Path = RUNS / f"{config.task}-{method}-s{seed}"
-    with LiveTable(f"{config.task}, {method}, seed {seed}") as live:
+    config = load_config("quick", None, [f"seed={seed}", *overrides])
+    folder: Path = RUNS / f"{config.task}-{name}-s{seed}"
+    with LiveTable(f"{config.task}, {name}, seed {seed}") as live:
         results = improve(config, create_run(folder, config, resume=True), live)
     write_report(folder)
     return results
+
+
+def curve(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Success by iteration, pooled over seeds, and what was gained from the first to the last."""
+    points = [pool(runs, index) for index in range(len(runs[0]["iterations"]))]
+    summary: dict[str, Any] = {"curve": points, "seconds": [r["iterations"][-1]["seconds"] for r in runs]}
+    if len(points) > 1:
+        summary["gain"], summary["gain_ci95"] = difference(points[-1], points[0])
+    return summary
+
+
+def difference(a: dict[str, Any], b: dict[str, Any]) -> tuple[float, list[float]]:
+    """How much higher a's success rate is than b's, and the 95 % interval."""
+    interval = newcombe_difference_interval(a["successes"], a["episodes"], b["successes"], b["episodes"])
+    return a["success_rate"] - b["success_rate"], list(interval)
 
 
 def pool(runs: list[dict[str, Any]], index: int) -> dict[str, Any]:
@@ -54,22 +69,17 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
     arguments = parser.parse_args()
     methods = {
-        method: [run(method, seed, arguments.overrides) for seed in range(arguments.seeds)]
-        for method in METHODS
+        method: [
+            run(method, seed, [f"method={method}", *words, *arguments.overrides])
+            for seed in range(arguments.seeds)
+        ]
+        for method, words in METHODS.items()
     }
     summary: dict[str, Any] = {}
     for method, runs in methods.items():
-        curve = [pool(runs, index) for index in range(len(runs[0]["iterations"]))]
-        summary[method] = {"curve": curve, "seconds": [r["iterations"][-1]["seconds"] for r in runs]}
-        if len(curve) > 1:
-            first, last = curve[0], curve[-1]
-            summary[method]["gain"] = last["success_rate"] - first["success_rate"]
-            summary[method]["gain_ci95"] = list(
-                newcombe_difference_interval(
-                    last["successes"], last["episodes"], first["successes"], first["episodes"]
-                )
-            )
-        print(method, [round(c["success_rate"], 3) for c in curve], summary[method].get("gain_ci95"))
+        summary[method] = curve(runs)
+        rates = [round(point["success_rate"], 3) for point in summary[method]["curve"]]
+        print(method, rates, summary[method].get("gain_ci95"))
     task = methods["sail"][0]["task"]
     write_result(f"improvement_{task}", {"task": task, "seeds": arguments.seeds, "methods": summary})
 

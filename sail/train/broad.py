@@ -30,6 +30,8 @@ from sail_models.text import TextEncoder
 _EVERY = FRAME_SKIP // STRIDE
 _SETTINGS = "training.json"
 _SCALED_ON = 1024  # windows
+# The share of windows that are a clip's beginning.
+BEGINNINGS = 0.5
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,10 @@ def clip_latents(corpus: Corpus, autoencoder: Autoencoder) -> ClipLatents:
 
 
 def sample_clips(clips: ClipLatents, text: TextEncoder, rng: Generator, count: int, future: int) -> PlanBatch:
-    """`count` windows, uniform over all frames of all clips; beyond a clip's end its last frame stands."""
-    weights = np.array(clips.frames) / sum(clips.frames)
-    which = rng.choice(len(clips.frames), count, p=weights)
-    starts = np.array([rng.integers(clips.frames[clip]) for clip in which])
+    """`count` windows: half of them of a clip's beginning, where only the text tells what comes, the others
+    from any of its frames; beyond a clip's end its last frame stands."""
+    which = rng.integers(len(clips.frames), size=count)
+    starts = rng.integers(np.array(clips.frames)[which]) * (rng.random(count) >= BEGINNINGS)
     steps = starts[:, None] + _EVERY * np.arange(future + 1)
     last = np.array([clips.frames[clip] - 1 for clip in which])
     index = np.minimum(steps, last[:, None]) + np.array([clips.first[clip] for clip in which])[:, None]

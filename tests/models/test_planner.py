@@ -114,7 +114,7 @@ def test_an_empty_prompt_is_an_error(empty: str, planner: VideoPlanner, frames: 
 @pytest.fixture(scope="module")
 def composed(planner: VideoPlanner) -> VideoPlanner:
     torch.manual_seed(1)
-    config = CompactPriorConfig(frames=3, latent_channels=4, latent_size=4, widths=(16, 32))
+    config = CompactPriorConfig(frames=3, patch=1, latent_channels=4, latent_size=4, widths=(16, 32))
     return VideoPlanner(planner.network, planner.codec, planner.text, CompactPrior(config).eval())
 
 

@@ -1,7 +1,8 @@
 """The compact prior: a motion U-Net of AnimateDiff's kind, small enough to ship, trained on the broad corpus.
 
-Each frame's latents are a picture of their own, denoised by a text-conditioned U-Net whose motion modules
-(attention over time, Guo et al., arXiv 2307.04725) tie the frames together.
+A text-conditioned U-Net denoises pictures, and motion modules (attention over time, Guo et al., arXiv
+2307.04725) tie them together. A picture here is a few frames in a row, stacked along the channels (a temporal
+patch, as in video transformers): a fraction of the cost of one picture a frame.
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,14 @@ from sail_models.text import TEXT_WIDTH
 
 @dataclass(frozen=True)
 class CompactPriorConfig:
-    """Shapes and widths. change_scale: see `ChangeShape`; the planner's own, as both diffuse one thing.
-    autoencoder: identity of the one whose latents these are."""
+    """Shapes and widths. patch: frames a picture; it divides their number. change_scale: see `ChangeShape`,
+    and the planner's own: both diffuse the same. autoencoder: identity of the one whose latents they are."""
 
     frames: int = 8
+    patch: int = 4
     latent_channels: int = 16
     latent_size: int = 8
-    widths: tuple[int, ...] = (64, 128)
+    widths: tuple[int, ...] = (128, 192)
     layers: int = 1
     heads: int = 2
     change_scale: tuple[float, ...] = (1.0,)
@@ -32,18 +34,34 @@ class CompactPriorConfig:
     autoencoder: str = ""
 
 
+# How far in time a picture is, and where in it a pixel: one channel each, -1..1. Motion modules begin as
+# nothing: without the first, no picture would know which it is before they have learned something.
+_PLACES = 3
+
+
+def _places(pictures: int, size: int) -> Tensor:
+    time, line = torch.linspace(-1.0, 1.0, pictures), torch.linspace(-1.0, 1.0, size)
+    axes = torch.meshgrid(time, line, line, indexing="ij")
+    return torch.stack(axes, dim=1)
+
+
 class CompactPrior(ChangeDenoiser):
     """A Denoiser, on Stable Diffusion's schedule: one that ends in some signal, as the published sums of two
     models' noise need it (see `composition.normalised`)."""
 
+    places: Tensor
+
     def __init__(self, config: CompactPriorConfig) -> None:
         super().__init__(config, stable_diffusion_alphas())
+        if config.frames % config.patch:
+            raise ValueError(f"{config.frames} frames are no multiple of {config.patch} a picture")
         self.config = config
+        pictures, stacked = config.frames // config.patch, config.patch * config.latent_channels
         deeper = len(config.widths) - 1
         self.unet = UNetMotionModel(
             sample_size=config.latent_size,
-            in_channels=2 * config.latent_channels,
-            out_channels=config.latent_channels,
+            in_channels=stacked + config.latent_channels + _PLACES,
+            out_channels=stacked,
             down_block_types=("DownBlockMotion", *("CrossAttnDownBlockMotion",) * deeper),
             up_block_types=(*("CrossAttnUpBlockMotion",) * deeper, "UpBlockMotion"),
             block_out_channels=config.widths,
@@ -51,18 +69,22 @@ class CompactPrior(ChangeDenoiser):
             cross_attention_dim=config.text_width,
             num_attention_heads=config.heads,
             motion_num_attention_heads=config.heads,
-            motion_max_seq_length=config.frames,
+            motion_max_seq_length=pictures,
             norm_num_groups=16,
             use_motion_mid_block=False,
         )
+        self.register_buffer("places", _places(pictures, config.latent_size), persistent=False)
 
     def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """The clean change x_0, (B, F, C, h, w); see `ChangeDenoiser`."""
-        frames = self.config.frames
-        first = first_frame[:, None].expand(-1, frames, -1, -1, -1)
-        pictures = torch.cat([noisy, first], dim=2).transpose(1, 2)  # diffusers' order: channels, frames
-        states = text[:, None].expand(-1, frames, -1, -1).flatten(0, 1)
-        # Attention over eight frames is small: CPUs do it faster without the fused kernel.
+        config = self.config
+        pictures = config.frames // config.patch
+        stacked = noisy.reshape(len(noisy), pictures, -1, *noisy.shape[3:])
+        first = first_frame[:, None].expand(-1, pictures, -1, -1, -1)
+        places = self.places.expand(len(noisy), -1, -1, -1, -1)
+        given = torch.cat([stacked, first, places], dim=2).transpose(1, 2)  # diffusers' order: channels, time
+        states = text[:, None].expand(-1, pictures, -1, -1).flatten(0, 1)
+        # Attention over so few places is small: CPUs do it faster without the fused kernel.
         with sdpa_kernel(SDPBackend.MATH):
-            predicted: Tensor = self.unet(pictures, timestep, states, return_dict=False)[0]
-        return predicted.transpose(1, 2)
+            predicted: Tensor = self.unet(given, timestep, states, return_dict=False)[0]
+        return predicted.transpose(1, 2).reshape(noisy.shape)

@@ -17,18 +17,14 @@ def prior() -> CompactPrior:
     torch.manual_seed(0)
     config = CompactPriorConfig(
         frames=3,
+        patch=1,
         latent_channels=4,
         latent_size=4,
         widths=(16, 32),
         text_width=8,
         change_scale=(0.5, 1.0, 2.0),
     )
-    prior = CompactPrior(config).eval()
-    # A fresh motion module ends in zeros: an untrained network ties no frames together.
-    for name, weight in prior.named_parameters():
-        if "motion" in name and "proj_out" in name:
-            torch.nn.init.normal_(weight, std=0.3)
-    return prior
+    return CompactPrior(config).eval()
 
 
 def inputs() -> dict[str, Tensor]:
@@ -59,6 +55,31 @@ def test_every_frame_sees(name: str, prior: CompactPrior) -> None:
 @pytest.mark.parametrize("frame", [0, 1, 2])
 def test_motion_modules_tie_the_frames(frame: int, prior: CompactPrior) -> None:
     assert changed_frames(prior, "noisy", frame) == [True, True, True]
+
+
+@pytest.mark.parametrize("frame", [0, 1, 2, 3])
+def test_a_picture_may_hold_several_frames(frame: int) -> None:
+    """Two pictures of two frames: what comes out stands in the order in which it went in."""
+    torch.manual_seed(0)
+    config = CompactPriorConfig(frames=4, patch=2, latent_channels=4, latent_size=4, widths=(16, 32))
+    prior, text = CompactPrior(config).eval(), torch.zeros(1, 2, config.text_width)
+    # Without its motion modules a picture sees nothing of the other one.
+    for name, weight in prior.named_parameters():
+        if "motion_modules" in name and "proj_out" in name:
+            torch.nn.init.zeros_(weight)
+    noisy, first = torch.zeros(1, 4, 4, 4, 4), torch.zeros(1, 4, 4, 4)
+    other = noisy.clone()
+    other[:, frame] = 1.0
+    with torch.no_grad():
+        before, after = (prior(given, torch.tensor([500]), text, first) for given in (noisy, other))
+    changed = [not torch.allclose(before[0, i], after[0, i], atol=1e-4) for i in range(4)]
+    assert changed == [frame < 2, frame < 2, frame >= 2, frame >= 2]
+    assert not torch.allclose(before[0, 0], before[0, 2], atol=1e-4)  # but knows which one it is
+
+
+def test_frames_that_do_not_divide_into_pictures() -> None:
+    with pytest.raises(ValueError, match="8 frames are no multiple of 3"):
+        CompactPrior(CompactPriorConfig(patch=3))
 
 
 def test_the_schedule_is_stable_diffusions() -> None:

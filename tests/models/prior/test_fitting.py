@@ -15,7 +15,13 @@ PLANNER = PlannerNetworkConfig(
     frames=3, latent_channels=4, latent_size=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)
 )
 PRIOR = CompactPriorConfig(
-    frames=3, latent_channels=4, latent_size=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)
+    frames=3,
+    patch=1,
+    latent_channels=4,
+    latent_size=4,
+    widths=(16, 32),
+    text_width=8,
+    change_scale=(0.5, 0.7, 0.9),
 )
 
 

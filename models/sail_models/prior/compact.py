@@ -34,8 +34,8 @@ class CompactPriorConfig:
     autoencoder: str = ""
 
 
-# How far in time a picture is, and where in it a pixel: one channel each, -1..1. Motion modules begin as
-# nothing: without the first, no picture would know which it is before they have learned something.
+# How far in time a picture is, and where in it a pixel: one channel each, -1..1. Convolutions then know from
+# the beginning what only the motion modules would have to tell them.
 _PLACES = 3
 
 

@@ -82,6 +82,10 @@ def load_agent(config: RunConfig) -> Agent:
 
 def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
     folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
+    if config.prior.path == SHIPPED and not folder.is_dir():
+        raise PriorError(
+            "no compact prior ships yet: train one (docs/prior.md) and name it with --prior-path"
+        )
     prior: CompactPrior = load_model(folder, "compact_prior")
     if prior.config.autoencoder not in ("", autoencoder):
         raise PriorError(

@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.corpus is not None:
         _train_broad(arguments, overrides)
         return
+    if arguments.data is not None and len(arguments.data) > 1:
+        raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live import LiveTable
     from sail.train.base import BaseConfig, train_base
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
     out = writable_folder(arguments.out)
-    if arguments.data is not None and len(arguments.data) > 1:
-        raise UsageError("base weights are trained on one store: give --data once")
     data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"
     with going_on_with("the same command"), LiveTable(title) as live:
@@ -66,7 +66,10 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     from sail.train.broad import BroadConfig, train_broad
 
     config = settings.construct(BroadConfig, settings.parse_overrides(BroadConfig, overrides))
-    corpus, out = Corpus(arguments.corpus), writable_folder(arguments.out)
+    corpus = Corpus(arguments.corpus)
+    if not corpus.rows:
+        raise UsageError(f"{arguments.corpus} is no corpus: sail collect --source broad makes one")
+    out = writable_folder(arguments.out)
     stores = [] if arguments.data is None else [EpisodeStore(path) for path in arguments.data]
     title = f"autoencoder and prior into {out}, from {len(corpus.rows)} clips"
     with going_on_with("the same command"), LiveTable(title) as live:

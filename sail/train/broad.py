@@ -19,7 +19,7 @@ from sail.settings import Range, check_limits
 from sail.train.autoencoder import train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.plan_data import change_scale
-from sail.train.resumable import TrainError, begin, fit
+from sail.train.resumable import begin, fit
 from sail_envs.broad.clip import STRIDE
 from sail_models.autoencoder import Autoencoder
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
@@ -39,9 +39,9 @@ class BroadConfig:
     """Optimiser steps of both, and the prior's batch and learning rate."""
 
     autoencoder_steps: Count = 4000
-    prior_steps: Count = 7000
+    prior_steps: Count = 16_000
     prior_batch: Annotated[int, Range(1, 4096)] = 16
-    prior_learning_rate: Annotated[float, Range(1e-8, 1)] = 8e-4
+    prior_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 
     def __post_init__(self) -> None:
@@ -55,8 +55,6 @@ def train_broad(
 
     The autoencoder sees the corpus and the stores' episodes, the prior the corpus alone. Raises TrainError.
     """
-    if not corpus.rows:
-        raise TrainError(f"{corpus.folder} is no corpus: sail collect --source broad makes one")
     begin(asdict(config), out / _SETTINGS)
     if not (out / "autoencoder" / CONFIG).is_file():
         live.stage("autoencoder", config.autoencoder_steps)

@@ -7,7 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
+from sail_envs.broad.clip import Clip, Thing
+from sail_envs.tasks import FAMILIES
 
 from helpers import Capture, make_episode, refused, sail
 
@@ -112,3 +115,38 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
     broken = [Check("disk", False, "full", "free some"), Check("GPU", False, "none", needed=False)]
     monkeypatch.setattr("sail.doctor.run_checks", lambda: broken)
     assert refused(capsys, "doctor").rstrip().endswith("does not work here: disk")
+
+
+def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp_path: Path) -> None:
+    from sail.agent import load_agent
+    from sail.config import load_config
+
+    corpus, out = Corpus(tmp_path / "corpus"), tmp_path / "broad"
+    frames = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
+    clip = Clip(frames, "table", "panda", "push left", 0, (Thing("ball", "red"),), "push the ball left")
+    corpus.add("table-00000", [clip, clip])
+    small = ["autoencoder_steps=1", "prior_steps=1", "prior_batch=2"]
+    code, text, error = sail(capsys, "train", "--corpus", corpus.folder, "--out", out, *small)
+    assert code == 0, error
+    assert f"autoencoder={out}/autoencoder" in text
+    # A base on the same autoencoder goes with the prior.
+    store = EpisodeStore(tmp_path / "data")
+    for family in ("cups", "drawers"):
+        for task in FAMILIES[family].seen:
+            store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
+    small = ["scenes=panda", f"autoencoder={out}/autoencoder", "demonstrations=1", "play_seen=0"]
+    small += ["planner_batch=2", "planner_steps=1", "inverse_dynamics_steps=1"]
+    code, _, error = sail(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *small)
+    assert code == 0, error
+    words = [f"base={tmp_path / 'base'}", "prior.kind=compact", f"prior.path={out / 'prior'}"]
+    assert load_agent(load_config("smoke", None, words)).prior is not None
+    cv2.imwrite(str(tmp_path / "frame.png"), frames[0])
+    plan = ["plan", "--image", tmp_path / "frame.png", "--prompt", "push the red cup"]
+    plan += ["--out", tmp_path / "plan"]
+    prior = ["--base", tmp_path / "base", "--prior", "compact", "--prior-path", out / "prior"]
+    code, _, error = sail(capsys, *plan, *prior)
+    assert code == 0, error
+    assert (tmp_path / "plan" / "plan_sheet.png").is_file()
+    assert "no compact prior ships" in refused(capsys, *plan, "--prior", "compact")
+    empty = refused(capsys, "train", "--corpus", tmp_path / "plan", "--out", tmp_path / "other")
+    assert "is no corpus" in empty

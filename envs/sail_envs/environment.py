@@ -149,8 +149,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
             if self.record:
                 frames.append(self.frame())
                 proprioceptions.append(self.proprioception())
-            terminated = self.hold is not None and self._outcome in _FINAL
-            terminated = terminated and not (self._success and self._held < (self.hold or 0))
+            terminated = self._over()
             if terminated or self._steps >= self.horizon:
                 break
         extra: dict[str, Any] = {
@@ -183,6 +182,12 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
 
     def _observation(self) -> Observation:
         return {"frame": self.frame(), "proprioception": self.proprioception()}
+
+    def _over(self) -> bool:
+        """Whether the outcome ends the episode now."""
+        if self.hold is None or self._outcome not in _FINAL:
+            return False
+        return not self._success or self._held >= self.hold
 
     @property
     def _success(self) -> bool:

@@ -2,7 +2,7 @@
 
 Run folders land in runs/improvement/; it can be stopped at any time and goes on.
 
-python benchmarks/prior_loop.py cups-orange drawers-yellow --rule normalised
+python benchmarks/prior_loop.py cups-orange drawers-yellow base=weights/panda horizon=120
 """
 
 import argparse
@@ -10,7 +10,7 @@ from typing import Any
 
 from common import write_result
 from improvement import curve, difference, run
-from rules import RULES
+from rules import RULES, split
 
 
 def main() -> None:
@@ -20,12 +20,12 @@ def main() -> None:
     parser.add_argument("--rule", default="normalised", choices=list(RULES))
     parser.add_argument("words", nargs="+", help="tasks, and configuration as for `sail run`")
     arguments = parser.parse_args()
-    overrides = [word for word in arguments.words if "=" in word]
+    tasks, overrides = split(arguments.words)
     rows: dict[str, Any] = {}
-    for task in [word for word in arguments.words if "=" not in word]:
+    for task in tasks:
         rows[task] = {}
         for rule in (arguments.rule, "in_domain"):
-            words = [f"task={task}", "base=panda", "horizon=100", *RULES[rule], *overrides]
+            words = [f"task={task}", *RULES[rule], *overrides]
             runs = [run(rule, seed, words) for seed in range(arguments.seeds)]
             rows[task][rule] = curve(runs)
             print(task, rule, [round(point["success_rate"], 3) for point in rows[task][rule]["curve"]])

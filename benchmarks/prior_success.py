@@ -1,6 +1,6 @@
 """Success of every composition rule, zero-shot: on unseen colours of the Panda's table, or on unseen tasks.
 
-python benchmarks/prior_success.py cups-unseen drawers-unseen --episodes 50 base=panda horizon=100
+python benchmarks/prior_success.py cups-unseen drawers-unseen --episodes 50 base=weights/panda horizon=120
 python benchmarks/prior_success.py unseen --episodes 20
 """
 
@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from common import write_result
-from rules import RULES, config_of
+from rules import RULES, config_of, split
 
 from sail.agent import load_agent
 from sail.commands.common import tasks_of
@@ -23,8 +23,7 @@ def main() -> None:
     parser.add_argument("--rules", nargs="*", default=list(RULES))
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
     arguments = parser.parse_args()
-    names = [word for word in arguments.words if "=" not in word]
-    overrides = [word for word in arguments.words if "=" in word]
+    names, overrides = split(arguments.words)
     rows: dict[str, Any] = {}
     for task in tasks_of(",".join(names)):
         rows[task] = {}

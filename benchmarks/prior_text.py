@@ -4,7 +4,7 @@ Each scene is planned once for every object on the table, by its colour. A plan 
 clip (the scripted expert's, from the same beginning) its frames come nearest to, or none where standing
 still is nearer.
 
-python benchmarks/prior_text.py --scenes 20 base=panda
+python benchmarks/prior_text.py --scenes 20 base=weights/panda
 """
 
 import argparse

@@ -33,11 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """List episodes by task, source, iteration and success; with --verify fail if one is damaged."""
     path = only_path(arguments.words, "one episode store or corpus")
+    from sail.data.corpus import MANIFEST
     from sail.data.store import EpisodeStore
 
     if not path.is_dir():
         raise UsageError(f"{path} is no folder: name an episode store")
-    if (path / "manifest.jsonl").is_file():
+    if (path / MANIFEST).is_file():
         _run_on_corpus(path, arguments)
         return
     store = EpisodeStore(path)

@@ -48,9 +48,12 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.data is not None and len(arguments.data) > 1:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live import LiveTable
-    from sail.train.base import BaseConfig, train_base
+    from sail.train.base import OWN, BaseConfig, train_base
+    from sail_models.saving import load_model
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
+    if config.autoencoder != OWN:
+        load_model(Path(config.autoencoder), "autoencoder")  # before anything is collected
     out = writable_folder(arguments.out)
     data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"
@@ -69,8 +72,11 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     corpus = Corpus(arguments.corpus)
     if not corpus.rows:
         raise UsageError(f"{arguments.corpus} is no corpus: sail collect --source broad makes one")
+    stores = [EpisodeStore(path) for path in arguments.data or []]
+    for store in stores:
+        if not store.records():
+            raise UsageError(f"{store.folder} holds no episodes: sail collect fills it")
     out = writable_folder(arguments.out)
-    stores = [] if arguments.data is None else [EpisodeStore(path) for path in arguments.data]
     title = f"autoencoder and prior into {out}, from {len(corpus.rows)} clips"
     with going_on_with("the same command"), LiveTable(title) as live:
         train_broad(config, corpus, stores, out, live)

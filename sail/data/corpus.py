@@ -39,15 +39,15 @@ class Corpus:
         rows = []
         for number, line in enumerate(lines, 1):
             try:
-                rows.append(json.loads(line))
-            except ValueError as error:
+                row = json.loads(line)
+                rows.append((row["shard"], row["of"], row))
+            except (ValueError, LookupError, TypeError) as error:
                 if number < len(lines):
                     raise CorpusError(f"{path} is damaged in line {number}: remove that line") from error
         # A kill may have come between the lines of one shard: it is made again.
-        there = Counter(row["shard"] for row in rows)
-        self.rows: list[dict[str, Any]] = [row for row in rows if there[row["shard"]] == row["of"]]
-        if len(self.rows) < len(lines):
-            write_atomically(path, _lines(self.rows))
+        there = Counter(shard for shard, _, _ in rows)
+        self.rows: list[dict[str, Any]] = [row for shard, of, row in rows if there[shard] == of]
+        self._torn = len(self.rows) < len(lines)
 
     def shards(self) -> set[str]:
         """The names of the shards that are there."""
@@ -70,6 +70,9 @@ class Corpus:
             for start, clip in zip(first, clips, strict=False)
         ]
         try:
+            if self._torn:
+                write_atomically(self.folder / MANIFEST, _lines(self.rows))
+                self._torn = False
             write_atomically(self._path(shard), safetensors.numpy.save({"frames": frames}))
             with (self.folder / MANIFEST).open("ab") as file:
                 file.write(_lines(rows))

@@ -59,6 +59,7 @@ from helpers import Capture, refused, sail
         ("collect --out x --source broad --tasks reach --episodes 1", "the broad corpus has its own scenes"),
         ("train --out x --data a --data b", "give --data once"),
         ("train --out x --corpus nowhere", "nowhere is no corpus"),
+        ("train --out x --data y autoencoder=nowhere", "is nowhere a autoencoder?"),
         ("train --out x --corpus nowhere priorsteps=1", "the nearest is 'prior_steps'"),
         ("report", "expected one run folder"),
         ("report no-folder", "no-folder is no run folder"),

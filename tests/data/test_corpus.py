@@ -45,8 +45,10 @@ def test_a_torn_manifest_forgets_the_shard_that_is_not_whole(cut: int, folder: P
     whole = manifest.read_bytes()
     lines = whole.splitlines(keepends=True)
     manifest.write_bytes(lines[0] + lines[1][:cut])
+    torn = manifest.read_bytes()
     corpus = Corpus(folder)
     assert (corpus.shards(), corpus.rows) == (set(), [])
+    assert manifest.read_bytes() == torn  # reading changes nothing
     corpus.add("table-00000", CLIPS)
     corpus.add("table-00002", CLIPS[:1])
     assert manifest.read_bytes() == whole
@@ -61,5 +63,8 @@ def test_damage_is_one_line(folder: Path) -> None:
     with pytest.raises(CorpusError, match="No such file"):
         Corpus(folder).frames("table-00000")
     (folder / MANIFEST).write_text("{\n" + json.dumps({"shard": "a", "of": 1}) + "\n")
+    with pytest.raises(CorpusError, match="line 1"):
+        Corpus(folder)
+    (folder / MANIFEST).write_text('{"of": 1}\n[]\n{}\n')
     with pytest.raises(CorpusError, match="line 1"):
         Corpus(folder)

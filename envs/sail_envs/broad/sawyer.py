@@ -37,13 +37,12 @@ class SawyerScene:
     def __init__(self, task: str, seed: int, size: int) -> None:
         self._task, self._seed = task, seed
         self._thing, self._motion, self._words = _TASKS[task]
-        # Its own frames are never looked at.
-        self._env = TaskEnv(task, size=size, horizon=_LONGEST, hold=2 * STRIDE)
+        self._env = TaskEnv(task, size=size)
         model = self._env.simulation.model
         arm = model.body("base").id
         shown = model.body_rootid[model.geom_bodyid] != arm
         self._painted = np.flatnonzero(shown & (model.geom_rgba[:, 3] > 0) & (model.geom_group < 3))
-        self._pristine = {name: getattr(model, name).copy() for name in ("cam_pos", "cam_fovy")}
+        self._cameras = model.cam_pos.copy()
 
     def clip(self, number: int) -> Clip | None:
         """Draw a clip and play it: None where the expert failed."""
@@ -74,8 +73,7 @@ class SawyerScene:
             geoms = self._painted[model.geom_matid[self._painted] == material]
             model.geom_rgba[geoms, :3] = rng.uniform(0.1, 1.0, 3)
         model.light_diffuse[:] = rng.uniform(0.2, 0.8)
-        model.cam_pos[:] = self._pristine["cam_pos"] + rng.uniform(-0.06, 0.06, 3)
-        model.cam_fovy[:] = self._pristine["cam_fovy"]
+        model.cam_pos[:] = self._cameras + rng.uniform(-0.06, 0.06, 3)
 
     def _frame(self, view: str) -> UInt8:
         self._env.camera = CAMERAS[view]

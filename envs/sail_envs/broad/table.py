@@ -15,7 +15,7 @@ from sail_envs.broad.words import caption, describe
 from sail_envs.cameras import Camera
 from sail_envs.colours import COLOURS
 from sail_envs.panda.arm import PandaArm, arm_xml, compile_model
-from sail_envs.panda.table import camera_axes
+from sail_envs.panda.table import camera_axes, towards
 from sail_envs.rendering import load_mujoco, shared_renderer
 
 _LONGEST = 120
@@ -34,7 +34,7 @@ class TableScene:
         self._seed, self._size = seed, size
         self.arm_name = "panda" if rng.random() < 0.45 else "gripper"
         kinds = [name for name in KINDS if self.arm_name != "panda" or name not in KEPT_FROM_PANDA]
-        # Half of the scenes hold one kind in several colours: there only the colour tells which is meant.
+        # Most scenes hold one kind in several colours: there only the colour tells which is meant.
         count = int(rng.integers(2, 4)) if self.arm_name == "panda" else int(rng.integers(2, 5))
         if rng.random() < 0.6:
             self.kinds = [str(rng.choice(kinds))] * count
@@ -60,12 +60,12 @@ class TableScene:
         begun = self._joints()
         frames, still = [self._frame()], 0
         for step in range(1, _LONGEST + 1):
-            action, finished = follow(stroke, self.arm.position, self._grip)
-            self._grip += finished
+            action, finished = follow(stroke, self.arm.position, self._phase)
+            self._phase += finished
             self.arm.move(action)
             if step % STRIDE == 0:
                 frames.append(self._frame())
-            still += self._grip >= _AT_END
+            still += self._phase >= _AT_END
             if still >= 2 * STRIDE:
                 break
         if not self._done(named, motion, begun, stroke):
@@ -95,17 +95,16 @@ class TableScene:
             for geom in range(model.ngeom):
                 if model.geom(geom).name.startswith(f"thing{number}"):
                     model.geom_rgba[geom] = [*np.clip(shade, 0.0, 1.0), 1.0]
-            begun = motion.begun if number == named or self.kinds[number] == self.kinds[named] else 0.0
             # A drawer or gate that is to be closed begins open, and so do its likes.
-            joint = motion.joint if self.kinds[number] == self.kinds[named] else ""
-            if joint and begun:
-                data.qpos[model.joint(f"thing{number}{joint}").qposadr[0]] = begun * rng.uniform(0.85, 1.0)
+            if motion.begun and self.kinds[number] == self.kinds[named]:
+                joint = model.joint(f"thing{number}{motion.joint}")
+                data.qpos[joint.qposadr[0]] = motion.begun * rng.uniform(0.85, 1.0)
         model.geom("table").rgba = [*rng.uniform(0.5, 1.0, 3), 1.0]
         model.light("lamp").pos = np.array([0.5, 0.0, 2.0]) + rng.uniform(-0.8, 0.8, 3)
         model.light("lamp").diffuse = np.full(3, rng.uniform(0.3, 0.75))
         self._point_camera(rng)
         self.arm.place(np.array([0.4, 0.0, 0.24]) + rng.uniform([-0.06, -0.15, -0.04], [0.1, 0.15, 0.05]))
-        self._grip = _ABOVE
+        self._phase = _ABOVE
         return tuple(Thing(kind, colour) for kind, colour in zip(self.kinds, colours, strict=True))
 
     def _point_camera(self, rng: Generator) -> None:
@@ -185,16 +184,12 @@ def follow(stroke: Stroke, hand: NDArray[np.float64], phase: int) -> tuple[Float
         over = np.array([stroke.start[0], stroke.start[1], height])
         away = float(np.abs(over[:2] - hand[:2]).max())
         if away > 0.02 and hand[2] < _CLEAR:
-            return _towards(np.array([hand[0], hand[1], height]), hand, grip), 0
-        return _towards(over, hand, grip), int(away < 0.012)
+            return towards(np.array([hand[0], hand[1], height]), hand, grip), 0
+        return towards(over, hand, grip), int(away < 0.012)
     if phase == _DOWN:
         arrived = bool(np.abs(stroke.start - hand).max() < 0.012)
-        return _towards(stroke.start, hand, grip), (1 if stroke.lifts else _ALONG - _DOWN) * arrived
+        return towards(stroke.start, hand, grip), (1 if stroke.lifts else _ALONG - _DOWN) * arrived
     if phase < _ALONG:
-        return _towards(hand, hand, grip), 1
+        return towards(hand, hand, grip), 1
     arrived = phase == _ALONG and bool(np.abs(stroke.end - hand).max() < 0.012)
-    return _towards(stroke.end, hand, grip), int(arrived)
-
-
-def _towards(target: NDArray[np.float64], hand: NDArray[np.float64], grip: float) -> Float32:
-    return np.append(np.clip(20.0 * (target - hand), -1.0, 1.0), grip).astype(np.float32)
+    return towards(stroke.end, hand, grip), int(arrived)

@@ -140,9 +140,10 @@ class TableTop(ABC):
         """The scripted expert's action, float32 (4,), that does the task with this object."""
 
 
-def towards(target: NDArray[np.float64], hand: NDArray[np.float64]) -> Float32:
-    """An action that leads the closed hand to a point, slower over the last few centimetres."""
-    return np.append(np.clip(20.0 * (target - hand), -1.0, 1.0), 1.0).astype(np.float32)
+def towards(target: NDArray[np.float64], hand: NDArray[np.float64], grip: float = 1.0) -> Float32:
+    """An action that leads the hand to a point, slower over the last few centimetres; closed, or with another
+    grip."""
+    return np.append(np.clip(20.0 * (target - hand), -1.0, 1.0), grip).astype(np.float32)
 
 
 def looking(eye: Sequence[float], at: Sequence[float]) -> str:

@@ -1,6 +1,6 @@
 """What a prior and a planner have in common, and the line that says what they have not."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -14,15 +14,7 @@ from sail_models.schedule import stable_diffusion_alphas
 PLANNER = PlannerNetworkConfig(
     frames=3, latent_channels=4, latent_size=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)
 )
-PRIOR = CompactPriorConfig(
-    frames=3,
-    patch=1,
-    latent_channels=4,
-    latent_size=4,
-    widths=(16, 32),
-    text_width=8,
-    change_scale=(0.5, 0.7, 0.9),
-)
+PRIOR = CompactPriorConfig(**asdict(PLANNER) | {"patch": 1})
 
 
 def test_what_fits_fits() -> None:

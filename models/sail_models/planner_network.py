@@ -12,13 +12,18 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
 from sail_models.change import ChangeDenoiser
+from sail_models.grounding import Grounding
 from sail_models.schedule import cosine_alphas
 from sail_models.text import TEXT_WIDTH
 
 
 @dataclass(frozen=True)
 class PlannerNetworkConfig:
-    """Shapes and widths. change_scale: see `ChangeShape`. text_width: of the token embeddings."""
+    """Shapes and widths. change_scale: see `ChangeShape`. text_width: of the token embeddings.
+
+    grounding_layers: the transformer's of `Grounding`; with 0 there is none, and the text's tokens are all
+    that the network attends to.
+    """
 
     frames: int = 8
     latent_channels: int = 16
@@ -28,6 +33,8 @@ class PlannerNetworkConfig:
     heads: int = 4
     change_scale: tuple[float, ...] = (1.0,)
     text_width: int = TEXT_WIDTH
+    grounding_width: int = 128
+    grounding_layers: int = 2
 
 
 # `compact`: 64-pixel frames in our autoencoder's latents. `full`: 512-pixel frames in Stable Diffusion's, to
@@ -48,9 +55,13 @@ class PlannerNetwork(ChangeDenoiser):
         self.config = config
         stacked = config.frames * config.latent_channels
         deeper = len(config.widths) - 1
+        grounded = config.grounding_layers > 0
+        self.grounding = (
+            Grounding(config, config.grounding_width, config.grounding_layers) if grounded else None
+        )
         self.unet = UNet2DConditionModel(
             sample_size=config.latent_size,
-            in_channels=stacked + config.latent_channels,
+            in_channels=stacked * (1 + grounded) + config.latent_channels,
             out_channels=stacked,
             # Text and self-attention from 4x4 down: at 8x8 they cost more than they give.
             down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * deeper),
@@ -58,7 +69,7 @@ class PlannerNetwork(ChangeDenoiser):
             up_block_types=(*("CrossAttnUpBlock2D",) * deeper, "UpBlock2D"),
             block_out_channels=config.widths,
             layers_per_block=config.layers,
-            cross_attention_dim=config.text_width,
+            cross_attention_dim=config.grounding_width if grounded else config.text_width,
             attention_head_dim=config.heads,
             norm_num_groups=16,
             use_linear_projection=True,
@@ -66,6 +77,9 @@ class PlannerNetwork(ChangeDenoiser):
 
     def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """The clean change x_0, (B, F, C, h, w); see `ChangeDenoiser`."""
-        stacked = torch.cat([noisy.flatten(1, 2), first_frame], dim=1)
-        prediction: Tensor = self.unet(stacked, timestep, text, return_dict=False)[0]
+        given, tokens = [noisy.flatten(1, 2), first_frame], text
+        if self.grounding is not None:
+            tokens, expected = self.grounding(first_frame, text)
+            given.append(expected.flatten(1, 2))
+        prediction: Tensor = self.unet(torch.cat(given, dim=1), timestep, tokens, return_dict=False)[0]
         return torch.unflatten(prediction, 1, (self.config.frames, self.config.latent_channels))

@@ -24,8 +24,16 @@ from sail.settings import Range, check_limits
 from sail.train.autoencoder import train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
-from sail.train.plan_data import LatentEpisode, backwards, change_scale, join, sample_batch, to_latents
-from sail.train.resumable import begin, fit
+from sail.train.plan_data import (
+    BEGINNINGS,
+    LatentEpisode,
+    backwards,
+    change_scale,
+    join,
+    sample_batch,
+    to_latents,
+)
+from sail.train.resumable import begin, fit, fit_grounding
 from sail.types import Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
@@ -57,6 +65,7 @@ class BaseConfig:
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
     play_other: Annotated[int, Range(0, 10_000)] = 3
     autoencoder_steps: Count = 2500
+    grounding_steps: Count = 5_000
     planner_steps: Count = 20_000
     planner_batch: Annotated[int, Range(1, 4096)] = 16
     planner_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
@@ -140,13 +149,16 @@ def _train_planner(
             for episode in _latents(store, autoencoder, [task], "expert")
         ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
+    beginnings = BEGINNINGS if config.scenes == "panda" else 0.0
 
     def batch(size: int) -> PlanBatch:
         others = [config.play_share if play else 0.0, config.backwards_share if reversible else 0.0]
         counts = rng.multinomial(size, [1.0 - sum(others), *others])
         return join(
             [
-                sample_batch(episodes, text, rng, int(count), FRAME_SKIP, PlannerNetworkConfig.frames)
+                sample_batch(
+                    episodes, text, rng, int(count), FRAME_SKIP, PlannerNetworkConfig.frames, beginnings
+                )
                 for episodes, count in zip((demonstrations, play, reversible), counts, strict=True)
                 if count
             ]
@@ -155,10 +167,13 @@ def _train_planner(
     torch.manual_seed(config.seed)  # each stage begins alike whichever stages ran before it
     scale = autoencoder.config.change_scale or change_scale(batch(512))
     network = PlannerNetwork(PlannerNetworkConfig(change_scale=scale))
-    trainer = DenoiserTrainer(network, config.planner_steps, config.planner_learning_rate, config.seed)
-    average = fit(
-        trainer, lambda: batch(config.planner_batch), rng, out / "planner_training", live, "planner"
-    )
+    learn, rate = lambda: batch(config.planner_batch), config.planner_learning_rate
+    if network.grounding is not None:
+        schedule = (config.grounding_steps, rate, config.seed)
+        saved = out / "planner_grounding"
+        fit_grounding(network.grounding, network, learn, rng, schedule, saved, live)
+    trainer = DenoiserTrainer(network, config.planner_steps, rate, config.seed)
+    average = fit(trainer, learn, rng, out / "planner_training", live, "planner")
     save_model(out / "planner", average, half=True)
 
 

@@ -18,8 +18,8 @@ from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
-from sail.train.plan_data import change_scale
-from sail.train.resumable import begin, fit
+from sail.train.plan_data import BEGINNINGS, change_scale
+from sail.train.resumable import begin, fit, fit_grounding
 from sail_envs.broad.clip import STRIDE
 from sail_models.autoencoder import Autoencoder
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
@@ -30,15 +30,14 @@ from sail_models.text import TextEncoder
 _EVERY = FRAME_SKIP // STRIDE
 _SETTINGS = "training.json"
 _SCALED_ON = 1024  # windows
-# The share of windows that are a clip's beginning.
-BEGINNINGS = 0.5
 
 
 @dataclass(frozen=True)
 class BroadConfig:
-    """Optimiser steps of both, and the prior's batch and learning rate."""
+    """Optimiser steps, and the prior's batch and learning rate (its grounding's, too)."""
 
     autoencoder_steps: Count = 4000
+    grounding_steps: Count = 20_000
     prior_steps: Count = 16_000
     prior_batch: Annotated[int, Range(1, 4096)] = 16
     prior_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
@@ -86,11 +85,13 @@ def _fit_prior(config: BroadConfig, corpus: Corpus, out: Path, live: LiveTable) 
     torch.manual_seed(config.seed)
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
     network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
-    trainer = DenoiserTrainer(network, config.prior_steps, config.prior_learning_rate, config.seed)
 
     def batch() -> PlanBatch:
         return sample_clips(clips, text, rng, config.prior_batch, network.frames)
 
+    schedule = (config.grounding_steps, config.prior_learning_rate, config.seed)
+    fit_grounding(network.grounding, network, batch, rng, schedule, out / "prior_grounding", live)
+    trainer = DenoiserTrainer(network, config.prior_steps, config.prior_learning_rate, config.seed)
     save_model(out / "prior", fit(trainer, batch, rng, out / "prior_training", live, "prior"), half=True)
 
 

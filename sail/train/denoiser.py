@@ -1,21 +1,25 @@
-"""Fitting a planner or a prior: the diffusion loss on windows of latents, with text dropout and an EMA."""
+"""Fitting a planner or a prior: the losses on windows of latents, and a trainer with an EMA.
+
+Diffusion for the network whole; for its grounding alone the expected change, which is what a denoiser
+would predict from pure noise.
+"""
 
 import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sail.train.learning_rate import one_cycle
 from sail_models.change import ChangeDenoiser
+from sail_models.grounding import Grounding
 from sail_models.precision import mixed_precision
 from sail_models.schedule import TRAINING_STEPS
 
-Network = TypeVar("Network", bound=ChangeDenoiser)
-Report = Callable[[int, dict[str, float]], None]
+Network = TypeVar("Network", bound=nn.Module)
 TEXT_DROPOUT = 0.1
 # The weight of x_0's error is the signal-to-noise ratio, truncated below (Salimans & Ho, arXiv 2202.00512,
 # section 4) because few-step sampling lives on the noisiest predictions, and above (min-SNR, Hang et al.,
@@ -42,16 +46,36 @@ def diffusion_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.G
     alpha = network.alphas[timestep][:, None, None, None, None]
     noise = torch.randn(clean.shape, generator=generator)
     noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * noise
-    dropped = torch.rand(count, 1, 1, generator=generator) < TEXT_DROPOUT
-    text = batch.text.masked_fill(dropped, 0.0)
+    text = _with_dropout(batch.text, generator)
     with mixed_precision():
         predicted: Tensor = network(noisy, timestep, text, batch.first_frame)
     weight = (alpha / (1.0 - alpha)).clamp(MINIMUM_SNR, MAXIMUM_SNR)
     return (weight * (predicted.float() - clean).square()).mean()
 
 
+Loss = Callable[[Any, PlanBatch, torch.Generator], Tensor]
+
+
+def expected_change_loss(network: ChangeDenoiser) -> Loss:
+    """The squared error of what the network's grounding expects, as a loss of that grounding (one scalar)."""
+
+    def loss(grounding: Grounding, batch: PlanBatch, generator: torch.Generator) -> Tensor:
+        clean = network.to_change(batch.future, batch.first_frame)
+        with mixed_precision():
+            _, expected = grounding(batch.first_frame, _with_dropout(batch.text, generator))
+        error: Tensor = expected.float() - clean
+        return error.square().mean()
+
+    return loss
+
+
+def _with_dropout(text: Tensor, generator: torch.Generator) -> Tensor:
+    dropped = torch.rand(len(text), 1, 1, generator=generator) < TEXT_DROPOUT
+    return text.masked_fill(dropped, 0.0)
+
+
 class DenoiserTrainer(Generic[Network]):
-    """AdamW on the network with a cosine (or constant) learning rate and an exponential moving average.
+    """AdamW on a loss with a cosine (or constant) learning rate and an exponential moving average.
 
     `network` is trained in place; `average` is what plans and is saved.
     """
@@ -64,7 +88,9 @@ class DenoiserTrainer(Generic[Network]):
         seed: int,
         ema: float = 0.998,
         warmup: float = 0.05,
+        loss: Loss = diffusion_loss,
     ) -> None:
+        self._loss = loss
         self.network = network.train()
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.generator = torch.Generator().manual_seed(seed)
@@ -74,7 +100,7 @@ class DenoiserTrainer(Generic[Network]):
 
     def step(self, batch: PlanBatch) -> float:
         """One optimiser step; returns the loss."""
-        loss = diffusion_loss(self.network, batch, self.generator)
+        loss = self._loss(self.network, batch, self.generator)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

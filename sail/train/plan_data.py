@@ -9,11 +9,15 @@ from numpy.random import Generator
 from torch import Tensor
 
 from sail.data.captions import motion_caption
-from sail.data.windows import Int64, sample_windows
+from sail.data.windows import Int64, plan_window, sample_windows
 from sail.train.denoiser import PlanBatch
 from sail.types import Episode, Float32
 from sail_models.autoencoder import Autoencoder
 from sail_models.text import TextEncoder
+
+# The share of training windows that are the beginning of an episode or clip, in scenes where only the text
+# tells what comes: later the arm is on its way, and nobody needs to read.
+BEGINNINGS = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,14 @@ def sample_batch(
     count: int,
     frame_skip: int,
     future: int,
+    beginnings: float = 0.0,
 ) -> PlanBatch:
-    """`count` windows, uniform over all frames of the episodes."""
+    """`count` windows, uniform over all frames of the episodes but for a share of episodes' beginnings."""
     lengths = [len(episode.latents) for episode in episodes]
     which, windows = sample_windows(rng, lengths, count, frame_skip, future)
+    begun = rng.random(count) < beginnings
+    for place in np.flatnonzero(begun):
+        windows[place] = plan_window(lengths[which[place]], 0, frame_skip, future)
     latents = torch.stack(
         [episodes[e].latents[torch.from_numpy(w)] for e, w in zip(which, windows, strict=True)]
     )

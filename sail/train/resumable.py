@@ -10,8 +10,10 @@ from safetensors import SafetensorError
 
 from sail.data.atomic import write_atomically
 from sail.report.live import LiveTable
-from sail.train.denoiser import DenoiserTrainer, Network, PlanBatch
+from sail.train.denoiser import DenoiserTrainer, Network, PlanBatch, expected_change_loss
 from sail.types import SailError
+from sail_models.change import ChangeDenoiser
+from sail_models.grounding import Grounding
 
 CHECKPOINT_EVERY = 500
 
@@ -48,6 +50,24 @@ def fit(
             write_atomically(saved / "state.safetensors", safetensors.torch.save(trainer.state()))
             write_atomically(saved / "state.json", json.dumps(rng.bit_generator.state).encode())
     return trainer.average
+
+
+def fit_grounding(
+    grounding: Grounding,
+    network: ChangeDenoiser,
+    batch: Callable[[], PlanBatch],
+    rng: Generator,
+    schedule: tuple[int, float, int],
+    saved: Path,
+    live: LiveTable,
+) -> None:
+    """Fit what a network's grounding expects, before the network learns to denoise; see `fit`.
+
+    schedule: steps, learning rate, seed.
+    """
+    trainer = DenoiserTrainer(grounding, *schedule, loss=expected_change_loss(network))
+    fitted = fit(trainer, batch, rng, saved, live, "grounding")
+    grounding.load_state_dict(fitted.state_dict())
 
 
 def begin(settings: dict[str, object], path: Path) -> None:

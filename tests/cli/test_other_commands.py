@@ -95,7 +95,7 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     for task in SEEN:
         store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
     small = ["demonstrations=1", "play_seen=0", "play_unseen=0", "play_other=0", "planner_batch=2"]
-    small += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
+    small += ["autoencoder_steps=1", "grounding_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
     code, out, error = sail(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *small)
     assert code == 0, error
     assert f"base={tmp_path / 'base'}" in out
@@ -125,7 +125,7 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     frames = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
     clip = Clip(frames, "table", "panda", "push left", 0, (Thing("ball", "red"),), "push the ball left")
     corpus.add("table-00000", [clip, clip])
-    small = ["autoencoder_steps=1", "prior_steps=1", "prior_batch=2"]
+    small = ["autoencoder_steps=1", "grounding_steps=1", "prior_steps=1", "prior_batch=2"]
     code, text, error = sail(capsys, "train", "--corpus", corpus.folder, "--out", out, *small)
     assert code == 0, error
     assert f"autoencoder={out}/autoencoder" in text

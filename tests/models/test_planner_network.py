@@ -44,7 +44,9 @@ def test_frames_and_channels_keep_their_order() -> None:
     network.unet = FirstChannels()
     noisy, timestep, text, first_frame = inputs()
     assert torch.equal(network(noisy, timestep, text, first_frame), noisy)
-    assert torch.equal(network.unet.rest, first_frame)
+    assert network.grounding is not None
+    expected = network.grounding(first_frame, text)[1]
+    assert torch.equal(network.unet.rest, torch.cat([first_frame, expected.flatten(1, 2)], 1))
 
 
 def test_a_change_is_counted_from_the_first_frame(network: PlannerNetwork) -> None:
@@ -76,6 +78,18 @@ def test_text_time_and_first_frame_matter(network: PlannerNetwork) -> None:
         ]
     assert clean.shape == noisy.shape
     assert all(not torch.allclose(clean, other, atol=1e-4) for other in others)
+
+
+def test_without_grounding_the_text_alone_is_attended_to() -> None:
+    """What the weights are like that were shipped before there was any."""
+    torch.manual_seed(0)
+    network = PlannerNetwork(dataclasses.replace(CONFIG, grounding_layers=0)).eval()
+    noisy, timestep, text, first_frame = inputs()
+    with torch.inference_mode():
+        clean = network(noisy, timestep, text, first_frame)
+        other = network(noisy, timestep, 2.0 * text, first_frame)
+    assert network.grounding is None and clean.shape == noisy.shape
+    assert not torch.allclose(clean, other, atol=1e-4)
 
 
 def test_it_says_its_shapes(network: PlannerNetwork) -> None:

@@ -14,6 +14,7 @@ from sail.train.denoiser import (
     DenoiserTrainer,
     PlanBatch,
     diffusion_loss,
+    expected_change_loss,
 )
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.schedule import cosine_alphas
@@ -67,6 +68,21 @@ def test_half_of_the_timesteps_are_among_the_noisiest_quarter() -> None:
     assert 0 <= int(stub.timestep.min()) < 5 and int(stub.timestep.max()) == 999
     assert float((stub.timestep >= 750).float().mean()) == pytest.approx(0.5, abs=0.03)
     assert float(stub.timestep.float().mean()) == pytest.approx(1000 * 2 / 3, abs=15)
+
+
+def test_the_expected_change_is_compared_with_the_change_itself() -> None:
+    stub, given = Stub(0.0), []
+
+    def grounding(first_frame: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+        given.append(text)
+        return text, torch.full((len(text), 2, 1, 1, 1), 1.0)
+
+    batch = PlanBatch(torch.ones(4000, 1, 1, 1), torch.full((4000, 2, 1, 1, 1), 7.0), torch.ones(4000, 3, 5))
+    loss = expected_change_loss(stub)  # type: ignore[arg-type]
+    found = loss(grounding, batch, torch.Generator().manual_seed(0))
+    assert float(found) == pytest.approx((3.0 - 1.0) ** 2)
+    dropped = float((given[0].flatten(1) == 0).all(1).float().mean())
+    assert dropped == pytest.approx(TEXT_DROPOUT, abs=5 * (0.1 * 0.9 / 4000) ** 0.5)
 
 
 def test_noise_is_mixed_by_the_schedule() -> None:

@@ -68,6 +68,17 @@ def test_windows_are_the_frames_of_one_episode() -> None:
     assert set(first[:, 0].tolist()) == {0, 1, 2}
 
 
+def test_a_share_of_the_windows_are_beginnings() -> None:
+    episodes, text = [numbered(i, 400, f"task {i}") for i in range(2)], RecordingText()
+    rng = np.random.default_rng(0)
+    batch = sample_batch(episodes, text, rng, 1000, 8, 3, beginnings=0.3)  # type: ignore[arg-type]
+    begun = batch.first_frame[:, 1, 0, 0] == 0
+    assert float(begun.float().mean()) == pytest.approx(0.3, abs=0.05)
+    for row in np.flatnonzero(begun.numpy()):
+        assert batch.future[row, :, 1, 0, 0].tolist() == [8, 16, 24]
+        assert text.prompts[int(batch.text[row])] == f"task {int(batch.first_frame[row, 0])}"
+
+
 def test_play_is_captioned_with_the_windows_own_motion() -> None:
     play, text = numbered(0, 40, None), RecordingText()
     batch = sample_batch([play], text, np.random.default_rng(0), 50, 4, 8)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sail_models.change import ChangeDenoiser
+from sail_models.grounding import Grounding
 from sail_models.schedule import stable_diffusion_alphas
 from sail_models.text import TEXT_WIDTH
 
@@ -20,7 +21,8 @@ from sail_models.text import TEXT_WIDTH
 @dataclass(frozen=True)
 class CompactPriorConfig:
     """Shapes and widths. patch: frames a picture; it divides their number. change_scale: see `ChangeShape`,
-    and the planner's own: both diffuse the same. autoencoder: identity of the one whose latents they are."""
+    and the planner's own: both diffuse the same. grounding_width, grounding_layers: of `Grounding`.
+    autoencoder: identity of the one whose latents they are."""
 
     frames: int = 8
     patch: int = 4
@@ -31,25 +33,16 @@ class CompactPriorConfig:
     heads: int = 2
     change_scale: tuple[float, ...] = (1.0,)
     text_width: int = TEXT_WIDTH
+    grounding_width: int = 128
+    grounding_layers: int = 2
     autoencoder: str = ""
-
-
-# How far in time a picture is, and where in it a pixel: one channel each, -1..1. Convolutions then know from
-# the beginning what only the motion modules would have to tell them.
-_PLACES = 3
-
-
-def _places(pictures: int, size: int) -> Tensor:
-    time, line = torch.linspace(-1.0, 1.0, pictures), torch.linspace(-1.0, 1.0, size)
-    axes = torch.meshgrid(time, line, line, indexing="ij")
-    return torch.stack(axes, dim=1)
 
 
 class CompactPrior(ChangeDenoiser):
     """A Denoiser, on Stable Diffusion's schedule: one that ends in some signal, as the published sums of two
     models' noise need it (see `composition.normalised`)."""
 
-    places: Tensor
+    times: Tensor
 
     def __init__(self, config: CompactPriorConfig) -> None:
         super().__init__(config, stable_diffusion_alphas())
@@ -58,32 +51,37 @@ class CompactPrior(ChangeDenoiser):
         self.config = config
         pictures, stacked = config.frames // config.patch, config.patch * config.latent_channels
         deeper = len(config.widths) - 1
+        self.grounding = Grounding(config, config.grounding_width, config.grounding_layers)
         self.unet = UNetMotionModel(
             sample_size=config.latent_size,
-            in_channels=stacked + config.latent_channels + _PLACES,
+            in_channels=2 * stacked + config.latent_channels + 1,
             out_channels=stacked,
             down_block_types=("DownBlockMotion", *("CrossAttnDownBlockMotion",) * deeper),
             up_block_types=(*("CrossAttnUpBlockMotion",) * deeper, "UpBlockMotion"),
             block_out_channels=config.widths,
             layers_per_block=config.layers,
-            cross_attention_dim=config.text_width,
+            cross_attention_dim=config.grounding_width,
             num_attention_heads=config.heads,
             motion_num_attention_heads=config.heads,
             motion_max_seq_length=pictures,
             norm_num_groups=16,
             use_motion_mid_block=False,
         )
-        self.register_buffer("places", _places(pictures, config.latent_size), persistent=False)
+        # Which picture it is, -1..1: convolutions know then what only the motion modules would tell them.
+        times = torch.linspace(-1.0, 1.0, pictures)[:, None, None, None]
+        self.register_buffer("times", times, persistent=False)
 
     def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """The clean change x_0, (B, F, C, h, w); see `ChangeDenoiser`."""
         config = self.config
         pictures = config.frames // config.patch
-        stacked = noisy.reshape(len(noisy), pictures, -1, *noisy.shape[3:])
+        tokens, expected = self.grounding(first_frame, text)
+        # As pictures of `patch` frames: (B, pictures, channels, h, w).
+        shown = [change.reshape(len(noisy), pictures, -1, *noisy.shape[3:]) for change in (noisy, expected)]
         first = first_frame[:, None].expand(-1, pictures, -1, -1, -1)
-        places = self.places.expand(len(noisy), -1, -1, -1, -1)
-        given = torch.cat([stacked, first, places], dim=2).transpose(1, 2)  # diffusers' order: channels, time
-        states = text[:, None].expand(-1, pictures, -1, -1).flatten(0, 1)
+        times = self.times.expand(len(noisy), pictures, 1, *noisy.shape[3:])
+        given = torch.cat([*shown, first, times], dim=2).transpose(1, 2)  # diffusers' order: channels, time
+        states = tokens[:, None].expand(-1, pictures, -1, -1).flatten(0, 1)
         # Attention over so few places is small: CPUs do it faster without the fused kernel.
         with sdpa_kernel(SDPBackend.MATH):
             predicted: Tensor = self.unet(given, timestep, states, return_dict=False)[0]

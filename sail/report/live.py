@@ -21,7 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 BAR_WIDTH = 20  # characters of a success bar
-PLAIN_SHARE = 0.25  # plain output reports a stage each time this share of it is done
+# Plain output reports a stage each time this share of it is done, and at least this often (seconds).
+PLAIN_SHARE, PLAIN_EVERY = 0.25, 120.0
 
 
 class LiveTable:
@@ -38,8 +39,8 @@ class LiveTable:
         self._console = Console(file=self._stream)
         self._rows: list[Mapping[str, Any]] = []
         self._stage = ""
-        self._total = self._done = 0
-        self._started = self._stage_started = time.monotonic()
+        self._total = self._done = self._begun = 0
+        self._started = self._stage_started = self._reported_at = time.monotonic()
         self._reported = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -70,15 +71,17 @@ class LiveTable:
         if self._live is not None:
             self._live.stop()
 
-    def stage(self, name: str, total: int) -> None:
-        """Begin the stage `name` of `total` units (episodes, steps); the one before it ends."""
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Begin the stage `name` of `total` units (episodes, steps), `done` of them before an interruption;
+        the one before it ends."""
         self._clear_stage()
-        self._stage, self._total, self._done, self._reported = name, total, 0, 0.0
-        self._stage_started = time.monotonic()
+        self._stage, self._total, self._done, self._begun = name, total, done, done
+        self._reported = done / total if total else 0.0
+        self._stage_started = self._reported_at = time.monotonic()
         if self._live is None:
-            self._print(f"{name}: 0/{total}")
+            self._print(f"{name}: {done}/{total}")
         else:
-            self._task = self._progress.add_task(name, total=total)
+            self._task = self._progress.add_task(name, total=total, completed=done)
 
     def advance(self, n: int = 1) -> None:
         """Count `n` more units of the current stage as done."""
@@ -106,12 +109,13 @@ class LiveTable:
             self._task = None
 
     def _report_plainly(self) -> None:
-        share = self._done / self._total
-        if share < 1 and share < self._reported + PLAIN_SHARE:
+        share, now = self._done / self._total, time.monotonic()
+        if share < min(1.0, self._reported + PLAIN_SHARE) and now < self._reported_at + PLAIN_EVERY:
             return
-        self._reported = share
-        elapsed = time.monotonic() - self._stage_started
-        left = f", {_seconds(elapsed / share - elapsed)} left" if share < 1 else ""
+        self._reported, self._reported_at = share, now
+        elapsed = now - self._stage_started
+        each = elapsed / (self._done - self._begun)
+        left = f", {_seconds(each * (self._total - self._done))} left" if share < 1 else ""
         self._print(f"{self._stage}: {self._done}/{self._total} after {_seconds(elapsed)}{left}")
 
     def _render(self) -> Group:

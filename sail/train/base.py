@@ -139,14 +139,15 @@ def _episodes(store: EpisodeStore) -> list[Episode]:
 def _train_planner(
     store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, out: Path, live: LiveTable
 ) -> None:
-    demonstrations = _latents(store, autoencoder, _seen(config), "expert")
+    demonstrations = _latents(store, autoencoder, _seen(config), "expert", live)
     play, reversible = [], []
     if config.scenes == "metaworld":
-        play = _latents(store, autoencoder, SEEN, "play")
+        play = _latents(store, autoencoder, SEEN, "play", live)
         reversible = [
             backwards(episode, TASKS[OPPOSITES[task]])
             for task in REVERSIBLE
-            for episode in _latents(store, autoencoder, [task], "expert")
+            for episode in demonstrations
+            if episode.prompt == TASKS[task]
         ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
     beginnings = BEGINNINGS if config.scenes == "panda" else 0.0
@@ -178,10 +179,15 @@ def _train_planner(
 
 
 def _latents(
-    store: EpisodeStore, autoencoder: Autoencoder, tasks: Sequence[str], source: Source
+    store: EpisodeStore, autoencoder: Autoencoder, tasks: Sequence[str], source: Source, live: LiveTable
 ) -> list[LatentEpisode]:
     records = [record for task in tasks for record in store.records(task=task, source=source)]
-    return [to_latents(store.read(record.id), autoencoder) for record in records]
+    live.stage(f"encode ({source})", len(records))
+    episodes = []
+    for record in records:
+        episodes.append(to_latents(store.read(record.id), autoencoder))
+        live.advance()
+    return episodes
 
 
 def _train_inverse_dynamics(

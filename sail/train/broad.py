@@ -74,14 +74,20 @@ def _fit_autoencoder(
         [broad, broad, *others], config.autoencoder_steps, lambda *_: live.advance(), config.seed
     )
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
-    windows = sample_clips(clip_latents(corpus, model), text, rng, _SCALED_ON, CompactPriorConfig.frames)
+    windows = sample_clips(
+        clip_latents(corpus, model, live), text, rng, _SCALED_ON, CompactPriorConfig.frames
+    )
     model.config = replace(model.config, change_scale=change_scale(windows))
     return model
 
 
 def _fit_prior(config: BroadConfig, corpus: Corpus, out: Path, live: LiveTable) -> None:
     autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder")
-    clips, text, rng = clip_latents(corpus, autoencoder), TextEncoder(), np.random.default_rng(config.seed)
+    clips, text, rng = (
+        clip_latents(corpus, autoencoder, live),
+        TextEncoder(),
+        np.random.default_rng(config.seed),
+    )
     torch.manual_seed(config.seed)
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
     network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
@@ -106,14 +112,16 @@ class ClipLatents:
     captions: list[str]
 
 
-def clip_latents(corpus: Corpus, autoencoder: Autoencoder) -> ClipLatents:
+def clip_latents(corpus: Corpus, autoencoder: Autoencoder, live: LiveTable) -> ClipLatents:
     """Encode a corpus whole (2 kB a frame)."""
+    live.stage("encode", len(corpus.shards()))
     parts: dict[str, tuple[int, Tensor]] = {}
     total = 0
     for shard in sorted(corpus.shards()):
         latents = autoencoder.encode_frames(corpus.frames(shard)).half()
         parts[shard] = (total, latents)
         total += len(latents)
+        live.advance()
     rows = corpus.rows
     return ClipLatents(
         torch.cat([latents for _, latents in parts.values()]),

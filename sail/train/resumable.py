@@ -40,8 +40,7 @@ def fit(
             trainer.restore(safetensors.torch.load((saved / "state.safetensors").read_bytes()))
         except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
             raise TrainError(f"{saved} is damaged: remove it to train the {stage} again") from error
-    live.stage(stage, trainer.steps)
-    live.advance(trainer.step_count)
+    live.stage(stage, trainer.steps, done=trainer.step_count)
     while trainer.step_count < trainer.steps:
         trainer.step(batch())
         live.advance()

@@ -69,6 +69,24 @@ def test_plain_progress_is_reported_by_quarters_with_time_left(monkeypatch: pyte
     ]
 
 
+def test_a_long_stage_is_reported_every_two_minutes_and_counts_from_where_it_went_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("sail.report.live.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    with LiveTable("title", stream) as live:
+        live.stage("prior", 1000, done=500)
+        for _ in range(9):
+            now += 30.0
+            live.advance(5)
+    assert stream.getvalue().splitlines()[1:] == [
+        "prior: 500/1000",
+        "prior: 520/1000 after 2 min 00 s, 48 min 00 s left",
+        "prior: 540/1000 after 4 min 00 s, 46 min 00 s left",
+    ]
+
+
 def terminal_text(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)

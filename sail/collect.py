@@ -10,6 +10,7 @@ from sail.types import Episode, SailError, Source
 from sail.workers import in_workers
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
+from sail_envs.tasks import family_of
 
 # Seeds of a purpose start at its offset, so that what is collected is never evaluated on.
 DEMONSTRATION_SEEDS = 1_000_000
@@ -19,6 +20,9 @@ EVALUATION_SEEDS = 0
 # An expert that fails when perturbed is tried again on the next seed, this often.
 ATTEMPTS = 20
 SUBOPTIMAL_SHARE = 0.7
+# Where a scene serves several tasks, their demonstrations are this far apart: on the same seeds they would
+# show the same few layouts, and a planner learns those by heart instead of reading.
+TASKS_APART = 10_000_000
 # Control steps (three planned frames) that an expert goes on after its success: a demonstration that ends on
 # the very edge of success teaches plans that, followed a little late, end just before it.
 HOLD = 24
@@ -84,8 +88,10 @@ def _run_job(job: Job) -> Episode:
         seed = DEMONSTRATION_SEEDS + job.index
         policy = mixed_with_random(expert(job.task), np.random.default_rng(seed), SUBOPTIMAL_SHARE)
         return record_episode(env, policy, seed, "random")
+    family = family_of(job.task)
+    place = list(family.tasks).index(job.task) if family.one_scene else 0
     for attempt in range(ATTEMPTS):
-        seed = DEMONSTRATION_SEEDS + job.index * ATTEMPTS + attempt
+        seed = DEMONSTRATION_SEEDS + place * TASKS_APART + job.index * ATTEMPTS + attempt
         # Later attempts are perturbed less: some tasks forgive little.
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
         rng = np.random.default_rng(seed)

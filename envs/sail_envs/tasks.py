@@ -99,19 +99,24 @@ DRAWER_COLOURS = (("red", "green", "blue"), ("yellow",))
 
 @dataclass(frozen=True)
 class Family:
-    """Tasks with one arm in one kind of scene. low, high: where the end effector goes in view, in metres."""
+    """Tasks with one arm in one kind of scene.
+
+    low, high: where the end effector goes in view, in metres. one_scene: a seed lays the scene out alike
+    whichever of the tasks is asked for.
+    """
 
     tasks: dict[str, str]
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
     low: tuple[float, float, float]
     high: tuple[float, float, float]
+    one_scene: bool = False
 
 
 def _table_top(name: str, words: str, colours: tuple[tuple[str, ...], tuple[str, ...]]) -> Family:
     seen, unseen = (tuple(f"{name}-{colour}" for colour in some) for some in colours)
     tasks = {task: words.format(task.partition("-")[2]) for task in seen + unseen}
-    return Family(tasks, seen, unseen, low=(0.35, -0.3, 0.06), high=(0.7, 0.3, 0.3))
+    return Family(tasks, seen, unseen, low=(0.35, -0.3, 0.06), high=(0.7, 0.3, 0.3), one_scene=True)
 
 
 FAMILIES: dict[str, Family] = {

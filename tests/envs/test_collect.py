@@ -48,6 +48,14 @@ def test_the_seeds_of_different_purposes_never_meet() -> None:
     assert all(last < first for (_, last), (first, _) in itertools.pairwise(spans))
 
 
+def test_tasks_of_one_scene_are_demonstrated_in_different_layouts() -> None:
+    jobs = [*expert_jobs(["drawers-red"], 2), *expert_jobs(["drawers-green", "drawers-blue"], 1)]
+    episodes = list(collect(jobs, workers=1))
+    assert len({episode.seed for episode in episodes}) == 4
+    first = [episode.proprioception[0] for episode in episodes]
+    assert all(not np.array_equal(a, b) for a, b in itertools.combinations(first, 2))
+
+
 def test_episodes_come_in_order_and_are_the_same_again() -> None:
     jobs = [
         Job(TASK, "play", 0, 12),

@@ -3,8 +3,8 @@
 A U-Net that must find out from noise which of three cups "the red cup" is takes many thousand steps to look
 at the text at all. Here patches of the first frame and the prompt's tokens attend to each other before
 anything is denoised, and from the patches comes the mean change that they let one expect: what a perfect
-denoiser predicts from pure noise, and what grounding can therefore be fitted to alone, at a tenth of the
-cost of a denoising step (`sail/train/grounding.py`).
+denoiser predicts from pure noise, and what grounding can therefore be fitted to alone, in steps that cost a
+fraction of a denoiser's (`fit_grounding` in `sail/train/resumable.py`).
 """
 
 import torch

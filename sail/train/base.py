@@ -56,6 +56,7 @@ class BaseConfig:
     scenes: MetaWorld's, or both of the Panda's table top. autoencoder: "own" is trained on these episodes,
     else the folder of one that is shared (with a prior, say). play_share, backwards_share: shares of the
     planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
+    grounding_steps: with 0 the planner has no grounding, like the base that ships.
     """
 
     scenes: Literal["metaworld", "panda"] = "metaworld"
@@ -65,7 +66,7 @@ class BaseConfig:
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
     play_other: Annotated[int, Range(0, 10_000)] = 3
     autoencoder_steps: Count = 2500
-    grounding_steps: Count = 5_000
+    grounding_steps: Annotated[int, Range(0, 1_000_000)] = 0
     planner_steps: Count = 20_000
     planner_batch: Annotated[int, Range(1, 4096)] = 16
     planner_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
@@ -167,7 +168,8 @@ def _train_planner(
 
     torch.manual_seed(config.seed)  # each stage begins alike whichever stages ran before it
     scale = autoencoder.config.change_scale or change_scale(batch(512))
-    network = PlannerNetwork(PlannerNetworkConfig(change_scale=scale))
+    layers = PlannerNetworkConfig.grounding_layers if config.grounding_steps else 0
+    network = PlannerNetwork(PlannerNetworkConfig(change_scale=scale, grounding_layers=layers))
     learn, rate = lambda: batch(config.planner_batch), config.planner_learning_rate
     if network.grounding is not None:
         schedule = (config.grounding_steps, rate, config.seed)

@@ -83,7 +83,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     Raises UnknownNameError, SettingError, ActionError (at `step`) and RenderingError (at `reset`).
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 80}  # noqa: RUF012 (as Gymnasium declares it)
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 80.0}  # noqa: RUF012 (as Gymnasium declares it)
 
     def __init__(
         self,
@@ -104,6 +104,8 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
             raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
         self.task = known_task(task)
         self.simulation = simulate(task)
+        frames_per_second = 1.0 / (frame_skip * self.simulation.control_seconds)
+        self.metadata = {**self.metadata, "render_fps": frames_per_second}
         self.prompt = self.simulation.prompt
         self.camera = self.simulation.cameras[_known("camera", camera, self.simulation.cameras)]
         self.size, self.frame_skip, self.horizon, self.record = size, frame_skip, horizon, record

@@ -23,6 +23,7 @@ class MetaWorld:
         self.prompt = METAWORLD[task]
         self._metaworld = _make(task)
         self.drawn_as = str(self._metaworld.model_name)
+        self.control_seconds = float(self._metaworld.dt)
         # What a reset must undo: everything an episode can change in the model and in MetaWorld's object.
         self._pristine_model = copy.copy(self.model)
         self._pristine_state = copy.deepcopy(_attributes_of(self._metaworld))

@@ -16,12 +16,14 @@ Outcome = Literal["success", "wrong_object", "no_motion", "failure"]
 class Simulation(Protocol):
     """One task in MuJoCo.
 
-    prompt: the task in words. model, data: MuJoCo's. drawn_as: simulations with the same one have models of
-    the same XML, and share a renderer. cameras: by name.
+    prompt: the task in words. control_seconds: how long a control step lasts. model, data: MuJoCo's.
+    drawn_as: simulations with the same one have models of the same XML, and share a renderer. cameras: by
+    name.
     """
 
     prompt: str
     drawn_as: str
+    control_seconds: float
 
     @property
     def cameras(self) -> Mapping[str, Camera]: ...

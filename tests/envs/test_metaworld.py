@@ -240,6 +240,16 @@ def test_a_bad_action_is_one_line(action: Any) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("task,seconds", [("reach", 0.0125), ("cups-red", 0.05)])
+def test_rendered_frames_follow_one_another_in_real_time(task: str, seconds: float) -> None:
+    env = TaskEnv(task, frame_skip=4)
+    env.reset(seed=0)
+    before = env.simulation.data.time
+    env.step(np.zeros(4, np.float32))
+    assert env.simulation.data.time - before == pytest.approx(4 * seconds)
+    assert env.metadata["render_fps"] == pytest.approx(1 / (4 * seconds))
+
+
 def test_render_shows_the_camera() -> None:
     env = gymnasium.make("sail/MetaWorld-reach-v0", render_mode="rgb_array", size=48, camera="topview")
     observation, _ = env.reset(seed=0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sail.types import Float32, SailError
 from sail_envs.cameras import Camera
 from sail_envs.colours import COLOURS
-from sail_envs.panda.arm import PandaArm, arm_xml, compile_model
+from sail_envs.panda.arm import CONTROL_SECONDS, PandaArm, arm_xml, compile_model
 from sail_envs.rendering import load_mujoco
 from sail_envs.simulation import Outcome
 from sail_envs.tasks import TASKS
@@ -67,6 +67,7 @@ class TableTop(ABC):
             raise ColourError(f"no object is '{colour}': choose one of {', '.join(objects.colours)}")
         self.prompt, self.count = TASKS[f"{objects.family}-{colour}"], objects.count
         self.drawn_as = f"panda-{objects.family}"
+        self.control_seconds = CONTROL_SECONDS
         self._colour = colour
         others = objects.seen if colour in objects.seen else objects.colours
         self._others = [name for name in others if name != colour]

@@ -42,9 +42,13 @@ def to_noise(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionT
     return alpha.sqrt() * prediction + (1.0 - alpha).sqrt() * noisy
 
 
-def to_sample(noise: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
-    """The clean latents that ε implies: x_0 = (x_t - sqrt(1 - a_t) ε) / sqrt(a_t)."""
-    return (noisy - (1.0 - alpha).sqrt() * noise) / alpha.sqrt()
+def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionType) -> Tensor:
+    """Whatever a model predicts, as the clean latents x_0. alpha: a_t, broadcastable to the latents."""
+    if kind == "epsilon":
+        return (noisy - (1.0 - alpha).sqrt() * prediction) / alpha.sqrt()
+    if kind == "sample":
+        return prediction
+    return alpha.sqrt() * noisy - (1.0 - alpha).sqrt() * prediction
 
 
 def timestep_at(alphas: Tensor, signal: Tensor) -> int:

@@ -92,11 +92,12 @@ def _fit_prior(config: BroadConfig, corpus: Corpus, out: Path, live: LiveTable) 
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
     network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
 
-    def batch() -> PlanBatch:
-        return sample_clips(clips, text, rng, config.prior_batch, network.frames)
+    def batch(beginnings: float = BEGINNINGS) -> PlanBatch:
+        return sample_clips(clips, text, rng, config.prior_batch, network.frames, beginnings)
 
     schedule = (config.grounding_steps, config.prior_learning_rate, config.seed)
-    fit_grounding(network.grounding, network, batch, rng, schedule, out / "prior_grounding", live)
+    saved = out / "prior_grounding"
+    fit_grounding(network.grounding, network, lambda: batch(1.0), rng, schedule, saved, live)
     trainer = DenoiserTrainer(network, config.prior_steps, config.prior_learning_rate, config.seed)
     save_model(out / "prior", fit(trainer, batch, rng, out / "prior_training", live, "prior"), half=True)
 
@@ -131,11 +132,18 @@ def clip_latents(corpus: Corpus, autoencoder: Autoencoder, live: LiveTable) -> C
     )
 
 
-def sample_clips(clips: ClipLatents, text: TextEncoder, rng: Generator, count: int, future: int) -> PlanBatch:
-    """`count` windows: half of them of a clip's beginning, where only the text tells what comes, the others
+def sample_clips(
+    clips: ClipLatents,
+    text: TextEncoder,
+    rng: Generator,
+    count: int,
+    future: int,
+    beginnings: float = BEGINNINGS,
+) -> PlanBatch:
+    """`count` windows: a share of them of a clip's beginning, where only the text tells what comes, the rest
     from any of its frames; beyond a clip's end its last frame stands."""
     which = rng.integers(len(clips.frames), size=count)
-    starts = rng.integers(np.array(clips.frames)[which]) * (rng.random(count) >= BEGINNINGS)
+    starts = rng.integers(np.array(clips.frames)[which]) * (rng.random(count) >= beginnings)
     steps = starts[:, None] + _EVERY * np.arange(future + 1)
     last = np.array([clips.frames[clip] - 1 for clip in which])
     index = np.minimum(steps, last[:, None]) + np.array([clips.first[clip] for clip in which])[:, None]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.schedule import to_sample
+from sail_models.schedule import PredictionType, to_sample
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
 
 CONFIG = PlannerNetworkConfig(
@@ -43,7 +43,7 @@ def test_frames_and_channels_keep_their_order() -> None:
     network = PlannerNetwork(CONFIG)
     network.unet = FirstChannels()
     noisy, timestep, text, first_frame = inputs()
-    assert torch.equal(network(noisy, timestep, text, first_frame), noisy)
+    assert torch.equal(network.predict(noisy, timestep, text, first_frame), noisy)
     assert network.grounding is not None
     expected = network.grounding(first_frame, text)[1]
     assert torch.equal(network.unet.rest, torch.cat([first_frame, expected.flatten(1, 2)], 1))
@@ -64,7 +64,18 @@ def test_the_noise_implies_the_predicted_change(network: PlannerNetwork) -> None
         noise = network.predict_noise(noisy, timestep, text, first_frame)
         clean = network(noisy, timestep, text, first_frame)
     alpha = network.alphas[timestep][:, None, None, None, None]
-    torch.testing.assert_close(to_sample(noise, noisy, alpha), clean, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(to_sample(noise, noisy, alpha, "epsilon"), clean, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("prediction", ["v_prediction", "sample"])
+def test_the_clean_change_is_what_the_prediction_implies(prediction: PredictionType) -> None:
+    network = PlannerNetwork(dataclasses.replace(CONFIG, prediction=prediction))
+    network.unet = FirstChannels()  # it answers the noisy latents
+    noisy, timestep, text, first_frame = inputs()
+    alpha = network.alphas[timestep][:, None, None, None, None]
+    clean = network(noisy, timestep, text, first_frame)
+    factor = 1.0 if prediction == "sample" else alpha.sqrt() - (1.0 - alpha).sqrt()
+    torch.testing.assert_close(clean, factor * noisy)
 
 
 def test_text_time_and_first_frame_matter(network: PlannerNetwork) -> None:

@@ -56,7 +56,7 @@ def test_all_prediction_types_are_the_same_noise(clean: float, noise: float, alp
     for kind, prediction in predictions.items():
         found = to_noise(prediction, noisy, a, kind)
         torch.testing.assert_close(found, epsilon, rtol=0, atol=1e-9)
-        torch.testing.assert_close(to_sample(found, noisy, a), x_0, rtol=0, atol=1e-9)
+        torch.testing.assert_close(to_sample(prediction, noisy, a, kind), x_0, rtol=0, atol=1e-9)
 
 
 def test_a_schedule_finds_its_own_timesteps() -> None:

@@ -71,8 +71,8 @@ class CompactPrior(ChangeDenoiser):
         times = torch.linspace(-1.0, 1.0, pictures)[:, None, None, None]
         self.register_buffer("times", times, persistent=False)
 
-    def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
-        """The clean change x_0, (B, F, C, h, w); see `ChangeDenoiser`."""
+    def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
+        """The U-Net's answer, v, (B, F, C, h, w)."""
         config = self.config
         pictures = config.frames // config.patch
         tokens, expected = self.grounding(first_frame, text)

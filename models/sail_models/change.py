@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from sail_models.schedule import PredictionType, to_noise, to_sample
+from sail_models.schedule import to_noise, weigh_in
 
 
 class ChangeShape(Protocol):
@@ -32,13 +32,13 @@ class ChangeDenoiser(nn.Module):
     """A Denoiser whose `forward(noisy, timestep, text, first_frame)` predicts the clean change x_0.
 
     noisy: (B, F, C, h, w). timestep: (B,). text: (B, L, D). first_frame: latents (B, C, h, w). alphas: the
-    noise schedule that it is trained on. prediction: what `predict`, the network proper, answers. With v it
-    need not pass on what the noisy latents show already: with all of a plan's frames stacked they are as many
-    numbers as the network is wide.
+    noise schedule that it is trained on. residual: variance of the error that the network proper
+    (`predict`) is taken to leave. What it cannot draw is then read from the noisy latents, where they show
+    it: with a plan's frames stacked they are as many numbers as the network is wide, too many to pass on.
     """
 
     alphas: Tensor
-    prediction: PredictionType = "v_prediction"
+    residual: float = 0.1
     scale: Tensor
 
     def __init__(self, shape: ChangeShape, alphas: Tensor) -> None:
@@ -51,13 +51,13 @@ class ChangeDenoiser(nn.Module):
         self.register_buffer("scale", scale, persistent=False)
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
-        """What `prediction` names, (B, F, C, h, w)."""
+        """The network's own estimate of x_0, (B, F, C, h, w)."""
         raise NotImplementedError
 
     def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """The clean change x_0, (B, F, C, h, w)."""
-        predicted = self.predict(noisy, timestep, text, first_frame)
-        return to_sample(predicted, noisy, self._share(timestep), self.prediction)
+        estimate = self.predict(noisy, timestep, text, first_frame)
+        return weigh_in(estimate, self.residual, noisy, self._share(timestep))
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -76,8 +76,8 @@ class ChangeDenoiser(nn.Module):
 
     def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """ε at integer timesteps (B,): float32 (B, F, C, h, w)."""
-        predicted = self.predict(latents, timestep, text, first_frame)
-        return to_noise(predicted.float(), latents, self._share(timestep), self.prediction)
+        clean: Tensor = self(latents, timestep, text, first_frame)
+        return to_noise(clean.float(), latents, self._share(timestep), "sample")
 
     def to_frames(self, change: Tensor, first_frame: Tensor) -> Tensor:
         """Diffused changes (B, F, C, h, w) to the future frames' latents (B, F, C, h, w)."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sail_models.change import ChangeDenoiser
 from sail_models.grounding import Grounding
-from sail_models.schedule import PredictionType, cosine_alphas
+from sail_models.schedule import cosine_alphas
 from sail_models.text import TEXT_WIDTH
 
 
@@ -22,7 +22,7 @@ class PlannerNetworkConfig:
     """Shapes and widths. change_scale: see `ChangeShape`. text_width: of the token embeddings.
 
     grounding_layers: the transformer's of `Grounding`; with 0 there is none, and the text's tokens are all
-    that the network attends to. prediction: see `ChangeDenoiser`.
+    that the network attends to. residual: see `ChangeDenoiser`.
     """
 
     frames: int = 8
@@ -35,7 +35,7 @@ class PlannerNetworkConfig:
     text_width: int = TEXT_WIDTH
     grounding_width: int = 128
     grounding_layers: int = 2
-    prediction: PredictionType = "v_prediction"
+    residual: float = 0.1
 
 
 # `compact`: 64-pixel frames in our autoencoder's latents. `full`: 512-pixel frames in Stable Diffusion's, to
@@ -53,7 +53,7 @@ class PlannerNetwork(ChangeDenoiser):
 
     def __init__(self, config: PlannerNetworkConfig) -> None:
         super().__init__(config, cosine_alphas())
-        self.config, self.prediction = config, config.prediction
+        self.config, self.residual = config, config.residual
         stacked = config.frames * config.latent_channels
         deeper = len(config.widths) - 1
         grounded = config.grounding_layers > 0
@@ -77,7 +77,7 @@ class PlannerNetwork(ChangeDenoiser):
         )
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
-        """The U-Net's answer, (B, F, C, h, w)."""
+        """The U-Net's estimate of the clean change, (B, F, C, h, w)."""
         given, tokens = [noisy.flatten(1, 2), first_frame], text
         if self.grounding is not None:
             tokens, expected = self.grounding(first_frame, text)

@@ -42,13 +42,19 @@ def to_noise(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionT
     return alpha.sqrt() * prediction + (1.0 - alpha).sqrt() * noisy
 
 
-def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, kind: PredictionType) -> Tensor:
-    """Whatever a model predicts, as the clean latents x_0. alpha: a_t, broadcastable to the latents."""
-    if kind == "epsilon":
-        return (noisy - (1.0 - alpha).sqrt() * prediction) / alpha.sqrt()
-    if kind == "sample":
-        return prediction
-    return alpha.sqrt() * noisy - (1.0 - alpha).sqrt() * prediction
+def to_sample(noise: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
+    """The clean latents that ε implies: x_0 = (x_t - sqrt(1 - a_t) ε) / sqrt(a_t)."""
+    return (noisy - (1.0 - alpha).sqrt() * noise) / alpha.sqrt()
+
+
+def weigh_in(sample: Tensor, variance: float, noisy: Tensor, alpha: Tensor) -> Tensor:
+    """The likeliest x_0, given an estimate of it whose error has `variance`, and noisy latents.
+
+    Both errors taken for Gaussian and independent: the mean of the estimate and of x_t / sqrt(a_t), weighted
+    by their inverse variances. With an estimate of 0 it is the skip connection of Karras et al. (arXiv
+    2206.00364, table 1).
+    """
+    return (variance * alpha.sqrt() * noisy + (1.0 - alpha) * sample) / (variance * alpha + 1.0 - alpha)
 
 
 def timestep_at(alphas: Tensor, signal: Tensor) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.schedule import PredictionType, to_sample
+from sail_models.schedule import to_sample, weigh_in
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
 
 CONFIG = PlannerNetworkConfig(
@@ -64,18 +64,17 @@ def test_the_noise_implies_the_predicted_change(network: PlannerNetwork) -> None
         noise = network.predict_noise(noisy, timestep, text, first_frame)
         clean = network(noisy, timestep, text, first_frame)
     alpha = network.alphas[timestep][:, None, None, None, None]
-    torch.testing.assert_close(to_sample(noise, noisy, alpha, "epsilon"), clean, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(to_sample(noise, noisy, alpha), clean, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("prediction", ["v_prediction", "sample"])
-def test_the_clean_change_is_what_the_prediction_implies(prediction: PredictionType) -> None:
-    network = PlannerNetwork(dataclasses.replace(CONFIG, prediction=prediction))
+@pytest.mark.parametrize("residual", [0.0, 0.3])
+def test_the_noisy_latents_count_beside_the_estimate(residual: float) -> None:
+    network = PlannerNetwork(dataclasses.replace(CONFIG, residual=residual))
     network.unet = FirstChannels()  # it answers the noisy latents
     noisy, timestep, text, first_frame = inputs()
     alpha = network.alphas[timestep][:, None, None, None, None]
     clean = network(noisy, timestep, text, first_frame)
-    factor = 1.0 if prediction == "sample" else alpha.sqrt() - (1.0 - alpha).sqrt()
-    torch.testing.assert_close(clean, factor * noisy)
+    torch.testing.assert_close(clean, weigh_in(noisy, residual, noisy, alpha))
 
 
 def test_text_time_and_first_frame_matter(network: PlannerNetwork) -> None:

@@ -14,6 +14,7 @@ from sail_models.schedule import (
     timestep_at,
     to_noise,
     to_sample,
+    weigh_in,
 )
 
 NUMBERS = st.floats(-5.0, 5.0)
@@ -56,7 +57,19 @@ def test_all_prediction_types_are_the_same_noise(clean: float, noise: float, alp
     for kind, prediction in predictions.items():
         found = to_noise(prediction, noisy, a, kind)
         torch.testing.assert_close(found, epsilon, rtol=0, atol=1e-9)
-        torch.testing.assert_close(to_sample(prediction, noisy, a, kind), x_0, rtol=0, atol=1e-9)
+        torch.testing.assert_close(to_sample(found, noisy, a), x_0, rtol=0, atol=1e-9)
+
+
+@given(ALPHAS, st.floats(0.01, 2.0))
+def test_an_estimate_and_noisy_latents_are_weighed_by_their_errors(alpha: float, variance: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x_0, error, noise = torch.randn(3, 20_000, generator=generator, dtype=torch.float64)
+    a = torch.tensor(alpha, dtype=torch.float64)
+    estimate, noisy = x_0 + variance**0.5 * error, a.sqrt() * x_0 + (1 - a).sqrt() * noise
+    found = float((weigh_in(estimate, variance, noisy, a) - x_0).square().mean())
+    # Of two independent unbiased estimates the best has the sum of their precisions.
+    assert found == pytest.approx(1 / (1 / variance + alpha / (1 - alpha)), rel=0.1)
+    torch.testing.assert_close(weigh_in(estimate, 0.0, noisy, a), estimate)
 
 
 def test_a_schedule_finds_its_own_timesteps() -> None:

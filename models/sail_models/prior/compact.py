@@ -72,7 +72,7 @@ class CompactPrior(ChangeDenoiser):
         self.register_buffer("times", times, persistent=False)
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
-        """The U-Net's answer, v, (B, F, C, h, w)."""
+        """The U-Net's estimate of the clean change, (B, F, C, h, w)."""
         config = self.config
         pictures = config.frames // config.patch
         tokens, expected = self.grounding(first_frame, text)

@@ -38,10 +38,12 @@ class PlannerNetworkConfig:
     residual: float = 0.1
 
 
-# `compact`: 64-pixel frames in our autoencoder's latents. `full`: 512-pixel frames in Stable Diffusion's, to
-# be composed with AnimateDiff, whose frames are not scaled.
+# `compact`: 64-pixel frames in our autoencoder's latents; `wide`: the same, for trainings of an hour or more.
+# `full`: 512-pixel frames in Stable Diffusion's, to be composed with AnimateDiff, whose frames are not
+# scaled.
 CONFIGURATIONS: dict[str, PlannerNetworkConfig] = {
     "compact": PlannerNetworkConfig(),
+    "wide": PlannerNetworkConfig(widths=(256, 256)),
     "full": PlannerNetworkConfig(
         latent_channels=4, latent_size=64, widths=(128, 256, 384, 512), heads=8, text_width=768
     ),
@@ -80,7 +82,7 @@ class PlannerNetwork(ChangeDenoiser):
         """The U-Net's estimate of the clean change, (B, F, C, h, w)."""
         given, tokens = [noisy.flatten(1, 2), first_frame], text
         if self.grounding is not None:
-            tokens, expected = self.grounding(first_frame, text)
+            tokens, _, expected = self.grounding(first_frame, text)
             given.append(expected.flatten(1, 2))
         prediction: Tensor = self.unet(torch.cat(given, dim=1), timestep, tokens, return_dict=False)[0]
         return torch.unflatten(prediction, 1, (self.config.frames, self.config.latent_channels))

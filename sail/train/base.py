@@ -8,7 +8,7 @@ every other scene.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,7 +38,7 @@ from sail.types import Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
 from sail_models.inverse_dynamics import Head, InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
 from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
@@ -56,7 +56,8 @@ class BaseConfig:
     scenes: MetaWorld's, or both of the Panda's table top. autoencoder: "own" is trained on these episodes,
     else the folder of one that is shared (with a prior, say). play_share, backwards_share: shares of the
     planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
-    grounding_steps: with 0 the planner has no grounding, like the base that ships.
+    planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
+    base that ships.
     """
 
     scenes: Literal["metaworld", "panda"] = "metaworld"
@@ -66,6 +67,7 @@ class BaseConfig:
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
     play_other: Annotated[int, Range(0, 10_000)] = 3
     autoencoder_steps: Count = 2500
+    planner_network: Literal["compact", "wide"] = "compact"
     grounding_steps: Annotated[int, Range(0, 1_000_000)] = 0
     planner_steps: Count = 20_000
     planner_batch: Annotated[int, Range(1, 4096)] = 16
@@ -169,7 +171,8 @@ def _train_planner(
     torch.manual_seed(config.seed)  # each stage begins alike whichever stages ran before it
     scale = autoencoder.config.change_scale or change_scale(batch(512))
     layers = PlannerNetworkConfig.grounding_layers if config.grounding_steps else 0
-    network = PlannerNetwork(PlannerNetworkConfig(change_scale=scale, grounding_layers=layers))
+    shape = CONFIGURATIONS[config.planner_network]
+    network = PlannerNetwork(replace(shape, change_scale=scale, grounding_layers=layers))
     learn, rate = lambda: batch(config.planner_batch), config.planner_learning_rate
     if network.grounding is not None:
         schedule = (config.grounding_steps, rate, config.seed)

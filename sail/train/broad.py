@@ -105,12 +105,13 @@ def _fit_prior(config: BroadConfig, corpus: Corpus, out: Path, live: LiveTable) 
 @dataclass(frozen=True)
 class ClipLatents:
     """A corpus' clips: latents float16 (N, C, h, w) of all frames, each clip's first one and number of
-    frames, and the captions."""
+    frames, the captions, and where the named things are in the first frames (clips, 2), as in `PlanBatch`."""
 
     latents: Tensor
     first: list[int]
     frames: list[int]
     captions: list[str]
+    at: Tensor
 
 
 def clip_latents(corpus: Corpus, autoencoder: Autoencoder, live: LiveTable) -> ClipLatents:
@@ -129,6 +130,7 @@ def clip_latents(corpus: Corpus, autoencoder: Autoencoder, live: LiveTable) -> C
         [parts[row["shard"]][0] + row["first"] for row in rows],
         [row["frames"] for row in rows],
         [row["caption"] for row in rows],
+        torch.tensor([row["at"] or (torch.nan, torch.nan) for row in rows]),
     )
 
 
@@ -148,4 +150,6 @@ def sample_clips(
     last = np.array([clips.frames[clip] - 1 for clip in which])
     index = np.minimum(steps, last[:, None]) + np.array([clips.first[clip] for clip in which])[:, None]
     latents = clips.latents[torch.from_numpy(index)].float()
-    return PlanBatch(latents[:, 0], latents[:, 1:], text([clips.captions[clip] for clip in which]))
+    # Later the thing may have moved, or the arm be before it.
+    at = clips.at[which].masked_fill(torch.from_numpy(starts > 0)[:, None], torch.nan)
+    return PlanBatch(latents[:, 0], latents[:, 1:], text([clips.captions[clip] for clip in which]), at)

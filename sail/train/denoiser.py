@@ -1,7 +1,7 @@
 """Fitting a planner or a prior: the losses on windows of latents, and a trainer with an EMA.
 
 Diffusion for the network whole; for its grounding alone the expected change, which is what a denoiser
-would predict from pure noise.
+would predict from pure noise, and where the named thing is, if that is known.
 """
 
 import copy
@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from sail.train.learning_rate import one_cycle
 from sail_models.change import ChangeDenoiser
@@ -25,15 +26,19 @@ TEXT_DROPOUT = 0.1
 # section 4) because few-step sampling lives on the noisiest predictions, and above (min-SNR, Hang et al.,
 # arXiv 2303.09556).
 MINIMUM_SNR, MAXIMUM_SNR = 1.0, 5.0
+PLACE_WEIGHT = 0.2
 
 
 @dataclass(frozen=True)
 class PlanBatch:
-    """first_frame: latents (B, C, h, w). future: latents (B, F, C, h, w). text: (B, L, D)."""
+    """first_frame: latents (B, C, h, w). future: latents (B, F, C, h, w). text: (B, L, D). at: where the named
+    thing is in the first frame, (B, 2) shares from the left and from the top; nan where it is not known,
+    None where it never is."""
 
     first_frame: Tensor
     future: Tensor
     text: Tensor
+    at: Tensor | None = None
 
 
 def diffusion_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
@@ -56,15 +61,22 @@ def diffusion_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.G
 Loss = Callable[[Any, PlanBatch, torch.Generator], Tensor]
 
 
-def expected_change_loss(network: ChangeDenoiser) -> Loss:
-    """The squared error of what the network's grounding expects, as a loss of that grounding (one scalar)."""
+def grounding_loss(network: ChangeDenoiser) -> Loss:
+    """The squared error of what the network's grounding expects, and the cross-entropy of where it sees the
+    named thing, as a loss of that grounding (one scalar)."""
 
     def loss(grounding: Grounding, batch: PlanBatch, generator: torch.Generator) -> Tensor:
         clean = network.to_change(batch.future, batch.first_frame)
+        text = _with_dropout(batch.text, generator)
         with mixed_precision():
-            _, expected = grounding(batch.first_frame, _with_dropout(batch.text, generator))
-        error: Tensor = expected.float() - clean
-        return error.square().mean()
+            _, place, expected = grounding(batch.first_frame, text)
+        error: Tensor = (expected.float() - clean).square().mean()
+        if batch.at is None:
+            return error
+        known = batch.at.isfinite().all(1) & text.any(2).any(1)
+        if not known.any():
+            return error
+        return error + PLACE_WEIGHT * cross_entropy(place[known], grounding.patch_at(batch.at[known]))
 
     return loss
 

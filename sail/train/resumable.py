@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from sail.data.atomic import write_atomically
 from sail.report.live import LiveTable
-from sail.train.denoiser import DenoiserTrainer, Network, PlanBatch, expected_change_loss
+from sail.train.denoiser import DenoiserTrainer, Network, PlanBatch, grounding_loss
 from sail.types import SailError
 from sail_models.change import ChangeDenoiser
 from sail_models.grounding import Grounding
@@ -60,11 +60,11 @@ def fit_grounding(
     saved: Path,
     live: LiveTable,
 ) -> None:
-    """Fit what a network's grounding expects, before the network learns to denoise; see `fit`.
+    """Fit a network's grounding, before the network learns to denoise; see `fit`.
 
     schedule: steps, learning rate, seed.
     """
-    trainer = DenoiserTrainer(grounding, *schedule, loss=expected_change_loss(network))
+    trainer = DenoiserTrainer(grounding, *schedule, loss=grounding_loss(network))
     fitted = fit(trainer, batch, rng, saved, live, "grounding")
     grounding.load_state_dict(fitted.state_dict())
 

@@ -51,7 +51,30 @@ def test_a_clip_shows_its_caption(seed: int, scenes: list[TableScene]) -> None:
         assert not set(words) & (set(COLOURS) - {named.colour})
         assert clip.frames.shape[1:] == (SIZE, SIZE, 3)
         assert np.abs(clip.frames[-1].astype(int) - clip.frames[0]).max() > 60  # something moved
+        assert clip.at is None or 0.0 <= min(clip.at) <= max(clip.at) < 1.0
         assert clip.row()["things"][clip.named] == {"kind": named.kind, "colour": named.colour}
+
+
+@pytest.mark.parametrize("seed", [0, 3, 8, 11])
+def test_a_clip_says_where_its_thing_is(seed: int, scenes: list[TableScene]) -> None:
+    scene, rng, checked = scenes[seed], np.random.default_rng(seed), 0
+    for number in range(len(scene.kinds)):
+        _, motion = scene._draw_motion(rng, number)
+        scene._draw(rng, motion, number)
+        scene._mujoco.mj_forward(scene.model, scene.data)
+        before = scene._frame().astype(int)
+        for geom in range(scene.model.ngeom):
+            if scene.model.geom(geom).name.startswith(f"thing{number}"):
+                scene.model.geom_rgba[geom, :3] = 1.0 - scene.model.geom_rgba[geom, :3]
+        rows, columns = np.nonzero(np.abs(scene._frame() - before).max(-1) > 20)
+        at = scene._in_frame(number)
+        if at is None or not len(rows):
+            continue  # out of the frame, or behind the arm
+        across, down = SIZE * at[0], SIZE * at[1]
+        assert columns.min() - 1 <= across <= columns.max() + 2
+        assert rows.min() - 1 <= down <= rows.max() + 2
+        checked += 1
+    assert checked
 
 
 def test_seeds_decide_a_clip(scenes: list[TableScene]) -> None:

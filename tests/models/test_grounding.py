@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sail.train.denoiser import DenoiserTrainer, PlanBatch, expected_change_loss
+from sail.train.denoiser import DenoiserTrainer, PlanBatch, grounding_loss
 from sail_models.grounding import Grounding
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 
@@ -34,9 +34,11 @@ def test_every_output_has_its_place(size: int, patch: int) -> None:
     torch.manual_seed(0)
     grounding = Grounding(config(size), 32, 1)
     nn.init.zeros_(grounding.expect.weight)
-    grounding.expect.bias.data = torch.arange(grounding.expect.out_features).float()
-    tokens, change = grounding(torch.randn(2, 3, size, size), torch.randn(2, 7, 5))
+    assert grounding.expect.bias is not None
+    grounding.expect.bias.data = torch.arange(grounding.expect.out_channels).float()
+    tokens, place, change = grounding(torch.randn(2, 3, size, size), torch.randn(2, 7, 5))
     assert tokens.shape == (2, (size // patch) ** 2 + 7, 32)
+    assert place.shape == (2, (size // patch) ** 2)
     frame, channel, y, x = torch.meshgrid(*map(torch.arange, (2, 3, size, size)), indexing="ij")
     number = ((frame * 3 + channel) * patch + y % patch) * patch + x % patch
     assert torch.equal(change, number.float().expand(2, -1, -1, -1, -1))
@@ -50,7 +52,8 @@ def test_a_patch_sees_its_surroundings_and_through_attention_everything() -> Non
     other[:, :, 5, 12] += 3.0
 
     def changed(first: Tensor, text: Tensor, other: Tensor, wording: Tensor) -> Tensor:
-        return ((grounding(first, text)[1] - grounding(other, wording)[1]).abs() > 1e-5)[0, 0, 0]
+        before, after = grounding(first, text), grounding(other, wording)
+        return ((before.place - after.place).abs() > 1e-5).reshape(8, 8)
 
     assert changed(first, text, other, text).float().mean() > 0.9
     assert changed(first, text, first, text + 1.0).float().mean() > 0.9
@@ -58,9 +61,39 @@ def test_a_patch_sees_its_surroundings_and_through_attention_everything() -> Non
     # Pixel (5, 12) is in patch (2, 6), and borders on patch (3, 6) and (2, 5).
     seen = torch.zeros(8, 8, dtype=torch.bool)
     seen[[2, 2, 3, 3], [5, 6, 5, 6]] = True
-    assert torch.equal(
-        changed(first, text, other, text), seen.repeat_interleave(2, 0).repeat_interleave(2, 1)
-    )
+    assert torch.equal(changed(first, text, other, text), seen)
+
+
+class Pointing(nn.Module):
+    """In place of the logits that are read from the patches: sure of one patch."""
+
+    def __init__(self, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+
+    def forward(self, patches: Tensor) -> Tensor:
+        logits = torch.zeros(*patches.shape[:2], 1)
+        logits[:, self.patch] = 30.0
+        return logits
+
+
+@torch.no_grad()
+def test_what_is_expected_depends_on_where_the_named_thing_is() -> None:
+    torch.manual_seed(0)
+    grounding, first, text = Grounding(config(8), 32, 1), torch.randn(1, 3, 8, 8), torch.randn(1, 7, 5)
+    grounding.attend = Unattentive()  # type: ignore[assignment]
+    expected = []
+    for patch in (0, 63):
+        grounding.point = Pointing(patch)  # type: ignore[assignment]
+        expected.append(grounding(first, text).change)
+    # Everywhere, as far as the far corner.
+    assert ((expected[0] - expected[1]).abs() > 1e-5).float().mean() > 0.9
+
+
+def test_a_place_in_the_frame_is_in_its_patch() -> None:
+    at = torch.tensor([[0.0, 0.0], [0.99, 0.0], [0.26, 0.99], [0.5, 0.49]])
+    assert Grounding(config(4), 32, 1).patch_at(at).tolist() == [0, 3, 13, 6]
+    assert Grounding(config(16), 32, 1).patch_at(at).tolist() == [0, 7, 58, 28]
 
 
 def marks(count: int, seed: int) -> PlanBatch:
@@ -76,14 +109,17 @@ def marks(count: int, seed: int) -> PlanBatch:
     text[rows, 0, named] = 3.0
     text[:, 1, 4] = 3.0  # a word that says nothing
     first = first.unflatten(2, (4, 4))
-    return PlanBatch(first, first[:, None] + change.unflatten(3, (4, 4)), text)
+    middle = where[rows, named]
+    at = (torch.stack([middle % 4, middle // 4], 1) + 0.5) / 4
+    at[::2] = torch.nan  # not known of every other one
+    return PlanBatch(first, first[:, None] + change.unflatten(3, (4, 4)), text, at)
 
 
 def test_it_learns_which_mark_the_text_names() -> None:
     torch.manual_seed(0)
     network = PlannerNetwork(config(4))
     assert network.grounding is not None
-    loss = expected_change_loss(network)
+    loss = grounding_loss(network)
     trainer = DenoiserTrainer(network.grounding, 400, 3e-3, seed=0, ema=0.95, loss=loss)
     for step in range(400):
         trainer.step(marks(32, step))
@@ -92,10 +128,15 @@ def test_it_learns_which_mark_the_text_names() -> None:
 
     def error(text: Tensor) -> float:
         with torch.no_grad():
-            return float((trainer.average(batch.first_frame, text)[1] - change).square().mean())
+            return float((trainer.average(batch.first_frame, text).change - change).square().mean())
 
     # Without the text the best guess is half of each mark, which leaves half of the change.
     size = float(change.square().mean())
     assert error(torch.zeros_like(batch.text)) == pytest.approx(0.5 * size, rel=0.2)
     assert error(batch.text) < 0.1 * size
     assert error(batch.text[:, :, [1, 0, 2, 3, 4]]) > 1.5 * size  # the other mark moves, and this one not
+    with torch.no_grad():
+        pointed = trainer.average(batch.first_frame, batch.text).place.argmax(1)
+    assert batch.at is not None
+    right = trainer.average.patch_at(batch.at[1::2])
+    assert (pointed[1::2] == right).float().mean() > 0.95

@@ -45,7 +45,7 @@ def test_frames_and_channels_keep_their_order() -> None:
     noisy, timestep, text, first_frame = inputs()
     assert torch.equal(network.predict(noisy, timestep, text, first_frame), noisy)
     assert network.grounding is not None
-    expected = network.grounding(first_frame, text)[1]
+    expected = network.grounding(first_frame, text).change
     assert torch.equal(network.unet.rest, torch.cat([first_frame, expected.flatten(1, 2)], 1))
 
 

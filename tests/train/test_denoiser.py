@@ -1,5 +1,6 @@
 """The diffusion loss is the formula, the average is the recursion, and a trainer goes on where it was."""
 
+import math
 import warnings
 
 import pytest
@@ -10,12 +11,14 @@ from torch import Tensor
 from sail.train.denoiser import (
     MAXIMUM_SNR,
     MINIMUM_SNR,
+    PLACE_WEIGHT,
     TEXT_DROPOUT,
     DenoiserTrainer,
     PlanBatch,
     diffusion_loss,
-    expected_change_loss,
+    grounding_loss,
 )
+from sail_models.grounding import Grounded
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.schedule import cosine_alphas
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
@@ -70,18 +73,39 @@ def test_half_of_the_timesteps_are_among_the_noisiest_quarter() -> None:
     assert float(stub.timestep.float().mean()) == pytest.approx(1000 * 2 / 3, abs=15)
 
 
-def test_the_expected_change_is_compared_with_the_change_itself() -> None:
-    stub, given = Stub(0.0), []
+class StubGrounding:
+    """Expects 1 everywhere, and takes any of its four patches for the one that is named."""
 
-    def grounding(first_frame: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        given.append(text)
-        return text, torch.full((len(text), 2, 1, 1, 1), 1.0)
+    def __init__(self) -> None:
+        self.text = torch.empty(0)
 
-    batch = PlanBatch(torch.ones(4000, 1, 1, 1), torch.full((4000, 2, 1, 1, 1), 7.0), torch.ones(4000, 3, 5))
-    loss = expected_change_loss(stub)  # type: ignore[arg-type]
+    def __call__(self, first_frame: Tensor, text: Tensor) -> Grounded:
+        self.text = text
+        return Grounded(text, torch.zeros(len(text), 4), torch.full((len(text), 2, 1, 1, 1), 1.0))
+
+    def patch_at(self, at: Tensor) -> Tensor:
+        assert bool(at.isfinite().all())
+        return at[:, 0].long()
+
+
+@pytest.mark.parametrize(
+    ("at", "lost"),
+    [
+        (None, 0.0),
+        (torch.nan, 0.0),
+        (2.0, PLACE_WEIGHT * math.log(4.0)),
+    ],
+)
+def test_grounding_is_compared_with_the_change_and_with_the_place(at: float | None, lost: float) -> None:
+    stub, grounding = Stub(0.0), StubGrounding()
+    where = None if at is None else torch.full((4000, 2), at)
+    batch = PlanBatch(
+        torch.ones(4000, 1, 1, 1), torch.full((4000, 2, 1, 1, 1), 7.0), torch.ones(4000, 3, 5), where
+    )
+    loss = grounding_loss(stub)  # type: ignore[arg-type]
     found = loss(grounding, batch, torch.Generator().manual_seed(0))
-    assert float(found) == pytest.approx((3.0 - 1.0) ** 2)
-    dropped = float((given[0].flatten(1) == 0).all(1).float().mean())
+    assert float(found) == pytest.approx((3.0 - 1.0) ** 2 + lost)
+    dropped = float((grounding.text.flatten(1) == 0).all(1).float().mean())
     assert dropped == pytest.approx(TEXT_DROPOUT, abs=5 * (0.1 * 0.9 / 4000) ** 0.5)
 
 

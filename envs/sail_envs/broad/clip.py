@@ -20,7 +20,9 @@ class Thing:
 @dataclass(frozen=True)
 class Clip:
     """frames: uint8 (N, size, size, 3), STRIDE control steps apart. The rest says what they show: the scene,
-    the arm, the motion, which of the things it is done with, and the caption."""
+    the arm, the motion, which of the things it is done with, the caption, and where in the first frame that
+    thing's middle is: shares of the frame, from the left and from the top; None where it is not known or
+    out of sight."""
 
     frames: UInt8
     scene: str
@@ -29,6 +31,7 @@ class Clip:
     named: int
     things: tuple[Thing, ...]
     caption: str
+    at: tuple[float, float] | None = None
 
     def row(self) -> dict[str, Any]:
         """Everything but the frames, for the manifest."""

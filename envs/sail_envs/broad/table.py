@@ -60,7 +60,7 @@ class TableScene:
         place = np.append(self._places[named], 0.0)
         stroke = Stroke(stroke.start + place, stroke.end + place, stroke.lifts)
         self._mujoco.mj_forward(self.model, self.data)
-        begun = self._joints()
+        begun, at = self._joints(), self._in_frame(named)
         frames, still = [self._frame()], 0
         for step in range(1, _LONGEST + 1):
             action, finished = follow(stroke, self.arm.position, self._phase)
@@ -76,7 +76,8 @@ class TableScene:
         kind = KINDS[self.kinds[named]]
         alone = self.kinds.count(self.kinds[named]) == 1
         thing = describe(rng, things[named].colour, kind.nouns, alone)
-        return Clip(np.stack(frames), "table", self.arm_name, name, named, things, caption(rng, name, thing))
+        words = caption(rng, name, thing)
+        return Clip(np.stack(frames), "table", self.arm_name, name, named, things, words, at)
 
     def _draw_motion(self, rng: Generator, named: int) -> tuple[str, Motion]:
         motions = KINDS[self.kinds[named]].motions
@@ -96,7 +97,7 @@ class TableScene:
             model.body(f"thing{number}").pos = [*place, 0.0]
             shade = np.array(COLOURS[colours[number]]) * rng.uniform(0.85, 1.15) + rng.uniform(-0.04, 0.04, 3)
             for geom in range(model.ngeom):
-                if model.geom(geom).name.startswith(f"thing{number}"):
+                if self._belongs(geom, number):
                     model.geom_rgba[geom] = [*np.clip(shade, 0.0, 1.0), 1.0]
             # A drawer or gate that is to be closed begins open, and so do its likes.
             if motion.begun and self.kinds[number] == self.kinds[named]:
@@ -127,6 +128,20 @@ class TableScene:
     def _frame(self) -> UInt8:
         renderer = shared_renderer(f"broad{self._seed}", self.model, self._size)
         return renderer.frame(self.model, self.data, Camera("workspace"))
+
+    def _in_frame(self, number: int) -> tuple[float, float] | None:
+        """Where a thing's coloured parts have their middle in the frame (see `Clip`)."""
+        parts = [geom for geom in range(self.model.ngeom) if self._belongs(geom, number)]
+        camera = self.data.camera("workspace")
+        away = self.data.geom_xpos[parts].mean(0) - camera.xpos
+        right, up, back = camera.xmat.reshape(3, 3).T @ away
+        scale = -2.0 * back * np.tan(np.radians(self.model.camera("workspace").fovy[0]) / 2.0)
+        across, down = float(0.5 + right / scale), float(0.5 - up / scale)
+        return (across, down) if max(abs(across - 0.5), abs(down - 0.5)) < 0.5 else None
+
+    def _belongs(self, geom: int, number: int) -> bool:
+        """Whether a geom is one of a thing's coloured parts."""
+        return bool(self.model.geom(geom).name.startswith(f"thing{number}"))
 
     def _joints(self) -> NDArray[np.float64]:
         """Where every object's joints are, (objects, up to 3); zeros fill up."""

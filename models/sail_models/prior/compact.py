@@ -75,7 +75,7 @@ class CompactPrior(ChangeDenoiser):
         """The U-Net's estimate of the clean change, (B, F, C, h, w)."""
         config = self.config
         pictures = config.frames // config.patch
-        tokens, expected = self.grounding(first_frame, text)
+        tokens, _, expected = self.grounding(first_frame, text)
         # As pictures of `patch` frames: (B, pictures, channels, h, w).
         shown = [change.reshape(len(noisy), pictures, -1, *noisy.shape[3:]) for change in (noisy, expected)]
         first = first_frame[:, None].expand(-1, pictures, -1, -1, -1)

@@ -31,7 +31,7 @@ class PlannerConfig:
     """How a plan is sampled. replan_every: planned frames that are followed before planning again."""
 
     steps: Annotated[int, Range(1, 100)] = 4
-    guidance: Annotated[float, Range(0, 20)] = 2.0
+    guidance: Annotated[float, Range(0, 100)] = 2.0
     temperature: Annotated[float, Range(0, 3)] = 1.0
     replan_every: Annotated[int, Range(1, 8)] = 4
 

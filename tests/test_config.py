@@ -102,7 +102,7 @@ def test_yaml_takes_an_exponent_without_a_point(tmp_path: Path) -> None:
         ("planner.steps=0", ["planner.steps", "from 1 to 100", "not 0"]),
         ("planner.steps=101", ["from 1 to 100", "not 101"]),
         ("planner.steps=4.5", ["whole number", "'4.5'"]),
-        ("planner.guidance=nan", ["from 0 to 20", "nan"]),
+        ("planner.guidance=nan", ["from 0 to 100", "nan"]),
         ("planner.guidance=warm", ["a number", "'warm'"]),
         ("training.inverse_dynamics=yes", ["true or false", "'yes'"]),
         ("prior.kind=anmiatediff", ["prior.kind", "nearest is 'animatediff'", "none, compact, animatediff"]),

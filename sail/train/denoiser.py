@@ -31,8 +31,8 @@ PLACE_WEIGHT = 0.2
 
 @dataclass(frozen=True)
 class PlanBatch:
-    """first_frame: latents (B, C, h, w). future: latents (B, F, C, h, w). text: (B, L, D). at: where the named
-    thing is in the first frame, (B, 2) shares from the left and from the top; nan where it is not known,
+    """first_frame: latents (B, C, h, w). future: latents (B, F, C, h, w). text: (B, L, D). at: where the
+    named thing is in the first frame, (B, 2) shares from the left and from the top; nan where not known,
     None where it never is."""
 
     first_frame: Tensor

@@ -1,6 +1,7 @@
 """Plans depend on their own frame, prompt and seed, and on nothing else."""
 
 import zlib
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -48,7 +49,11 @@ def levels_apart(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
-def test_a_plan_does_not_depend_on_its_batch(planner: VideoPlanner, frames: np.ndarray) -> None:
+def test_a_plan_does_not_depend_on_its_batch(
+    planner: VideoPlanner, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In full precision: an untrained network magnifies bfloat16's rounding, which differs with the batch.
+    monkeypatch.setattr("sail_models.planner.mixed_precision", nullcontext)
     together = planner.plan(frames, PROMPTS, SEEDS, SAMPLING).frames
     assert together.shape == (4, 3, 32, 32, 3)
     assert together.dtype == np.uint8

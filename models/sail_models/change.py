@@ -1,5 +1,6 @@
 """What our video networks share: they diffuse the scaled change of each future frame's latents."""
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import torch
@@ -28,7 +29,7 @@ class ChangeShape(Protocol):
     def text_width(self) -> int: ...
 
 
-class ChangeDenoiser(nn.Module):
+class ChangeDenoiser(nn.Module, ABC):
     """A Denoiser whose `forward(noisy, timestep, text, first_frame)` predicts the clean change x_0.
 
     noisy: (B, F, C, h, w). timestep: (B,). text: (B, L, D). first_frame: latents (B, C, h, w). alphas: the
@@ -50,9 +51,9 @@ class ChangeDenoiser(nn.Module):
         scale = torch.tensor(shape.change_scale)[:, None, None, None]
         self.register_buffer("scale", scale, persistent=False)
 
+    @abstractmethod
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """The network's own estimate of x_0, (B, F, C, h, w)."""
-        raise NotImplementedError
 
     def forward(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """The clean change x_0, (B, F, C, h, w)."""

@@ -48,6 +48,8 @@ class Corpus:
         there = Counter(shard for shard, _, _ in rows)
         self.rows: list[dict[str, Any]] = [row for shard, of, row in rows if there[shard] == of]
         self._torn = len(self.rows) < len(lines)
+        if any("at" not in row for row in self.rows):
+            raise CorpusError(f"{path} does not say where things are: an older version's, collect it anew")
 
     def shards(self) -> set[str]:
         """The names of the shards that are there."""

@@ -6,7 +6,7 @@ from typing import Any
 from sail_envs.tasks import SEEN
 
 # What the table top's own objects are called: the Panda is never shown with the like, in any colour.
-KEPT_FROM_PANDA = ("mug", "tray")
+KEPT_FROM_PANDA = ("mug", "tray", "chest")
 _METAWORLD = "metaworld/"
 
 

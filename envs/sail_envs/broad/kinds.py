@@ -15,6 +15,8 @@ _LOW = TIP + 0.01
 # From an object's surface to where the closed hand begins to push it.
 _GAP = 0.045
 _PUSH = 0.11
+# From a drawer's front to its handle.
+_HANDLE = 0.08
 _DIRECTIONS: dict[str, Vector] = {
     "forward": np.array([1.0, 0.0]),
     "back": np.array([-1.0, 0.0]),
@@ -240,6 +242,32 @@ def _tray_closed(size: float) -> Stroke:
     return Stroke(np.array([-0.17, 0.0, _LOW + 0.02]), np.array([-0.035, 0.0, _LOW + 0.02]))
 
 
+def _chest(name: str, size: float, rng: Generator) -> str:
+    """A drawer with a lid and a handle: the hand reaches in between its front and the handle."""
+    grey, dark, width = _grey(rng), _grey(rng), 1.9 * size
+    shell = _geom("box", [0.08, width + 0.01, 0.005], [0.09, 0, 0.115], grey) + "".join(
+        _geom("box", [0.08, 0.005, 0.055], [0.09, side * (width + 0.01), 0.055], grey) for side in (-1, 1)
+    )
+    handle = _geom("box", [0.008, 0.7 * width, 0.015], [-_HANDLE, 0, 0.06], dark) + "".join(
+        _geom("box", [_HANDLE / 2, 0.006, 0.01], [-_HANDLE / 2, side * 0.65 * width, 0.06], dark)
+        for side in (-1, 1)
+    )
+    return (
+        f'{shell}<body name="{name}_box"><joint name="{name}_out" type="slide" axis="-1 0 0" '
+        'limited="true" range="0 0.14" damping="4" frictionloss="0.8"/>'
+        + _geom("box", [0.01, width, 0.05], [0, 0, 0.055], f'name="{name}" mass="0.2"')
+        + f"{handle}</body>"
+    )
+
+
+def _chest_opened(size: float) -> Stroke:
+    return Stroke(np.array([-_HANDLE / 2, 0.0, _LOW]), np.array([-_HANDLE / 2 - 0.13, 0.0, _LOW]))
+
+
+def _chest_closed(size: float) -> Stroke:
+    return Stroke(np.array([-_HANDLE / 2 - 0.1, 0.0, _LOW]), np.array([-_HANDLE / 2, 0.0, _LOW]))
+
+
 KINDS: dict[str, Kind] = {
     "block": Kind(("block", "cube", "box"), {**_pushes(), **_LIFT, "touch": _touched(2.0)}, _movable(_block)),
     "ball": Kind(("ball", "sphere"), {**_pushes(), "touch": _touched(2.0)}, _movable(_ball)),
@@ -281,6 +309,15 @@ KINDS: dict[str, Kind] = {
             "close": Motion(_tray_closed, "_out", -1.0, 0.06, begun=0.11),
         },
         _tray,
+        joints=("_out",),
+    ),
+    "chest": Kind(
+        ("drawer",),
+        {
+            "open": Motion(_chest_opened, "_out", 1.0, 0.06),
+            "close": Motion(_chest_closed, "_out", -1.0, 0.06, begun=0.11),
+        },
+        _chest,
         joints=("_out",),
     ),
 }

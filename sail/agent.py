@@ -66,6 +66,7 @@ def sampling_of(config: RunConfig, warmth: float = 1.0) -> Sampling:
         temperature=planner.temperature * warmth,
         rule=prior.rule if composed else "in_domain",
         strength=prior.strength if composed else None,
+        until=prior.until if composed else 1.0,
         negative="" if prior.negative == NO_WORDS else prior.negative,
     )
 

@@ -44,14 +44,16 @@ class PriorConfig:
     """The model that plans are composed with, and how.
 
     path: a folder; "shipped" are the compact prior's own weights, or AnimateDiff's on the Hub. rule: see
-    sail_models/composition.py. strength: γ. negative: the prior's unconditional text ("none" for no words).
-    offload: AnimateDiff's autoencoder and text encoder stay in main memory.
+    sail_models/composition.py. strength: γ. until: the share of a plan's steps, the noisiest, that are
+    composed; the rest is the in-domain model's. negative: the prior's unconditional text ("none" for no
+    words). offload: AnimateDiff's autoencoder and text encoder stay in main memory.
     """
 
     kind: Literal["none", "compact", "animatediff"] = "none"
     path: str = SHIPPED
     rule: Literal["prior", "probabilistic", "inverse_probabilistic", "normalised"] = "normalised"
     strength: Annotated[float, Range(0, 20)] = 0.5
+    until: Share = 1.0
     negative: str = NO_WORDS
     offload: bool = False
 

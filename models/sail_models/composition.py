@@ -23,6 +23,11 @@ def in_domain(domain_text: Tensor, domain_empty: Tensor, guidance: Tensor | floa
     return domain_empty + guidance * (domain_text - domain_empty)
 
 
+def conditional(domain_text: Tensor, guidance: Tensor | float) -> Tensor:
+    """The in-domain model under the text, whatever the guidance: ε_d(text)."""
+    return domain_text
+
+
 def prior(prior_text: Tensor, prior_empty: Tensor, guidance: Tensor | float) -> Tensor:
     """Classifier-free guidance of the prior: ε_p(∅) + w·[ε_p(text) − ε_p(∅)]."""
     return prior_empty + guidance * (prior_text - prior_empty)
@@ -83,6 +88,8 @@ class Rule:
         return tuple(text for model, text in self.branches if model == part)
 
 
+# Goes on where the prior has had its say (`prior.until`).
+FINISH = Rule((("domain", "text"),), conditional)
 _PRIOR_LEADS: tuple[tuple[Part, Text], ...] = (("prior", "text"), ("prior", "empty"), ("domain", "text"))
 RULES: dict[str, Rule] = {
     "in_domain": Rule((("domain", "text"), ("domain", "empty")), in_domain),

@@ -32,8 +32,8 @@ class Sampling:
 
     steps: denoising steps. guidance: text guidance w (1 is the conditional model, 0 ignores the text).
     temperature: standard deviation of the starting noise. rule: the composition's name (see `RULES`); all but
-    "in_domain" want a prior. strength: γ, the rule's own where None. negative: the prior's unconditional
-    text.
+    "in_domain" want a prior. strength: γ, the rule's own where None. until: the share of the steps, the
+    noisiest, that are composed. negative: the prior's unconditional text.
     """
 
     steps: int = 4
@@ -41,6 +41,7 @@ class Sampling:
     temperature: float = 1.0
     rule: str = "in_domain"
     strength: float | None = None
+    until: float = 1.0
     negative: str = ""
 
 
@@ -105,6 +106,7 @@ class VideoPlanner:
                 sampling.steps,
                 torch.from_numpy(weights),
                 sampling.strength,
+                sampling.until,
             )
         return self.network.to_frames(change, first_frame)
 

@@ -1,5 +1,6 @@
 """Drawing plans' latents: a deterministic DDIM sampler over one model's noise, or two models' composed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import torch
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
-from sail_models.composition import Part, Rule, Text
+from sail_models.composition import FINISH, Part, Rule, Text
 from sail_models.denoiser import Denoiser
 from sail_models.schedule import timestep_at
 
@@ -64,24 +65,31 @@ def sample_latents(
     steps: int,
     guidance: Tensor,
     strength: float | None = None,
+    until: float = 1.0,
 ) -> Tensor:
     """Denoise (B, F, C, h, w) noise in `steps` DDIM steps under a composition rule.
 
     models: at least those that the rule takes noise of. Each is one forward pass a step, with all its texts.
-    guidance: float32 (B,). strength: γ, the rule's own where None. Of two schedules the one is followed that
-    ends with more signal: in pure noise a sum that predicts too much noise is off beyond any bound.
+    guidance: float32 (B,). strength: γ, the rule's own where None. until: the share of the steps, the
+    noisiest, that the rule composes; in the others the in-domain model goes on alone (guidance in a limited
+    interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is followed that ends with more
+    signal: in pure noise a sum that predicts too much noise is off beyond any bound.
     """
-    used = {part: model for part, model in models.items() if rule.texts(part)}
+    composed = math.ceil(until * steps)
+    rules = [rule] * composed + [FINISH] * (steps - composed)
+    used = {part: model for part, model in models.items() if any(one.texts(part) for one in rules)}
     alphas = max((model.denoiser.alphas for model in used.values()), key=lambda alphas: float(alphas[-1]))
     scheduler = make_scheduler(alphas)
     scheduler.set_timesteps(steps)
     weight = guidance[:, None, None, None, None]
     latents = noise
-    for timestep in scheduler.timesteps:
+    for one, timestep in zip(rules, scheduler.timesteps, strict=True):
         noises: dict[tuple[Part, Text], Tensor] = {}
         for part, model in used.items():
-            texts = rule.texts(part)
+            texts = one.texts(part)
+            if not texts:
+                continue
             predicted = model.noises(latents, alphas[timestep], texts)
-            noises |= {(part, text): one for text, one in zip(texts, predicted, strict=True)}
-        latents = scheduler.step(rule(noises, weight, strength), timestep, latents, return_dict=False)[0]
+            noises |= {(part, text): epsilon for text, epsilon in zip(texts, predicted, strict=True)}
+        latents = scheduler.step(one(noises, weight, strength), timestep, latents, return_dict=False)[0]
     return latents

@@ -79,17 +79,22 @@ def coefficients(rule: str, w: float, g: float) -> dict[tuple[Part, Text], float
     }[rule]
 
 
-def expected(rule: str, guidance: float, strength: float, steps: int) -> tuple[float, float]:
+def expected(
+    rule: str, guidance: float, strength: float, steps: int, composed: int | None = None
+) -> tuple[float, float]:
     """Mean and standard deviation of what DDIM (Song et al., arXiv 2010.02502, eq. 12, σ = 0) draws."""
     spreads: dict[Part, float] = {"domain": 0.4, "prior": 0.6}
     alphas = (cosine_alphas() if rule == "in_domain" else SCALED_LINEAR).double()
     times = [round(1000 - i * 1000 / steps) - 1 for i in range(steps)]
     mean, spread = 0.0, 1.0
-    for time, following in zip(times, [*times[1:], None], strict=True):
+    for index, (time, following) in enumerate(zip(times, [*times[1:], None], strict=True)):
         a = float(alphas[time])
         after = 1.0 if following is None else float(alphas[following])
         gain = offset = 0.0  # ε = gain · x + offset
-        for (part, text), share in coefficients(rule, guidance, strength).items():
+        shares = coefficients(rule, guidance, strength)
+        if composed is not None and index >= composed:
+            shares = {("domain", "text"): 1.0}
+        for (part, text), share in shares.items():
             slope = share * (1 - a) ** 0.5 / (a * spreads[part] ** 2 + 1 - a)
             gain, offset = gain + slope, offset - slope * a**0.5 * MEANS[part, text]
         kept, added = (after / a) ** 0.5, (1 - after) ** 0.5 - (after * (1 - a) / a) ** 0.5
@@ -98,11 +103,16 @@ def expected(rule: str, guidance: float, strength: float, steps: int) -> tuple[f
 
 
 def draw(
-    rule: str, guidance: float, strength: float | None, steps: int, both: dict[Part, Conditioned]
+    rule: str,
+    guidance: float,
+    strength: float | None,
+    steps: int,
+    both: dict[Part, Conditioned],
+    until: float = 1.0,
 ) -> Tensor:
     noise = torch.randn((COUNT, *SHAPE), generator=torch.Generator().manual_seed(0))
     noise = (noise - noise.mean()) / noise.std()
-    return sample_latents(RULES[rule], both, noise, steps, torch.full((COUNT,), guidance), strength)
+    return sample_latents(RULES[rule], both, noise, steps, torch.full((COUNT,), guidance), strength, until)
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
@@ -113,6 +123,19 @@ def test_mean_and_spread_are_those_of_the_formula(rule: str, guidance: float) ->
     # The two schedules' timesteps do not meet exactly: up to half a timestep of difference.
     assert float(latents.mean()) == pytest.approx(mean, abs=0.01)
     assert float(latents.std()) == pytest.approx(spread, rel=0.02)
+
+
+@pytest.mark.parametrize(("until", "composed"), [(0.0, 0), (0.31, 16), (0.5, 25)])
+@pytest.mark.parametrize("rule", ["prior", "probabilistic", "normalised"])
+def test_after_its_share_of_the_steps_the_prior_is_silent(rule: str, until: float, composed: int) -> None:
+    both = models()
+    latents = draw(rule, 2.5, 0.3, 50, both, until)
+    mean, spread = expected(rule, 2.5, 0.3, 50, composed)
+    if composed:
+        assert float(latents.mean()) == pytest.approx(mean, abs=0.01)
+        assert float(latents.std()) == pytest.approx(spread, rel=0.02)
+    prior = both["prior"].denoiser
+    assert isinstance(prior, Gaussian) and len(prior.calls) == composed
 
 
 def test_every_rule_has_its_papers_strength_where_none_is_asked_for() -> None:

@@ -1,4 +1,5 @@
-"""Guidance w and strength γ for every rule, chosen on seen colours alone: whose plans move what is named?
+"""Guidance w, strength γ and share of the steps for every rule, chosen on seen colours alone: whose plans
+move what is named?
 
 As prior_text.py, in scenes of its own that show seen colours only. The best of each rule, by the mean over
 cups and drawers, is what rules.py holds.
@@ -21,23 +22,38 @@ from sail_envs.tasks import FAMILIES
 # Seeds of the scenes; prior_text.py's begin at 0.
 FIRST_SEED = 1000
 GUIDANCE = (1.5, 2.5, 4.0)
-GRIDS: dict[str, list[tuple[float, float | None]]] = {
-    "in_domain": [(w, None) for w in (1.0, *GUIDANCE)],
-    "prior": [(w, None) for w in (1.0, *GUIDANCE)],
-    "probabilistic": [(w, strength) for w in GUIDANCE for strength in (0.05, 0.1, 0.3)],
-    "inverse_probabilistic": [(w, strength) for w in GUIDANCE for strength in (0.2, 0.5, 1.0)],
-    # From both alike to the in-domain model with the prior's guidance added, which is w = 1 + 1 / γ.
+UNTIL = (0.25, 0.5, 1.0)
+# What is tried of each rule: overrides of a configuration.
+GRIDS: dict[str, list[dict[str, float]]] = {
+    "in_domain": [{"planner.guidance": w} for w in (1.0, *GUIDANCE)],
+    "prior": [{"planner.guidance": w} for w in (1.0, *GUIDANCE)],
+    "probabilistic": [
+        {"planner.guidance": w, "prior.strength": strength, "prior.until": u}
+        for w in GUIDANCE
+        for strength in (0.05, 0.1, 0.3)
+        for u in UNTIL
+    ],
+    "inverse_probabilistic": [
+        {"planner.guidance": w, "prior.strength": strength, "prior.until": u}
+        for w in GUIDANCE
+        for strength in (0.2, 0.5, 1.0)
+        for u in UNTIL
+    ],
+    # Of the in-domain model with the prior's guidance added, which is w = 1 + 1 / γ, more and less.
     "normalised": [
-        *((w, strength) for w in GUIDANCE for strength in (0.2, 0.5, 1.0)),
-        *((1.0 + 1.0 / strength, strength) for strength in (0.5, 0.35, 0.2, 0.1, 0.05)),
+        {"planner.guidance": w, "prior.strength": strength, "prior.until": u}
+        for w, strength in (
+            (2.5, 0.5),
+            (4.0, 0.5),
+            (3.0, 0.5),
+            (4.0, 0.33),
+            (6.0, 0.2),
+            (11.0, 0.1),
+            (21.0, 0.05),
+        )
+        for u in UNTIL
     ],
 }
-
-
-def settings_of(guidance: float, strength: float | None) -> list[str]:
-    """As overrides of a configuration."""
-    words = [f"planner.guidance={guidance}"]
-    return words if strength is None else [*words, f"prior.strength={strength}"]
 
 
 def main() -> None:
@@ -59,9 +75,9 @@ def main() -> None:
     table: dict[str, Any] = {}
     for rule in arguments.rules:
         rows = []
-        for guidance, strength in GRIDS[rule]:
-            words = [*settings_of(guidance, strength), *arguments.overrides]
-            row: dict[str, Any] = {"guidance": guidance, "strength": strength}
+        for settings in GRIDS[rule]:
+            words = [*(f"{key}={value}" for key, value in settings.items()), *arguments.overrides]
+            row: dict[str, Any] = dict(settings)
             for family, some in scenes.items():
                 config = config_of(FAMILIES[family].seen[0], rule, 1, words)
                 row[family] = choose(agents[family], config, family, some)["seen"]
@@ -70,7 +86,7 @@ def main() -> None:
             shown = [
                 f"{family} {row[family]['named']:.2f} none {row[family]['none']:.2f}" for family in scenes
             ]
-            print(f"{rule} w={guidance:.2f} γ={strength}: {row['named']:.2f}", shown, flush=True)
+            print(f"{rule} {settings}: {row['named']:.2f}", shown, flush=True)
         table[rule] = {"best": max(rows, key=lambda row: row["named"]), "rows": rows}
     write_result("prior_sweep", {"scenes": arguments.scenes, "rules": table})
 

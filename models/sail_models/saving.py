@@ -100,7 +100,7 @@ def find_base(name: str) -> Path:
     for folder in (PRETRAINED / name, Path(name)):
         if (folder / "planner" / CONFIG).is_file():
             return folder
-    shipped = sorted(p.name for p in PRETRAINED.iterdir() if p.is_dir()) if PRETRAINED.is_dir() else []
+    shipped = sorted(path.parents[1].name for path in PRETRAINED.glob(f"*/planner/{CONFIG}"))
     raise WeightsError(
         f"no base weights '{name}': shipped are {', '.join(shipped) or 'none'}, or name a folder with "
         "planner/, autoencoder/ and inverse_dynamics/"

@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.data is not None and len(arguments.data) > 1:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live import LiveTable
-    from sail.train.base import OWN, BaseConfig, train_base
+    from sail.train.autoencoder import OWN
+    from sail.train.base import BaseConfig, train_base
     from sail_models.saving import load_model
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
@@ -66,9 +67,15 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     from sail.data.corpus import Corpus
     from sail.data.store import EpisodeStore
     from sail.report.live import LiveTable
+    from sail.train.autoencoder import OWN
     from sail.train.broad import BroadConfig, train_broad
+    from sail_models.saving import load_model
 
     config = settings.construct(BroadConfig, settings.parse_overrides(BroadConfig, overrides))
+    if config.autoencoder != OWN:
+        if arguments.data:
+            raise UsageError("--data is for the autoencoder: with another's (autoencoder=) leave it out")
+        load_model(Path(config.autoencoder), "autoencoder")  # before the corpus is encoded
     corpus = Corpus(arguments.corpus)
     if not corpus.rows:
         raise UsageError(f"{arguments.corpus} is no corpus: sail collect --source broad makes one")
@@ -80,7 +87,8 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     title = f"autoencoder and prior into {out}, from {len(corpus.rows)} clips"
     with going_on_with("the same command"), LiveTable(title) as live:
         train_broad(config, corpus, stores, out, live)
-    print(f"trained: sail train autoencoder={out}/autoencoder, then sail run --prior-path {out}/prior")
+    shared = f"{out}/autoencoder" if config.autoencoder == OWN else config.autoencoder
+    print(f"trained: sail train autoencoder={shared}, then sail run --prior-path {out}/prior")
 
 
 COMMAND = Command("train", "train base weights, or a prior", OVERRIDES, configure, run)

@@ -11,6 +11,8 @@ from sail_models.autoencoder import Autoencoder, AutoencoderConfig, frames_to_te
 from sail_models.precision import mixed_precision
 
 Report = Callable[[int, dict[str, float]], None]
+# A setting `autoencoder` where it is to be trained, and is not another's.
+OWN = "own"
 
 
 def train_autoencoder(

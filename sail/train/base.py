@@ -21,7 +21,7 @@ from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
-from sail.train.autoencoder import train_autoencoder
+from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import (
@@ -43,8 +43,6 @@ from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
 SETTINGS = "training.json"
-# BaseConfig.autoencoder where it is not another base's.
-OWN = "own"
 # Tasks whose demonstration, played backwards, shows their opposite being done.
 REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 

@@ -1,6 +1,6 @@
 """What all in-domain models of one family of latents share: the broad autoencoder, and the compact prior."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
-from sail.train.autoencoder import train_autoencoder
+from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.plan_data import BEGINNINGS, change_scale
 from sail.train.resumable import begin, fit, fit_grounding
@@ -29,13 +29,18 @@ from sail_models.text import TextEncoder
 # Frames of a clip between two frames of a window.
 _EVERY = FRAME_SKIP // STRIDE
 _SETTINGS = "training.json"
-_SCALED_ON = 1024  # windows
+# Windows, and the shards that they are drawn from.
+_SCALED_ON, _SCALED_FROM = 1024, 50
 
 
 @dataclass(frozen=True)
 class BroadConfig:
-    """Optimiser steps, and the prior's batch and learning rate (its grounding's, too)."""
+    """Optimiser steps, and the prior's batch and learning rate (its grounding's, too).
 
+    autoencoder: "own" is trained first, else the folder of the one whose latents the prior is to be of.
+    """
+
+    autoencoder: str = OWN
     autoencoder_steps: Count = 4000
     grounding_steps: Count = 20_000
     prior_steps: Count = 16_000
@@ -50,16 +55,19 @@ class BroadConfig:
 def train_broad(
     config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], out: Path, live: LiveTable
 ) -> None:
-    """Fill `out` with autoencoder/ and prior/; what is there already is kept.
+    """Fill `out` with prior/ and, if it is to have its own, autoencoder/; what is there already is kept.
 
-    The autoencoder sees the corpus and the stores' episodes, the prior the corpus alone. Raises TrainError.
+    The autoencoder sees the corpus and the stores' episodes, the prior the corpus alone. Raises TrainError
+    and WeightsError.
     """
     begin(asdict(config), out / _SETTINGS)
-    if not (out / "autoencoder" / CONFIG).is_file():
+    own = config.autoencoder == OWN
+    folder = out / "autoencoder" if own else Path(config.autoencoder)
+    if own and not (folder / CONFIG).is_file():
         live.stage("autoencoder", config.autoencoder_steps)
-        save_model(out / "autoencoder", _fit_autoencoder(config, corpus, stores, live), half=True)
+        save_model(folder, _fit_autoencoder(config, corpus, stores, live), half=True)
     if not (out / "prior" / CONFIG).is_file():
-        _fit_prior(config, corpus, out, live)
+        _fit_prior(config, corpus, load_model(folder, "autoencoder"), out, live)
 
 
 def _fit_autoencoder(
@@ -74,20 +82,18 @@ def _fit_autoencoder(
         [broad, broad, *others], config.autoencoder_steps, lambda *_: live.advance(), config.seed
     )
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
-    windows = sample_clips(
-        clip_latents(corpus, model, live), text, rng, _SCALED_ON, CompactPriorConfig.frames
-    )
+    some = rng.permutation(sorted(corpus.shards()))[:_SCALED_FROM]
+    clips = clip_latents(corpus, some.tolist(), model, live)
+    windows = sample_clips(clips, text, rng, _SCALED_ON, CompactPriorConfig.frames)
     model.config = replace(model.config, change_scale=change_scale(windows))
     return model
 
 
-def _fit_prior(config: BroadConfig, corpus: Corpus, out: Path, live: LiveTable) -> None:
-    autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder")
-    clips, text, rng = (
-        clip_latents(corpus, autoencoder, live),
-        TextEncoder(),
-        np.random.default_rng(config.seed),
-    )
+def _fit_prior(
+    config: BroadConfig, corpus: Corpus, autoencoder: Autoencoder, out: Path, live: LiveTable
+) -> None:
+    clips = clip_latents(corpus, corpus.shards(), autoencoder, live)
+    text, rng = TextEncoder(), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
     network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
@@ -114,17 +120,19 @@ class ClipLatents:
     at: Tensor
 
 
-def clip_latents(corpus: Corpus, autoencoder: Autoencoder, live: LiveTable) -> ClipLatents:
-    """Encode a corpus whole (2 kB a frame)."""
-    live.stage("encode", len(corpus.shards()))
+def clip_latents(
+    corpus: Corpus, shards: Collection[str], autoencoder: Autoencoder, live: LiveTable
+) -> ClipLatents:
+    """Encode some of a corpus' shards (2 kB a frame)."""
+    live.stage("encode", len(shards))
     parts: dict[str, tuple[int, Tensor]] = {}
     total = 0
-    for shard in sorted(corpus.shards()):
+    for shard in sorted(shards):
         latents = autoencoder.encode_frames(corpus.frames(shard)).half()
         parts[shard] = (total, latents)
         total += len(latents)
         live.advance()
-    rows = corpus.rows
+    rows = [row for row in corpus.rows if row["shard"] in parts]
     return ClipLatents(
         torch.cat([latents for _, latents in parts.values()]),
         [parts[row["shard"]][0] + row["first"] for row in rows],

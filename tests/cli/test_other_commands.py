@@ -129,6 +129,21 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     code, text, error = sail(capsys, "train", "--corpus", corpus.folder, "--out", out, *small)
     assert code == 0, error
     assert f"autoencoder={out}/autoencoder" in text
+    # Another prior of the same latents needs no autoencoder of its own.
+    again = [*small[1:], f"autoencoder={out}/autoencoder"]
+    code, text, error = sail(capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "again", *again)
+    assert code == 0, error
+    assert f"autoencoder={out}/autoencoder" in text and not (tmp_path / "again" / "autoencoder").exists()
+    first, second = (
+        json.loads((path / "prior" / "config.json").read_text()) for path in (out, tmp_path / "again")
+    )
+    assert first["config"]["autoencoder"] == second["config"]["autoencoder"] != ""
+    line = refused(
+        capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "x", "--data", out, again[-1]
+    )
+    assert "--data is for the autoencoder" in line
+    line = refused(capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "x", "autoencoder=nowhere")
+    assert "nowhere" in line and not (tmp_path / "x").exists()
     # A base on the same autoencoder goes with the prior.
     store = EpisodeStore(tmp_path / "data")
     for family in ("cups", "drawers"):

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--rules", nargs="*", default=list(RULES))
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     names, overrides = split(arguments.words)
     rows: dict[str, Any] = {}
     for task in tasks_of(",".join(names)):

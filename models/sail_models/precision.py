@@ -6,8 +6,8 @@ import torch
 def mixed_precision() -> torch.autocast:
     """A context: matrix products in bfloat16 on processors that gain by it, in float32 on all others.
 
-    AMX gains, and so do AMD's AVX-512 units. Intel's (told by AVX512-FP16, which AMD lacks) take twice as
-    long in bfloat16 as in float32, which shows where a virtual machine hides AMX.
+    AMX gains, and so do AMD's AVX-512 units. Intel's (told by AVX512-FP16, which AMD lacks) take up to
+    twice as long in bfloat16 as in float32, which shows where a virtual machine hides AMX.
     """
     has = torch.cpu.get_capabilities()
     gains = has.get("amx_bf16", False) or (

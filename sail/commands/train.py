@@ -84,7 +84,8 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
         if not store.records():
             raise UsageError(f"{store.folder} holds no episodes: sail collect fills it")
     out = writable_folder(arguments.out)
-    title = f"autoencoder and prior into {out}, from {len(corpus.rows)} clips"
+    what = "autoencoder and prior" if config.autoencoder == OWN else "prior"
+    title = f"{what} into {out}, from {len(corpus.rows)} clips"
     with going_on_with("the same command"), LiveTable(title) as live:
         train_broad(config, corpus, stores, out, live)
     shared = f"{out}/autoencoder" if config.autoencoder == OWN else config.autoencoder

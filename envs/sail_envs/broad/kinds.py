@@ -268,6 +268,18 @@ def _chest_closed(size: float) -> Stroke:
     return Stroke(np.array([-_HANDLE / 2 - 0.1, 0.0, _LOW]), np.array([-_HANDLE / 2, 0.0, _LOW]))
 
 
+def _drawer(
+    xml: Callable[[str, float, Generator], str],
+    opened: Callable[[float], Stroke],
+    closed: Callable[[float], Stroke],
+) -> Kind:
+    motions = {
+        "open": Motion(opened, "_out", 1.0, 0.06),
+        "close": Motion(closed, "_out", -1.0, 0.06, begun=0.11),
+    }
+    return Kind(("drawer",), motions, xml, joints=("_out",))
+
+
 KINDS: dict[str, Kind] = {
     "block": Kind(("block", "cube", "box"), {**_pushes(), **_LIFT, "touch": _touched(2.0)}, _movable(_block)),
     "ball": Kind(("ball", "sphere"), {**_pushes(), "touch": _touched(2.0)}, _movable(_ball)),
@@ -302,22 +314,6 @@ KINDS: dict[str, Kind] = {
         _gate,
         joints=("_hinge",),
     ),
-    "tray": Kind(
-        ("drawer",),
-        {
-            "open": Motion(_tray_opened, "_out", 1.0, 0.06),
-            "close": Motion(_tray_closed, "_out", -1.0, 0.06, begun=0.11),
-        },
-        _tray,
-        joints=("_out",),
-    ),
-    "chest": Kind(
-        ("drawer",),
-        {
-            "open": Motion(_chest_opened, "_out", 1.0, 0.06),
-            "close": Motion(_chest_closed, "_out", -1.0, 0.06, begun=0.11),
-        },
-        _chest,
-        joints=("_out",),
-    ),
+    "tray": _drawer(_tray, _tray_opened, _tray_closed),
+    "chest": _drawer(_chest, _chest_opened, _chest_closed),
 }

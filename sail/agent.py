@@ -83,15 +83,11 @@ def load_agent(config: RunConfig) -> Agent:
 
 def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
     folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
-    if config.prior.path == SHIPPED and not folder.is_dir():
-        raise PriorError(
-            "no compact prior ships yet: train one (docs/prior.md) and name it with --prior-path"
-        )
     prior: CompactPrior = load_model(folder, "compact_prior")
     if prior.config.autoencoder not in ("", autoencoder):
         raise PriorError(
             f"the prior in {folder} is of the latents of another autoencoder than base '{config.base}': "
-            "choose a base that was trained with this prior's"
+            "choose a base that was trained with this prior's (base=panda goes with the one that ships)"
         )
     return prior
 

@@ -59,6 +59,6 @@ def test_a_prior_of_other_latents_is_one_line(tiny_base: Path, tmp_path: Path) -
         load_agent(config_of(tiny_base, "prior.kind=compact", f"prior.path={path}"))
 
 
-def test_there_is_no_prior_to_fall_back_on(tiny_base: Path) -> None:
-    with pytest.raises(PriorError, match="no compact prior ships yet: train one"):
+def test_the_shipped_prior_is_of_the_table_top(tiny_base: Path) -> None:
+    with pytest.raises(PriorError, match="base=panda goes with the one that ships"):
         load_agent(config_of(tiny_base, "prior.kind=compact"))

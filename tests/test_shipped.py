@@ -1,25 +1,35 @@
 """The weights that ship are whole, and fit each other."""
 
-from sail.agent import load_base
+import numpy as np
+import pytest
+
+from sail.agent import load_agent, load_base, sampling_of
+from sail.config import load_config
 from sail.rollout import FRAME_SKIP
-from sail_models.autoencoder import Autoencoder
-from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner_network import CONFIGURATIONS
-from sail_models.prior.compact import CompactPriorConfig
-from sail_models.saving import PRETRAINED, load_model
+from sail_models.saving import PRETRAINED
+
+MAXIMUM_PRIOR = 30_000_000  # bytes
 
 
-def test_the_shipped_base_loads() -> None:
-    assert load_base("base").planner.frames == 8
+@pytest.mark.parametrize("name", ["base", "panda"])
+def test_the_shipped_bases_load(name: str) -> None:
+    agent = load_base(name)
+    assert agent.planner.frames == 8
+    assert agent.inverse_dynamics.config.chunk == FRAME_SKIP
 
 
-def test_the_table_tops_parts_are_what_its_planner_and_prior_are_to_be_trained_on() -> None:
-    autoencoder: Autoencoder = load_model(PRETRAINED / "panda" / "autoencoder", "autoencoder")
-    inverse_dynamics: InverseDynamics = load_model(
-        PRETRAINED / "panda" / "inverse_dynamics", "inverse_dynamics"
-    )
-    assert inverse_dynamics.config.chunk == FRAME_SKIP
-    # Both networks diffuse changes in units of this autoencoder's own, one a frame.
-    for shape in (CONFIGURATIONS["wide"], CompactPriorConfig()):
-        assert shape.latent_channels == autoencoder.config.latent_channels
-        assert len(autoencoder.config.change_scale) == shape.frames
+@pytest.mark.parametrize("rule", ["prior", "probabilistic", "inverse_probabilistic", "normalised"])
+def test_the_shipped_prior_plans_with_the_table_top(rule: str) -> None:
+    words = ["task=cups-orange", "base=panda", "prior.kind=compact", f"prior.rule={rule}"]
+    config = load_config("quick", None, words)
+    planner, frames = load_agent(config).video_planner, np.zeros((1, 64, 64, 3), np.uint8)
+    plans = [
+        planner.plan(frames, [prompt], [0], sampling_of(config)).frames
+        for prompt in ("push the orange cup", "push the purple cup")
+    ]
+    assert plans[0].shape == (1, 8, 64, 64, 3)
+    assert (plans[0] != plans[1]).any()
+
+
+def test_the_shipped_prior_is_light() -> None:
+    assert sum(file.stat().st_size for file in (PRETRAINED / "prior").rglob("*")) <= MAXIMUM_PRIOR

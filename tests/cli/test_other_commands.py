@@ -162,6 +162,6 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     code, _, error = sail(capsys, *plan, *prior)
     assert code == 0, error
     assert (tmp_path / "plan" / "plan_sheet.png").is_file()
-    assert "no compact prior ships" in refused(capsys, *plan, "--prior", "compact")
+    assert "latents of another autoencoder" in refused(capsys, *plan, "--prior", "compact")
     empty = refused(capsys, "train", "--corpus", tmp_path / "plan", "--out", tmp_path / "other")
     assert "is no corpus" in empty

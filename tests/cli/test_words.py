@@ -54,7 +54,7 @@ from helpers import Capture, refused, sail
         ("plan --out x --task rech", "unknown task 'rech': the nearest is 'reach'"),
         ("plan --out x --task reach rollouts=3", "planner.* and prior.* alone, not on 'rollouts=3'"),
         ("run --prior animatdiff", "the nearest is 'animatediff'"),
-        ("run --prior compact", "no compact prior ships yet"),
+        ("run --prior compact", "latents of another autoencoder than base 'base'"),
         ("collect --out x --source expert --episodes 1", "Give --tasks with --source expert"),
         ("collect --out x --source broad --tasks reach --episodes 1", "the broad corpus has its own scenes"),
         ("train --out x --data a --data b", "give --data once"),

@@ -2,7 +2,7 @@
 
 Run folders land in runs/improvement/; it can be stopped at any time and goes on.
 
-python benchmarks/prior_loop.py cups-orange drawers-yellow base=weights/panda horizon=120
+python benchmarks/prior_loop.py cups-orange drawers-yellow base=panda horizon=300 planner.steps=8
 """
 
 import argparse

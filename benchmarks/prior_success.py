@@ -1,6 +1,6 @@
 """Success of every composition rule, zero-shot: on unseen colours of the Panda's table, or on unseen tasks.
 
-python benchmarks/prior_success.py cups-unseen drawers-unseen --episodes 50 base=weights/panda horizon=120
+python benchmarks/prior_success.py cups-unseen --episodes 50 base=panda horizon=300 planner.steps=8
 python benchmarks/prior_success.py unseen --episodes 20
 """
 

@@ -2,13 +2,31 @@
 
 from sail.config import RunConfig, load_config
 
-# The paper's strengths; others are to be chosen on seen tasks alone.
+# γ, w and the composed share, chosen on seen tasks alone (docs/prior.md).
 RULES: dict[str, list[str]] = {
     "in_domain": [],
-    "prior": ["prior.kind=compact", "prior.rule=prior"],
-    "probabilistic": ["prior.kind=compact", "prior.rule=probabilistic", "prior.strength=0.1"],
-    "inverse_probabilistic": ["prior.kind=compact", "prior.rule=inverse_probabilistic", "prior.strength=0.5"],
-    "normalised": ["prior.kind=compact", "prior.rule=normalised", "prior.strength=0.5"],
+    "prior": ["prior.kind=compact", "prior.rule=prior", "planner.guidance=4"],
+    "probabilistic": [
+        "prior.kind=compact",
+        "prior.rule=probabilistic",
+        "planner.guidance=4",
+        "prior.strength=0.1",
+        "prior.until=0.25",
+    ],
+    "inverse_probabilistic": [
+        "prior.kind=compact",
+        "prior.rule=inverse_probabilistic",
+        "planner.guidance=4",
+        "prior.strength=0.2",
+        "prior.until=0.5",
+    ],
+    "normalised": [
+        "prior.kind=compact",
+        "prior.rule=normalised",
+        "planner.guidance=3",
+        "prior.strength=0.5",
+        "prior.until=0.25",
+    ],
 }
 
 

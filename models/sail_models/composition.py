@@ -67,12 +67,13 @@ class Rule:
 
     branches: whose noise, with which text, in the order in which `combine` takes it, before guidance and
     strength. strength: the γ that is used where none is asked for (the paper's); None where the formula has
-    none.
+    none. sums_to_one: the branches' weights do, whatever w and γ: as much noise is predicted as there is.
     """
 
     branches: tuple[tuple[Part, Text], ...]
     combine: Callable[..., Tensor]
     strength: float | None = None
+    sums_to_one: bool = True
 
     def __call__(
         self, noises: dict[tuple[Part, Text], Tensor], guidance: Tensor, strength: float | None = None
@@ -95,8 +96,8 @@ RULES: dict[str, Rule] = {
     "in_domain": Rule((("domain", "text"), ("domain", "empty")), in_domain),
     "prior": Rule((("prior", "text"), ("prior", "empty")), prior),
     "probabilistic": Rule(
-        (("domain", "text"), ("domain", "empty"), ("prior", "text")), probabilistic, strength=0.1
+        (("domain", "text"), ("domain", "empty"), ("prior", "text")), probabilistic, 0.1, sums_to_one=False
     ),
-    "inverse_probabilistic": Rule(_PRIOR_LEADS, inverse_probabilistic, strength=0.5),
+    "inverse_probabilistic": Rule(_PRIOR_LEADS, inverse_probabilistic, 0.5, sums_to_one=False),
     "normalised": Rule(_PRIOR_LEADS, normalised, strength=0.5),
 }

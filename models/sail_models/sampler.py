@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sail_models.composition import FINISH, Part, Rule, Text
 from sail_models.denoiser import Denoiser
-from sail_models.schedule import timestep_at
+from sail_models.schedule import timestep_at, to_noise, to_sample
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Conditioned:
 
     def noises(self, latents: Tensor, signal: Tensor, texts: tuple[Text, ...]) -> list[Tensor]:
         """ε of latents (B, F, C, h, w) whose signal share is `signal`, one for each text, from one forward
-        pass. The model is asked at the timestep of its own schedule that comes nearest."""
+        pass. The model is asked at the timestep of its own schedule that comes nearest; its x_0 counts."""
         embeddings = torch.cat([self.text if text == "text" else self.empty for text in texts])
         timestep = timestep_at(self.denoiser.alphas, signal)
         count = len(texts)
@@ -35,7 +35,11 @@ class Conditioned:
             embeddings,
             torch.cat([self.first_frame] * count),
         )
-        return list(noise.chunk(count))
+        own = self.denoiser.alphas[timestep]
+        if own == signal:
+            return list(noise.chunk(count))
+        cleans = [to_sample(one, latents, own) for one in noise.chunk(count)]
+        return [to_noise(clean, latents, signal, "sample") for clean in cleans]
 
 
 def make_scheduler(alphas: Tensor) -> DPMSolverMultistepScheduler:
@@ -72,13 +76,15 @@ def sample_latents(
     models: at least those that the rule takes noise of. Each is one forward pass a step, with all its texts.
     guidance: float32 (B,). strength: γ, the rule's own where None. until: the share of the steps, the
     noisiest, that the rule composes; in the others the in-domain model goes on alone (guidance in a limited
-    interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is followed that ends with more
-    signal: in pure noise a sum that predicts too much noise is off beyond any bound.
+    interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is followed that ends with less
+    signal: whoever expects some and is given pure noise takes it for stillness (Lin et al., arXiv 2305.08891).
+    With a rule whose weights do not sum to one it is the other: in pure noise its sum is off beyond any bound.
     """
     composed = math.ceil(until * steps)
     rules = [rule] * composed + [FINISH] * (steps - composed)
     used = {part: model for part, model in models.items() if any(one.texts(part) for one in rules)}
-    alphas = max((model.denoiser.alphas for model in used.values()), key=lambda alphas: float(alphas[-1]))
+    choose = min if all(one.sums_to_one for one in rules) else max
+    alphas = choose((model.denoiser.alphas for model in used.values()), key=lambda alphas: float(alphas[-1]))
     scheduler = make_scheduler(alphas)
     scheduler.set_timesteps(steps)
     weight = guidance[:, None, None, None, None]

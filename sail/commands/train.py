@@ -49,12 +49,14 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live import LiveTable
     from sail.train.autoencoder import OWN
-    from sail.train.base import BaseConfig, train_base
+    from sail.train.base import NOTHING, BaseConfig, train_base
     from sail_models.saving import load_model
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
     if config.autoencoder != OWN:
         load_model(Path(config.autoencoder), "autoencoder")  # before anything is collected
+    if config.planner_start != NOTHING:
+        load_model(Path(config.planner_start), "planner")
     out = writable_folder(arguments.out)
     data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"

@@ -33,7 +33,7 @@ from sail.train.plan_data import (
     sample_batch,
     to_latents,
 )
-from sail.train.resumable import begin, fit, fit_grounding
+from sail.train.resumable import TrainError, begin, fit, fit_grounding
 from sail.types import Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
@@ -43,6 +43,7 @@ from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
 SETTINGS = "training.json"
+NOTHING = "nothing"
 # Tasks whose demonstration, played backwards, shows their opposite being done.
 REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 
@@ -54,8 +55,9 @@ class BaseConfig:
     scenes: MetaWorld's, or both of the Panda's table top. autoencoder: "own" is trained on these episodes,
     else the folder of one that is shared (with a prior, say). play_share, backwards_share: shares of the
     planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
+    planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from.
     planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
-    base that ships.
+    base that ships. Neither counts where the planner goes on.
     """
 
     scenes: Literal["metaworld", "panda"] = "metaworld"
@@ -65,6 +67,7 @@ class BaseConfig:
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
     play_other: Annotated[int, Range(0, 10_000)] = 3
     autoencoder_steps: Count = 2500
+    planner_start: str = NOTHING
     planner_network: Literal["compact", "wide"] = "compact"
     grounding_steps: Annotated[int, Range(0, 1_000_000)] = 0
     planner_steps: Count = 20_000
@@ -172,13 +175,26 @@ def _train_planner(
     shape = CONFIGURATIONS[config.planner_network]
     network = PlannerNetwork(replace(shape, change_scale=scale, grounding_layers=layers))
     learn, rate = lambda: batch(config.planner_batch), config.planner_learning_rate
-    if network.grounding is not None:
+    if config.planner_start != NOTHING:
+        network = _start(Path(config.planner_start), autoencoder)
+    elif network.grounding is not None:
         schedule = (config.grounding_steps, rate, config.seed)
         saved = out / "planner_grounding"
         fit_grounding(network.grounding, network, learn, rng, schedule, saved, live)
     trainer = DenoiserTrainer(network, config.planner_steps, rate, config.seed)
     average = fit(trainer, learn, rng, out / "planner_training", live, "planner")
     save_model(out / "planner", average, half=True)
+
+
+def _start(folder: Path, autoencoder: Autoencoder) -> PlannerNetwork:
+    network: PlannerNetwork = load_model(folder, "planner")
+    planned, made = network.latent_shape[0], autoencoder.config.latent_channels
+    if planned != made:
+        raise TrainError(
+            f"the planner in {folder} plans latents of {planned} channels, the autoencoder's have {made}: "
+            "start from a planner that was trained with it"
+        )
+    return network.requires_grad_(True)
 
 
 def _latents(

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
@@ -101,6 +102,16 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     assert f"base={tmp_path / 'base'}" in out
     agent = load_base(str(tmp_path / "base"))
     assert agent.planner.frames == 8
+    start = f"planner_start={tmp_path / 'base' / 'planner'}"
+    further = [*small, start, "planner_learning_rate=1e-8"]
+    code, _, error = sail(capsys, "train", "--out", tmp_path / "on", "--data", store.folder, *further)
+    assert code == 0, error
+    for begun, gone_on in zip(
+        agent.planner.parameters(), load_base(str(tmp_path / "on")).planner.parameters(), strict=True
+    ):
+        torch.testing.assert_close(gone_on, begun, rtol=0, atol=1e-6)
+    line = refused(capsys, "train", "--out", tmp_path / "x", "--data", store.folder, "planner_start=nowhere")
+    assert "nowhere" in line
     other = [*small[:-1], "inverse_dynamics_steps=2"]
     line = refused(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *other)
     assert "was begun with inverse_dynamics_steps=1" in line

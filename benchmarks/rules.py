@@ -23,9 +23,9 @@ RULES: dict[str, list[str]] = {
     "normalised": [
         "prior.kind=compact",
         "prior.rule=normalised",
-        "planner.guidance=3",
-        "prior.strength=0.5",
-        "prior.until=0.25",
+        "planner.guidance=6",
+        "prior.strength=0.2",
+        "prior.until=0.125",
     ],
 }
 

@@ -77,8 +77,9 @@ def sample_latents(
     guidance: float32 (B,). strength: γ, the rule's own where None. until: the share of the steps, the
     noisiest, that the rule composes; in the others the in-domain model goes on alone (guidance in a limited
     interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is followed that ends with less
-    signal: whoever expects some and is given pure noise takes it for stillness (Lin et al., arXiv 2305.08891).
-    With a rule whose weights do not sum to one it is the other: in pure noise its sum is off beyond any bound.
+    signal: a model that expects some and is given pure noise takes it for stillness (Lin et al., arXiv
+    2305.08891). With a rule whose weights do not sum to one it is the other: in pure noise such a sum is off
+    beyond any bound.
     """
     composed = math.ceil(until * steps)
     rules = [rule] * composed + [FINISH] * (steps - composed)

@@ -46,7 +46,7 @@ class Command:
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """The options that every command with a run's settings has."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML, on top of the preset")
-    parser.add_argument("--preset", metavar="NAME", help="settings to start from: smoke, quick, paper")
+    parser.add_argument("--preset", metavar="NAME", help="settings to start from: smoke, quick, paper, panda")
     parser.add_argument("--prior", metavar="none|compact|animatediff", help="short for prior.kind=")
     parser.add_argument("--prior-path", metavar="DIR", help="short for prior.path=: the prior's folder")
 

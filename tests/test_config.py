@@ -135,7 +135,7 @@ def test_a_wrong_override_is_one_line_with_the_cure(override: str, parts: list[s
         ("task: [", ["mine.yaml", "not valid YAML", "line"]),
         ("- task", ["mine.yaml", "key: value"]),
         ("!!python/object:os.system {}", ["not valid YAML"]),
-        ("preset: quik", ["unknown preset 'quik'", "nearest is 'quick'", "paper, panda, quick, smoke"]),
+        ("preset: quik", ["unknown preset 'quik'", "nearest is 'quick'", "panda, paper, quick, smoke"]),
     ],
 )
 def test_a_wrong_file_is_one_line_with_the_cure(text: str, parts: list[str], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from sail.config import RunConfig, load_config
 
-# γ, w and the composed share, chosen on seen tasks alone (docs/prior.md).
+# γ, w and the composed share, from seen tasks alone but with unequal care: see docs/prior.md.
 RULES: dict[str, list[str]] = {
     "in_domain": [],
     "prior": ["prior.kind=compact", "prior.rule=prior", "planner.guidance=4"],

@@ -34,11 +34,13 @@ def test_the_exclusion_rule_holds(manifest: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("changed", "part"),
     [
-        ({"things": [{"kind": "mug", "colour": "red"}]}, "Panda beside a mug"),
+        ({"things": [{"kind": "mug", "colour": "orange"}]}, "Panda with orange mug"),
+        ({"things": [{"kind": "mug", "colour": "purple"}]}, "purple mug"),
         (
-            {"things": [{"kind": "ball", "colour": "red"}, {"kind": "tray", "colour": "pink"}]},
-            "beside a tray",
+            {"things": [{"kind": "ball", "colour": "red"}, {"kind": "tray", "colour": "yellow"}]},
+            "yellow tray",
         ),
+        ({"things": [{"kind": "chest", "colour": "yellow"}]}, "yellow chest"),
         ({"scene": "metaworld/door-close", "arm": "sawyer"}, "metaworld/door-close"),
         ({"scene": "cups-orange"}, "cups-orange"),
         ({"scene": "metaworld/reach", "arm": "sawyer"}, "own colours"),
@@ -46,8 +48,16 @@ def test_the_exclusion_rule_holds(manifest: list[dict[str, Any]]) -> None:
     ],
 )
 def test_the_rule_sees_what_breaks_it(changed: dict[str, Any], part: str) -> None:
-    allowed = {"scene": "table", "arm": "panda", "things": [{"kind": "ball", "colour": "orange"}]}
+    things = [("ball", "orange"), ("mug", "red"), ("chest", "blue")]
+    allowed = {
+        "scene": "table",
+        "arm": "panda",
+        "things": [{"kind": kind, "colour": colour} for kind, colour in things],
+    }
     assert broken_rule(allowed) is None
+    assert (
+        broken_rule({**allowed, "arm": "gripper", "things": [{"kind": "tray", "colour": "yellow"}]}) is None
+    )
     assert part in str(broken_rule({**allowed, **changed}))
 
 

@@ -12,6 +12,10 @@ from sail_models.composition import FINISH, Part, Rule, Text
 from sail_models.denoiser import Denoiser
 from sail_models.schedule import timestep_at, to_noise, to_sample
 
+# The least share of signal that a rule begins in whose weights do not sum to one: about where AnimateDiff's
+# schedule ends.
+LEAST_SIGNAL = 0.0015
+
 
 @dataclass(frozen=True)
 class Conditioned:
@@ -78,18 +82,23 @@ def sample_latents(
     noisiest, that the rule composes; in the others the in-domain model goes on alone (guidance in a limited
     interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is followed that ends with less
     signal: a model that expects some and is given pure noise takes it for stillness (Lin et al., arXiv
-    2305.08891). With a rule whose weights do not sum to one it is the other: in pure noise such a sum is off
-    beyond any bound.
+    2305.08891). With a rule whose weights do not sum to one it is the other, and never less than
+    LEAST_SIGNAL: in pure noise such a sum is off beyond any bound. What signal that is has to be guessed
+    then; the in-domain model does.
     """
     composed = math.ceil(until * steps)
     rules = [rule] * composed + [FINISH] * (steps - composed)
     used = {part: model for part, model in models.items() if any(one.texts(part) for one in rules)}
-    choose = min if all(one.sums_to_one for one in rules) else max
+    pure = all(one.sums_to_one for one in rules)
+    choose = min if pure else max
     alphas = choose((model.denoiser.alphas for model in used.values()), key=lambda alphas: float(alphas[-1]))
+    latents = noise
+    if not pure and alphas[-1] < LEAST_SIGNAL:
+        alphas = alphas[alphas >= LEAST_SIGNAL]
+        latents = _guess(used["domain"], noise, alphas[-1])
     scheduler = make_scheduler(alphas)
     scheduler.set_timesteps(steps)
     weight = guidance[:, None, None, None, None]
-    latents = noise
     for one, timestep in zip(rules, scheduler.timesteps, strict=True):
         noises: dict[tuple[Part, Text], Tensor] = {}
         for part, model in used.items():
@@ -100,3 +109,11 @@ def sample_latents(
             noises |= {(part, text): epsilon for text, epsilon in zip(texts, predicted, strict=True)}
         latents = scheduler.step(one(noises, weight, strength), timestep, latents, return_dict=False)[0]
     return latents
+
+
+def _guess(model: Conditioned, noise: Tensor, signal: Tensor) -> Tensor:
+    """Noise (B, F, C, h, w) with a share of signal in it: what the model expects, under the prompt, where it
+    sees nothing."""
+    last = model.denoiser.alphas[-1]
+    expected = to_sample(model.noises(noise, last, ("text",))[0], noise, last)
+    return signal.sqrt() * expected + (1.0 - signal).sqrt() * noise

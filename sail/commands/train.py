@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live import LiveTable
     from sail.train.autoencoder import OWN
-    from sail.train.base import NOTHING, BaseConfig, train_base
+    from sail.train.base import BaseConfig, train_base
+    from sail.train.resumable import NOTHING
     from sail_models.saving import load_model
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))

@@ -33,7 +33,7 @@ from sail.train.plan_data import (
     sample_batch,
     to_latents,
 )
-from sail.train.resumable import TrainError, begin, fit, fit_grounding
+from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.types import Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
@@ -43,7 +43,6 @@ from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
 SETTINGS = "training.json"
-NOTHING = "nothing"
 # Tasks whose demonstration, played backwards, shows their opposite being done.
 REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 

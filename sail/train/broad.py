@@ -19,7 +19,7 @@ from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.plan_data import BEGINNINGS, change_scale
-from sail.train.resumable import begin, fit, fit_grounding
+from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
 from sail_envs.broad.clip import STRIDE
 from sail_models.autoencoder import Autoencoder
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
@@ -38,10 +38,12 @@ class BroadConfig:
     """Optimiser steps, and the prior's batch and learning rate (its grounding's, too).
 
     autoencoder: "own" is trained first, else the folder of the one whose latents the prior is to be of.
+    prior_start: "nothing", or the folder of a prior in these latents to go on from, grounding and all.
     """
 
     autoencoder: str = OWN
     autoencoder_steps: Count = 4000
+    prior_start: str = NOTHING
     grounding_steps: Count = 20_000
     prior_steps: Count = 16_000
     prior_batch: Annotated[int, Range(1, 4096)] = 16
@@ -97,6 +99,8 @@ def _fit_prior(
     torch.manual_seed(config.seed)
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
     network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
+    if config.prior_start != NOTHING:
+        network = _start(Path(config.prior_start), identity)
 
     def batch(beginnings: float = BEGINNINGS) -> PlanBatch:
         return sample_clips(clips, text, rng, config.prior_batch, network.frames, beginnings)
@@ -161,3 +165,13 @@ def sample_clips(
     # Later the thing may have moved, or the arm be before it.
     at = clips.at[which].masked_fill(torch.from_numpy(starts > 0)[:, None], torch.nan)
     return PlanBatch(latents[:, 0], latents[:, 1:], text([clips.captions[clip] for clip in which]), at)
+
+
+def _start(folder: Path, autoencoder: str) -> CompactPrior:
+    network: CompactPrior = load_model(folder, "compact_prior")
+    if network.config.autoencoder != autoencoder:
+        raise TrainError(
+            f"the prior in {folder} is of another autoencoder's latents: "
+            "start from one that was trained with this autoencoder"
+        )
+    return network.requires_grad_(True)

@@ -16,6 +16,8 @@ from sail_models.change import ChangeDenoiser
 from sail_models.grounding import Grounding
 
 CHECKPOINT_EVERY = 500
+# Where a folder to go on from could be named: there is none.
+NOTHING = "nothing"
 
 
 class TrainError(SailError):

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sail_envs.tasks import SEEN
+from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, SEEN
 
-# What the table top's own objects are called: the Panda is never shown with the like, in any colour.
-KEPT_FROM_PANDA = ("mug", "tray", "chest")
+# What the table top's own objects are called, and the colours that it keeps for evaluation: the Panda is
+# never shown with the like in these.
+KEPT_FROM_PANDA: Mapping[str, tuple[str, ...]] = {
+    "mug": CUP_COLOURS[1],
+    "tray": DRAWER_COLOURS[1],
+    "chest": DRAWER_COLOURS[1],
+}
 _METAWORLD = "metaworld/"
 
 
@@ -14,9 +19,9 @@ def broken_rule(row: Mapping[str, Any]) -> str | None:
     """What is wrong with a clip, by its line of the manifest; None where nothing is."""
     scene, arm = row["scene"], row["arm"]
     if scene == "table":
-        kept = [thing["kind"] for thing in row["things"] if thing["kind"] in KEPT_FROM_PANDA]
-        if arm == "panda" and kept:
-            return f"the Panda beside a {kept[0]}: it is evaluated on cups and drawers"
+        for thing in row["things"]:
+            if arm == "panda" and thing["colour"] in KEPT_FROM_PANDA.get(thing["kind"], ()):
+                return f"the Panda with {thing['colour']} {thing['kind']}: it is evaluated on the like"
         return None if arm in ("panda", "gripper") else f"an arm that the rule does not know: {arm}"
     if not scene.startswith(_METAWORLD) or scene.removeprefix(_METAWORLD) not in SEEN:
         return f"{scene} is none of the scenes that the rule allows"

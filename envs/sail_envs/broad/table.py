@@ -36,7 +36,7 @@ class TableScene:
         rng = np.random.default_rng([seed, 0])
         self._seed, self._size = seed, size
         self.arm_name = "panda" if rng.random() < 0.45 else "gripper"
-        kinds = [name for name in KINDS if self.arm_name != "panda" or name not in KEPT_FROM_PANDA]
+        kinds = list(KINDS)
         # Most scenes hold one kind in several colours: there only the colour tells which is meant.
         count = int(rng.integers(2, 4)) if self.arm_name == "panda" else int(rng.integers(2, 5))
         if rng.random() < 0.6:
@@ -92,7 +92,7 @@ class TableScene:
         columns = _SPACING * (np.arange(count) - (count - 1) / 2) + rng.uniform(-0.015, 0.015, count)
         rows = 0.52 + rng.uniform(-0.03, 0.03, count)
         self._places = np.column_stack([rows, rng.permutation(columns)])
-        colours = [str(name) for name in rng.choice(list(COLOURS), count, replace=False)]
+        colours = self._colours(rng)
         for number, place in enumerate(self._places):
             model.body(f"thing{number}").pos = [*place, 0.0]
             shade = np.array(COLOURS[colours[number]]) * rng.uniform(0.85, 1.15) + rng.uniform(-0.04, 0.04, 3)
@@ -110,6 +110,14 @@ class TableScene:
         self.arm.place(np.array([0.4, 0.0, 0.24]) + rng.uniform([-0.06, -0.15, -0.04], [0.1, 0.15, 0.05]))
         self._phase = _ABOVE
         return tuple(Thing(kind, colour) for kind, colour in zip(self.kinds, colours, strict=True))
+
+    def _colours(self, rng: Generator) -> list[str]:
+        """Each thing's, all different, and none that the exclusion rule keeps from it."""
+        kept = [KEPT_FROM_PANDA.get(kind, ()) if self.arm_name == "panda" else () for kind in self.kinds]
+        while True:
+            colours = [str(name) for name in rng.choice(list(COLOURS), len(kept), replace=False)]
+            if not any(colour in names for colour, names in zip(colours, kept, strict=True)):
+                return colours
 
     def _point_camera(self, rng: Generator) -> None:
         """From opposite the arm, or over its shoulder; the objects in the middle."""

@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sail_models.change import ChangeDenoiser
 from sail_models.grounding import Grounding
-from sail_models.schedule import stable_diffusion_alphas
+from sail_models.schedule import cosine_alphas
 from sail_models.text import TEXT_WIDTH
 
 
@@ -39,13 +39,12 @@ class CompactPriorConfig:
 
 
 class CompactPrior(ChangeDenoiser):
-    """A Denoiser, on Stable Diffusion's schedule: one that ends in some signal, as the published sums of two
-    models' noise need it (see `composition.normalised`)."""
+    """A Denoiser, on the in-domain model's schedule, so that both begin in pure noise."""
 
     times: Tensor
 
     def __init__(self, config: CompactPriorConfig) -> None:
-        super().__init__(config, stable_diffusion_alphas())
+        super().__init__(config, cosine_alphas())
         if config.frames % config.patch:
             raise ValueError(f"{config.frames} frames are no multiple of {config.patch} a picture")
         self.config = config

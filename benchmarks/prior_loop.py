@@ -10,14 +10,14 @@ from typing import Any
 
 from common import write_result
 from improvement import curve, difference, run
-from rules import RULES, split
+from rules import NAMES, settings_of, split
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rule", default="normalised", choices=list(RULES))
+    parser.add_argument("--rule", default="normalised", choices=NAMES)
     parser.add_argument("words", nargs="+", help="tasks, and configuration as for `sail run`")
     arguments = parser.parse_args()
     tasks, overrides = split(arguments.words)
@@ -25,7 +25,7 @@ def main() -> None:
     for task in tasks:
         rows[task] = {}
         for rule in (arguments.rule, "in_domain"):
-            words = [f"task={task}", *RULES[rule], *overrides]
+            words = [f"task={task}", *settings_of(rule), *overrides]
             runs = [run(rule, seed, words) for seed in range(arguments.seeds)]
             rows[task][rule] = curve(runs)
             print(task, rule, [round(point["success_rate"], 3) for point in rows[task][rule]["curve"]])

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from common import write_result
-from rules import RULES, config_of, split
+from rules import NAMES, config_of, split
 
 from sail.agent import load_agent
 from sail.commands.common import tasks_of
@@ -20,7 +20,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--rules", nargs="*", default=list(RULES))
+    parser.add_argument("--rules", nargs="*", default=list(NAMES))
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
     arguments = parser.parse_intermixed_args()
     names, overrides = split(arguments.words)

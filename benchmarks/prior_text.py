@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from rules import RULES, config_of
+from rules import NAMES, config_of
 
 from sail.agent import Agent, load_agent, sampling_of
 from sail.config import RunConfig
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument(
         "--scenes", type=int, default=20, help="of each family, half of them with unseen colours"
     )
-    parser.add_argument("--rules", nargs="*", default=list(RULES))
+    parser.add_argument("--rules", nargs="*", default=list(NAMES))
     parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
     arguments = parser.parse_args()
     choose_backend()

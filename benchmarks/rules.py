@@ -1,38 +1,23 @@
 """The rows of the prior's tables: the in-domain model alone, and every composition rule."""
 
+import json
+
+from common import RESULTS
+
 from sail.config import RunConfig, load_config
 
-# γ, w and the composed share, from seen tasks alone but with unequal care: see docs/prior.md.
-RULES: dict[str, list[str]] = {
-    "in_domain": [],
-    "prior": ["prior.kind=compact", "prior.rule=prior", "planner.guidance=4"],
-    "probabilistic": [
-        "prior.kind=compact",
-        "prior.rule=probabilistic",
-        "planner.guidance=4",
-        "prior.strength=0.1",
-        "prior.until=0.25",
-    ],
-    "inverse_probabilistic": [
-        "prior.kind=compact",
-        "prior.rule=inverse_probabilistic",
-        "planner.guidance=4",
-        "prior.strength=0.2",
-        "prior.until=0.5",
-    ],
-    "normalised": [
-        "prior.kind=compact",
-        "prior.rule=normalised",
-        "planner.guidance=6",
-        "prior.strength=0.2",
-        "prior.until=0.125",
-    ],
-}
+NAMES = ("in_domain", "prior", "probabilistic", "inverse_probabilistic", "normalised")
+
+
+def settings_of(rule: str) -> list[str]:
+    """What prior_sweep.py chose for a rule on seen colours: overrides of a configuration."""
+    words: list[str] = json.loads((RESULTS / f"prior_sweep_{rule}.json").read_text())["best"]
+    return words
 
 
 def config_of(task: str, rule: str, episodes: int, overrides: list[str]) -> RunConfig:
     """The configuration of one cell."""
-    words = [f"task={task}", f"evaluation_episodes={episodes}", *RULES[rule], *overrides]
+    words = [f"task={task}", f"evaluation_episodes={episodes}", *settings_of(rule), *overrides]
     return load_config("quick", None, words)
 
 

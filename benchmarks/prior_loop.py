@@ -1,37 +1,76 @@
 """Three iterations of the loop with the prior, and without it, on unseen colours of the Panda's table.
 
-Run folders land in runs/improvement/; it can be stopped at any time and goes on.
+Every finished run is written to results/prior_loop.json at once and not done again with the same weights, so
+that the runs can be spread over days and machines; one that was stopped goes on from runs/improvement/.
 
 python benchmarks/prior_loop.py cups-orange drawers-yellow base=panda horizon=300 planner.steps=8
 """
 
 import argparse
+import json
 from typing import Any
 
-from common import write_result
+import torch
+from common import RESULTS, write_result
 from improvement import curve, difference, run
 from rules import NAMES, settings_of, split
+
+from sail.agent import load_agent
+from sail.config import load_config
+from sail_models.saving import model_identity
+
+NAME = "prior_loop"
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--rule", default="normalised", choices=NAMES)
     parser.add_argument("words", nargs="+", help="tasks, and configuration as for `sail run`")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     tasks, overrides = split(arguments.words)
-    rows: dict[str, Any] = {}
-    for task in tasks:
-        rows[task] = {}
-        for rule in (arguments.rule, "in_domain"):
-            words = [f"task={task}", *settings_of(rule), *overrides]
-            runs = [run(rule, seed, words) for seed in range(arguments.seeds)]
-            rows[task][rule] = curve(runs)
-            print(task, rule, [round(point["success_rate"], 3) for point in rows[task][rule]["curve"]])
-        ends = [rows[task][rule]["curve"][-1] for rule in (arguments.rule, "in_domain")]
-        rows[task]["difference"], rows[task]["difference_ci95"] = difference(*ends)
-    write_result("prior_loop", {"seeds": arguments.seeds, "tasks": rows})
+    weights = _weights([*settings_of(arguments.rule), *overrides])
+    for seed in arguments.seeds:
+        for task in tasks:
+            for rule in (arguments.rule, "in_domain"):
+                key = {"task": task, "rule": rule, "seed": seed, "weights": weights, "overrides": overrides}
+                if any(key.items() <= done.items() for done in _runs()):
+                    continue
+                results = run(rule, seed, [f"task={task}", *settings_of(rule), *overrides])
+                runs = [*_runs(), {**key, "results": results}]
+                write_result(NAME, {"tasks": _summary(runs, arguments.rule), "runs": runs})
+
+
+def _weights(words: list[str]) -> str:
+    """Planner and prior, told apart from all others."""
+    agent = load_agent(load_config("quick", None, words))
+    assert isinstance(agent.prior, torch.nn.Module)
+    return f"{agent.identity}+{model_identity(agent.prior)}"
+
+
+def _runs() -> list[dict[str, Any]]:
+    """Those that are finished."""
+    path = RESULTS / f"{NAME}.json"
+    runs: list[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.exists() else []
+    return runs
+
+
+def _summary(runs: list[dict[str, Any]], composed: str) -> dict[str, Any]:
+    """Each task's curves pooled over the seeds, and how much higher the composed one ends."""
+    table: dict[str, Any] = {}
+    for task in sorted({one["task"] for one in runs}):
+        rules = sorted({one["rule"] for one in runs if one["task"] == task})
+        of = {
+            rule: [one["results"] for one in runs if (one["task"], one["rule"]) == (task, rule)]
+            for rule in rules
+        }
+        table[task] = {rule: curve(some) for rule, some in of.items()}
+        print(task, {rule: [p["success_rate"] for p in row["curve"]] for rule, row in table[task].items()})
+        if {composed, "in_domain"} <= set(rules):
+            ends = [table[task][rule]["curve"][-1] for rule in (composed, "in_domain")]
+            table[task]["difference"], table[task]["difference_ci95"] = difference(*ends)
+    return table
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     from sail.report.live import LiveTable
     from sail.train.autoencoder import OWN
     from sail.train.broad import BroadConfig, train_broad
+    from sail.train.resumable import NOTHING
     from sail_models.saving import load_model
 
     config = settings.construct(BroadConfig, settings.parse_overrides(BroadConfig, overrides))
@@ -79,6 +80,8 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
         if arguments.data:
             raise UsageError("--data is for the autoencoder: with another's (autoencoder=) leave it out")
         load_model(Path(config.autoencoder), "autoencoder")  # before the corpus is encoded
+    if config.prior_start != NOTHING:
+        load_model(Path(config.prior_start), "compact_prior")
     corpus = Corpus(arguments.corpus)
     if not corpus.rows:
         raise UsageError(f"{arguments.corpus} is no corpus: sail collect --source broad makes one")

@@ -12,6 +12,7 @@ from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail_envs.broad.clip import Clip, Thing
 from sail_envs.tasks import FAMILIES
+from sail_models.saving import load_model
 
 from helpers import Capture, make_episode, refused, sail
 
@@ -155,6 +156,19 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     assert "--data is for the autoencoder" in line
     line = refused(capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "x", "autoencoder=nowhere")
     assert "nowhere" in line and not (tmp_path / "x").exists()
+    # Its training goes on from what it was, grounding and all.
+    on = [*again, f"prior_start={out}/prior", "prior_learning_rate=1e-8"]
+    code, _, error = sail(capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "on", *on)
+    assert code == 0, error
+    begun, gone_on = (load_model(path / "prior", "compact_prior") for path in (out, tmp_path / "on"))
+    for before, after in zip(begun.parameters(), gone_on.parameters(), strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
+    start = "prior_start=nowhere"
+    line = refused(capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "x", again[-1], start)
+    assert "nowhere" in line and not (tmp_path / "x").exists()
+    other = ["seed=1", f"prior_start={out}/prior", *small]  # another autoencoder is made
+    line = refused(capsys, "train", "--corpus", corpus.folder, "--out", tmp_path / "y", *other)
+    assert "another autoencoder" in line
     # A base on the same autoencoder goes with the prior.
     store = EpisodeStore(tmp_path / "data")
     for family in ("cups", "drawers"):

@@ -1,4 +1,4 @@
-"""By hypothesis: no sequence of wishes and stops moves anything outside its limits. And the arm still moves."""
+"""No sequence of wishes and stops moves anything outside its limits, by hypothesis; but it does move."""
 
 from collections.abc import Callable
 from dataclasses import replace

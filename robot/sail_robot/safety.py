@@ -1,0 +1,183 @@
+"""The guard's logic: between controller and arm it has the last word. Plain Python; the time is given to it.
+
+Commands pass through `MotionLimiter`. A fault brings the arm to rest by the stop that is always at hand, and
+stays until somebody clears it: a stop that ends by itself would begin again by itself.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sail_robot.limits import Watch
+from sail_robot.motion import MotionLimiter, MotionLimits, Vector
+
+# What is watched, by the name of its deadline in the robot's file.
+Source = Literal["camera", "joints", "plan", "command"]
+_SILENT: dict[Source, str] = {
+    "camera": "the camera is silent",
+    "joints": "the joint states are silent",
+    "plan": "the plan is stale",
+    "command": "the controller is silent",
+}
+WAITING = "waiting for camera, joint states and plan"
+LIMITED = "limited"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is sent to the arm. velocity: (n,). position: (n,), where that leads in a cycle; None as long as
+    nobody knows where the arm is: then nothing may be sent. fault: why the arm is stopped or stopping, None
+    where it is not. limited: not what the controller asked for."""
+
+    velocity: Vector
+    position: Vector | None
+    fault: str | None
+    limited: bool
+
+
+class Guard:
+    """Feed it what arrives, with the time in seconds; ask it for one order a cycle.
+
+    kind: of the commands, and of what is taken of the orders. With "velocity" the arm's measured position is
+    kept within limits; with "position" the commanded one, and the arm has to be within `step` (metres, or
+    radians for joints) of it, as has every command. frame: commands have to be in it. interventions: how
+    often each fault and limit came in.
+    """
+
+    def __init__(
+        self,
+        limits: MotionLimits,
+        watch: Watch,
+        seconds: float,
+        frame: str,
+        kind: Literal["velocity", "position"],
+        step: float,
+    ) -> None:
+        self._limiter = MotionLimiter(limits, seconds)
+        self._seconds, self._frame, self._kind, self._step = seconds, frame, kind, step
+        self._deadlines: dict[Source, float] = {
+            "camera": watch.camera,
+            "joints": watch.joints,
+            "plan": watch.plan,
+            "command": watch.command,
+        }
+        # A commanded position is approached within about half the time of a stop.
+        self._approach = limits.stop_seconds / 2.0
+        axes = len(limits.low)
+        self._seen: dict[Source, float] = {}
+        self._now = -np.inf
+        self._measured, self._wanted = np.zeros(axes), np.zeros(axes)
+        self._setpoint: Vector | None = None
+        self.fault: str | None = WAITING
+        self.interventions: Counter[str] = Counter()
+
+    def saw(self, source: Literal["camera", "plan"], now: float, stamp: float) -> None:
+        """There is a camera frame that was taken, or a plan that was made, at the time `stamp`."""
+        self._note(source, now, stamp)
+
+    def measured(self, now: float, stamp: float, position: Sequence[float]) -> None:
+        """Where the arm was at the time `stamp`: (n,)."""
+        values = self._checked(position, "joint states")
+        if values is not None:
+            self._measured = values
+            self._note("joints", now, stamp)
+
+    def command(self, now: float, frame: str, values: Sequence[float]) -> None:
+        """The controller's wish: (n,) velocities or positions."""
+        if frame != self._frame:
+            self._stop(f"a command in frame '{frame}', not '{self._frame}'")
+            return
+        wanted = self._checked(values, "command")
+        if wanted is None:
+            return
+        if self._kind == "position" and self.fault is None:
+            away = self._away(wanted)
+            if away > self._step:
+                self._stop(f"a command {away:.3g} away, more than {self._step:.3g}")
+                return
+        self._wanted = wanted
+        self._note("command", now, now)
+
+    def emergency_stop(self) -> None:
+        """Stop, until it is cleared."""
+        self._stop("emergency stop")
+
+    def clear(self, now: float) -> str | None:
+        """Let the arm move again, once the controller asks for it: None, or why it may not yet."""
+        if not self._limiter.at_rest:
+            return "the arm is not at rest yet"
+        self._seen.pop("command", None)
+        silent = self._silent(now)
+        if silent is not None:
+            return silent
+        # What a position controller holds is not changed in a leap, unless somebody has moved the arm.
+        if self._setpoint is None or self._away(self._measured) > self._step:
+            self._setpoint = self._measured.copy()
+        self._wanted = np.zeros_like(self._measured) if self._kind == "velocity" else self._setpoint.copy()
+        self.fault = None
+        return None
+
+    def cycle(self, now: float) -> Order:
+        """One order; call it once every `seconds`."""
+        if now < self._now:
+            self._stop("the clock went back")
+            self._seen.clear()
+        self._now = now
+        if self.fault == WAITING:
+            self.clear(now)
+        elif self.fault is None:
+            silent = self._silent(now)
+            if silent is not None:
+                self._stop(silent)
+        if self._setpoint is None:
+            return Order(self._limiter.stop(), None, self.fault, False)
+        at = self._measured if self._kind == "velocity" else self._setpoint
+        limited = False
+        if self.fault is None:
+            wanted = self._wanted if self._kind == "velocity" else (self._wanted - at) / self._approach
+            velocity, limited = self._limiter.follow(wanted, at)
+            self.interventions[LIMITED] += limited
+        else:
+            velocity = self._limiter.stop()
+        self._setpoint = at + velocity * self._seconds
+        return Order(velocity, self._setpoint, self.fault, limited)
+
+    def _note(self, source: Source, now: float, stamp: float) -> None:
+        # A stamp from the future would keep a dead source alive; an old one that comes late says nothing.
+        self._seen[source] = max(self._seen.get(source, -np.inf), min(stamp, now))
+
+    def _silent(self, now: float) -> str | None:
+        """Which source has been quiet for too long, or whether the arm is too far behind."""
+        for source, deadline in self._deadlines.items():
+            if source == "command" and source not in self._seen:
+                continue  # the arm holds still until it is told something
+            if now - self._seen.get(source, -np.inf) > deadline:
+                return _SILENT[source]
+        if self._kind == "position" and self.fault is None:
+            lag = self._away(self._measured)
+            if lag > self._step:
+                return f"the arm is {lag:.3g} behind its commands"
+        return None
+
+    def _away(self, position: Vector) -> float:
+        """How far from the commanded position, along the axis where it is most."""
+        return 0.0 if self._setpoint is None else float(np.abs(position - self._setpoint).max())
+
+    def _checked(self, values: Sequence[float], what: str) -> Vector | None:
+        vector = np.asarray(values, np.float64)
+        if vector.shape != self._measured.shape:
+            self._stop(f"{what} of {vector.size} numbers, not {self._measured.size}")
+        elif not np.isfinite(vector).all():
+            self._stop(f"{what} with a number that is none")
+        else:
+            return vector
+        return None
+
+    def _stop(self, fault: str) -> None:
+        """The first fault is the one that is told until it is cleared."""
+        self.interventions[fault] += 1
+        if self.fault in (None, WAITING):
+            self.fault = fault

@@ -67,7 +67,8 @@ class MotionLimits:
 
 
 class Step(NamedTuple):
-    """velocity: (n,), what is to be sent. limited: it is not what was wanted."""
+    """velocity: (n,), what is to be sent. limited: what was wanted is not allowed, be it too fast or
+    leading out; on the way to a wish that is, it is not."""
 
     velocity: Vector
     limited: bool
@@ -112,7 +113,7 @@ class MotionLimiter:
             return Step(self.stop(), True)
         self._plan = plan
         self._take(candidate)
-        return Step(candidate, bool(np.abs(candidate - wanted).max() > 1e-6))
+        return Step(candidate, bool((aim != wanted).any()))
 
     def stop(self) -> Vector:
         """The next velocity of the stop that was found last: at rest within `stop_seconds`."""

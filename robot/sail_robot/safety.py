@@ -30,7 +30,7 @@ LIMITED = "limited"
 class Order:
     """What is sent to the arm. velocity: (n,). position: (n,), where that leads in a cycle; None as long as
     nobody knows where the arm is: then nothing may be sent. fault: why the arm is stopped or stopping, None
-    where it is not. limited: not what the controller asked for."""
+    where it is not. limited: what the controller asked for is not allowed."""
 
     velocity: Vector
     position: Vector | None

@@ -20,7 +20,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--rules", nargs="*", default=list(NAMES))
+    parser.add_argument("--rules", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
     arguments = parser.parse_intermixed_args()
     names, overrides = split(arguments.words)

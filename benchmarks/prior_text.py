@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument(
         "--scenes", type=int, default=20, help="of each family, half of them with unseen colours"
     )
-    parser.add_argument("--rules", nargs="*", default=list(NAMES))
+    parser.add_argument("--rules", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
     arguments = parser.parse_args()
     choose_backend()

@@ -57,7 +57,7 @@ KEYS = ("planner.guidance", "prior.strength", "prior.until")
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=12, help="of each task")
+    parser.add_argument("--episodes", type=int, default=8, help="of each task")
     parser.add_argument("--rules", nargs="+", default=list(GRIDS), choices=list(GRIDS))
     parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
     arguments = parser.parse_intermixed_args()

@@ -10,14 +10,9 @@ import argparse
 import json
 from typing import Any
 
-import torch
 from common import RESULTS, write_result
 from improvement import curve, difference, run
-from rules import NAMES, settings_of, split
-
-from sail.agent import load_agent
-from sail.config import load_config
-from sail_models.saving import model_identity
+from rules import NAMES, config_of, settings_of, split, weights_of
 
 NAME = "prior_loop"
 
@@ -30,23 +25,19 @@ def main() -> None:
     parser.add_argument("words", nargs="+", help="tasks, and configuration as for `sail run`")
     arguments = parser.parse_intermixed_args()
     tasks, overrides = split(arguments.words)
-    weights = _weights([*settings_of(arguments.rule), *overrides])
+    weights = weights_of(config_of(tasks[0], [*settings_of(arguments.rule), *overrides]))
     for seed in arguments.seeds:
         for task in tasks:
             for rule in (arguments.rule, "in_domain"):
-                key = {"task": task, "rule": rule, "seed": seed, "weights": weights, "overrides": overrides}
-                if any(key.items() <= done.items() for done in _runs()):
+                words = [f"task={task}", *settings_of(rule), *overrides]
+                key = {"task": task, "rule": rule, "seed": seed}
+                made_with = {**key, "words": words, "weights": weights}
+                if any(made_with.items() <= done.items() for done in _runs()):
                     continue
-                results = run(rule, seed, [f"task={task}", *settings_of(rule), *overrides])
-                runs = [*_runs(), {**key, "results": results}]
+                results = run(rule, seed, words)
+                others = [done for done in _runs() if not key.items() <= done.items()]
+                runs = [*others, {**made_with, "results": results}]
                 write_result(NAME, {"tasks": _summary(runs, arguments.rule), "runs": runs})
-
-
-def _weights(words: list[str]) -> str:
-    """Planner and prior, told apart from all others."""
-    agent = load_agent(load_config("quick", None, words))
-    assert isinstance(agent.prior, torch.nn.Module)
-    return f"{agent.identity}+{model_identity(agent.prior)}"
 
 
 def _runs() -> list[dict[str, Any]]:

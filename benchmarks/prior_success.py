@@ -1,46 +1,57 @@
 """Success of every composition rule, zero-shot: on unseen colours of the Panda's table, or on unseen tasks.
 
-python benchmarks/prior_success.py cups-unseen --episodes 50 base=panda horizon=300 planner.steps=8
+Every cell is written to results/prior_success_TASK.json at once, and not done again with the same words and
+weights.
+
+python benchmarks/prior_success.py cups-unseen drawers-unseen --episodes 50 base=panda horizon=300 planner.steps=8
 python benchmarks/prior_success.py unseen --episodes 20
-"""
+"""  # noqa: E501
 
 import argparse
+import json
 from collections import Counter
 from typing import Any
 
-from common import write_result
-from rules import NAMES, config_of, split
+from common import RESULTS, write_result
+from rules import NAMES, config_of, settings_of, split, weights_of
 
 from sail.agent import load_agent
 from sail.commands.common import tasks_of
 from sail.evaluate import evaluate, evaluate_random, rate
+
+RANDOM = "random"
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--rules", nargs="+", default=list(NAMES), choices=NAMES)
+    parser.add_argument("--rules", nargs="+", default=[*NAMES, RANDOM], choices=[*NAMES, RANDOM])
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
     arguments = parser.parse_intermixed_args()
     names, overrides = split(arguments.words)
-    rows: dict[str, Any] = {}
     for task in tasks_of(",".join(names)):
-        rows[task] = {}
-        for rule in (*arguments.rules, "random"):
-            config = config_of(task, "in_domain" if rule == "random" else rule, arguments.episodes, overrides)
-            outcomes = evaluate_random(config) if rule == "random" else evaluate(load_agent(config), config)
+        name = f"prior_success_{task}"
+        for rule in arguments.rules:
+            settings = [] if rule == RANDOM else settings_of(rule)
+            words = [*settings, *overrides, f"evaluation_episodes={arguments.episodes}"]
+            config = config_of(task, words)
+            cell: dict[str, Any] = {"words": words, "weights": weights_of(config)}
+            rows = _rows(name)
+            if cell.items() <= rows.get(rule, {}).items():
+                continue
+            outcomes = evaluate_random(config) if rule == RANDOM else evaluate(load_agent(config), config)
             endings = dict(Counter(outcome.ending for outcome in outcomes))
-            rows[task][rule] = {**rate(outcomes), "endings": endings}
-            print(task, rule, f"{rows[task][rule]['success_rate']:.2f}", endings, flush=True)
-    means = {
-        rule: sum(row[rule]["success_rate"] for row in rows.values()) / len(rows)
-        for rule in (*arguments.rules, "random")
-    }
-    print(means)
-    write_result(
-        f"prior_success_{'_'.join(names)}", {"episodes": arguments.episodes, "means": means, "tasks": rows}
-    )
+            rows = {**_rows(name), rule: {**cell, **rate(outcomes), "endings": endings}}
+            print(task, rule, f"{rows[rule]['success_rate']:.2f}", endings, flush=True)
+            write_result(name, {"task": task, "rules": rows})
+
+
+def _rows(name: str) -> dict[str, Any]:
+    """The cells that are there."""
+    path = RESULTS / f"{name}.json"
+    rows: dict[str, Any] = json.loads(path.read_text())["rules"] if path.exists() else {}
+    return rows
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from rules import NAMES, config_of
+from rules import NAMES, config_of, settings_of
 
 from sail.agent import Agent, load_agent, sampling_of
 from sail.config import RunConfig
@@ -112,7 +112,7 @@ def main() -> None:
             for index in range(arguments.scenes // 2):
                 scenes.append(scene(TaskEnv(part[index % len(part)]), seed=index))
         for rule in arguments.rules:
-            config = config_of(FAMILIES[family].seen[0], rule, 1, arguments.overrides)
+            config = config_of(FAMILIES[family].seen[0], [*settings_of(rule), *arguments.overrides])
             table.setdefault(rule, {})[family] = choose(load_agent(config), config, family, scenes)
             print(family, rule, table[rule][family], flush=True)
     write_result("prior_text", {"scenes": arguments.scenes, "rules": table})

@@ -4,7 +4,10 @@ import json
 
 from common import RESULTS
 
+from sail.agent import load_agent
 from sail.config import RunConfig, load_config
+from sail_models.prior.compact import CompactPrior
+from sail_models.saving import model_identity
 
 NAMES = ("in_domain", "prior", "probabilistic", "inverse_probabilistic", "normalised")
 
@@ -15,10 +18,16 @@ def settings_of(rule: str) -> list[str]:
     return words
 
 
-def config_of(task: str, rule: str, episodes: int, overrides: list[str]) -> RunConfig:
-    """The configuration of one cell."""
-    words = [f"task={task}", f"evaluation_episodes={episodes}", *settings_of(rule), *overrides]
-    return load_config("quick", None, words)
+def config_of(task: str, words: list[str]) -> RunConfig:
+    """The quick preset's configuration with a task and overrides."""
+    return load_config("quick", None, [f"task={task}", *words])
+
+
+def weights_of(config: RunConfig) -> str:
+    """Planner and prior, told apart from all others."""
+    agent = load_agent(config)
+    prior = f"+{model_identity(agent.prior)}" if isinstance(agent.prior, CompactPrior) else ""
+    return agent.identity + prior
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -1,9 +1,10 @@
 """What the text says to each model before anything is denoised, against what the experts then do.
 
-For every object on the table: the model's expected change under the object's name less that under no text, and
-the true change (the scripted expert's, from the same beginning) less the mean over all objects. Their cosine
-says how much of the direction in which guidance pushes is right; the share whose direction fits the named
-object's true change best of all says whether it is the right object's. And where the prior's grounding points.
+For every object on the table: the model's expected change under the object's name less that under no text,
+and the true change (the scripted expert's, from the same beginning) less the mean over all objects. Their
+cosine says how much of the direction in which guidance pushes is right; the share whose direction fits the
+named object's true change best of all says whether it is the right object's. And where the prior's grounding
+points.
 
 python benchmarks/prior_direction.py --scenes 40
 """

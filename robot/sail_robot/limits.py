@@ -43,6 +43,14 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Gripper:
+    """joint: the finger's, or "none" where there is no gripper. open: its position when open, in metres."""
+
+    joint: str
+    open: float
+
+
+@dataclass(frozen=True)
 class RobotLimits:
     """What a robot's file says, in metres, radians and seconds.
 
@@ -56,6 +64,7 @@ class RobotLimits:
     joints: MotionLimits
     hand: MotionLimits
     step: float
+    gripper: Gripper
     watch: Watch
 
 
@@ -132,6 +141,7 @@ class _Group:
 def _robot(file: _Group) -> RobotLimits:
     stop = file.positive("stop", "time")
     joints, hand, watch = file.group("joints"), file.group("hand"), file.group("watch")
+    gripper = file.group("gripper")
     names = joints.texts("names")
     if len(set(names)) < len(names):
         raise LimitsError(f"joints.names holds a name twice: {', '.join(names)}")
@@ -164,9 +174,10 @@ def _robot(file: _Group) -> RobotLimits:
             stop_seconds=stop,
         ),
         step=hand.positive("step", "length"),
+        gripper=Gripper(gripper.text("joint"), gripper.positive("open", "length")),
         watch=Watch(*(watch.positive(key, "time") for key in ("camera", "joints", "plan", "command"))),
     )
-    for group in (file, joints, hand, watch):
+    for group in (file, joints, hand, gripper, watch):
         group.ends()
     return robot
 

@@ -1,0 +1,98 @@
+"""Who runs attempts: lays the table, begins, watches how it ends, and says so by the recorder's services.
+
+On the simulated arm all of it is done by itself; on a real one a person lays the table and labels.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from sail.types import SailError
+from sail_robot.conversions import seconds_of
+from sail_robot.managed_node import LATCHED, NEWEST, SENSOR
+
+FINAL = ("success", "wrong_object")
+
+
+class OperatorError(SailError):
+    """A node that does not answer, or that refuses."""
+
+
+class Operator(Node):  # type: ignore[misc]
+    """Talks to the other nodes; its methods block, in wall seconds at most `patience`. Raises OperatorError."""
+
+    def __init__(self, patience: float = 60.0) -> None:
+        super().__init__("operator")
+        self._patience = patience
+        self.now = 0.0
+        self.outcome = ""
+        self.recorded: list[str] = []
+        # What every node last said of itself: its message and its values.
+        self.status: dict[str, tuple[str, dict[str, str]]] = {}
+        self.create_subscription(Clock, "/clock", self._on_clock, SENSOR)
+        self.create_subscription(String, "outcome", self._on_outcome, LATCHED)
+        self.create_subscription(String, "recorded", self._on_recorded, NEWEST)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+
+    def attempt(self, timeout: float) -> str:
+        """One attempt on the simulated arm, of at most `timeout` simulated seconds: how it ended."""
+        self.call(Trigger, "sim_arm/reset", Trigger.Request())
+        self.wait(lambda: self.outcome == "no_motion", "the table to be laid")
+        self.call(SetBool, "episode/attempt", SetBool.Request(data=True))
+        begun = self.now
+        self.wait(
+            lambda: self.outcome in FINAL or self.now - begun > timeout, "the attempt to end", 20 * timeout
+        )
+        ending, count = self.outcome, len(self.recorded)
+        self.call(SetBool, "episode/label", SetBool.Request(data=ending == "success"))
+        self.wait(lambda: len(self.recorded) > count, "the episode to be recorded")
+        return ending
+
+    def call(self, kind: type, name: str, request: Any) -> Any:
+        """A service's response. Raises OperatorError where it does not come, or is a refusal."""
+        client = self.create_client(kind, name)
+        try:
+            if not client.wait_for_service(self._patience):
+                raise OperatorError(f"nobody offers {name}: is its node running?")
+            future = client.call_async(request)
+            rclpy.spin_until_future_complete(self, future, timeout_sec=self._patience)
+            response = future.result()
+        finally:
+            self.destroy_client(client)
+        if response is None:
+            raise OperatorError(f"{name} does not answer")
+        if not response.success:
+            raise OperatorError(f"{name}: {response.message}")
+        return response
+
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float | None = None) -> None:
+        """Until a condition holds."""
+        end = time.monotonic() + (self._patience if seconds is None else seconds)
+        while not condition():
+            if time.monotonic() > end:
+                raise OperatorError(f"waited in vain for {what}; the nodes say: {self.status}")
+            rclpy.spin_once(self, timeout_sec=0.05)
+
+    def ready(self) -> None:
+        """Wait until the guard lets the arm move."""
+        self.wait(lambda: self.status.get("guard", ("",))[0] == "ok", "the guard to let the arm move", 120.0)
+
+    def _on_clock(self, message: Clock) -> None:
+        self.now = seconds_of(message.clock)
+
+    def _on_outcome(self, message: String) -> None:
+        self.outcome = message.data
+
+    def _on_recorded(self, message: String) -> None:
+        self.recorded.append(message.data)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.status[status.name] = status.message, {value.key: value.value for value in status.values}

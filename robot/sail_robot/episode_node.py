@@ -29,9 +29,8 @@ class EpisodeNode(ManagedNode):
     """Topics in: image, joint_states, hand_pose, arm_command, plan, prompt, model. Out: attempt (the
     controller moves as long as it is true), recorded (the episode's name).
 
-    Services: ~/attempt begins one (true) or ends it (false); ~/label ends it as a success or a failure, or
-    says what the one that has just ended was. Without a label for `label_seconds` it is a failure; so is one
-    that runs into `timeout` and is not labelled after that.
+    Services: ~/attempt begins one (true) or ends it (false), as `timeout` does; ~/label ends it as a success
+    or a failure, or says what the last one was, until the next begins. Without a label it is a failure.
     """
 
     def __init__(self) -> None:
@@ -47,7 +46,6 @@ class EpisodeNode(ManagedNode):
         self.declare_parameter("prompt", "")
         self.declare_parameter("iteration", 0)
         self.declare_parameter("timeout", 15.0)
-        self.declare_parameter("label_seconds", 20.0)
         self.declare_parameter("compressed", False)
 
     def configure(self) -> None:
@@ -64,8 +62,9 @@ class EpisodeNode(ManagedNode):
         self._opening = 0.0
         self._prompt, self._model = self.text("prompt"), ""
         self._attempt: Attempt | None = None
+        # The last one, as long as it can be labelled, and the episode that was made of it.
         self._ended: Attempt | None = None
-        self._ended_at = 0.0
+        self._name = ""
         self._bag: Writer | None = None
         self._connections: dict[str, Any] = {}
         self._types = get_typestore(Stores.ROS2_KILTED)
@@ -86,11 +85,9 @@ class EpisodeNode(ManagedNode):
         self.every(1.0, self._tell)
 
     def end(self) -> None:
-        """Nothing that has been shown is lost: without a label it is a failure."""
+        """What has been shown is kept."""
         if getattr(self, "_attempt", None) is not None:
-            self._end()
-        if getattr(self, "_ended", None) is not None:
-            self._keep_episode(False)
+            self._save()
 
     def _record(self, kind: type, topic: str, callback: Any, qos: Any) -> None:
         def heard(raw: bytes) -> None:
@@ -134,6 +131,7 @@ class EpisodeNode(ManagedNode):
 
     def _on_begin_or_end(self, request: Any, response: Any) -> Any:
         if request.data:
+            self._end()
             self._begin()
             response.success, response.message = True, "an attempt begins"
         else:
@@ -144,31 +142,46 @@ class EpisodeNode(ManagedNode):
 
     def _on_label(self, request: Any, response: Any) -> Any:
         self._end()
-        response.success = self._ended is not None
-        response.message = "there is no attempt without a label"
-        if self._ended is not None:
-            response.message = self._keep_episode(bool(request.data))
+        response.success, response.message = bool(self._name), "there is no attempt to label"
+        if self._name:
+            response.message = self._label(bool(request.data))
         return response
 
     def _begin(self) -> None:
-        self._end()
-        if self._ended is not None:
-            self._keep_episode(False)
         seed = len(self._store.records())
-        self._attempt = Attempt(self.text("task"), self._prompt, seed, self.seconds())
+        self._attempt, self._ended, self._name = Attempt(self.text("task"), self._prompt, seed), None, ""
+        self._begun = self.seconds()
         if self.text("bags"):
             self._open_bag(Path(self.text("bags")) / f"attempt_{seed:06d}")
         self._on.publish(Bool(data=True))
 
     def _end(self) -> None:
-        """Stop the arm, close the bag, and wait for the label."""
-        if self._attempt is None:
-            return
-        self._on.publish(Bool(data=False))
-        self._ended, self._ended_at, self._attempt = self._attempt, self.seconds(), None
+        """Stop the arm and keep the attempt."""
+        if self._attempt is not None:
+            self._on.publish(Bool(data=False))
+            self._save()
+
+    def _save(self) -> None:
+        """Write the attempt as a failure: whatever happens now, it is not lost."""
         if self._bag is not None:
             self._bag.close()
             self._bag = None
+        self._ended, self._attempt = self._attempt, None
+        if self._ended is not None and self._ended.enough:
+            self._name = self._write(self._ended, False)
+
+    def _label(self, success: bool) -> str:
+        """The last attempt's episode with its label: the same one, or another in its place."""
+        if success and self._ended is not None:
+            failed, self._name = self._name, self._write(self._ended, True)
+            self._store.discard([failed])
+        name, self._ended, self._name = self._name, None, ""
+        self._recorded.publish(String(data=name))
+        self.get_logger().info(f"{'success' if success else 'failure'}: {name}")
+        return name
+
+    def _write(self, attempt: Attempt, success: bool) -> str:
+        return self._store.add(attempt.episode(success, self._model, int(self.number("iteration"))))
 
     def _open_bag(self, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -180,26 +193,13 @@ class EpisodeNode(ManagedNode):
         self._bag = Writer(folder, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._bag.open()
 
-    def _keep_episode(self, success: bool) -> str:
-        assert self._ended is not None
-        ended, self._ended = self._ended, None
-        if not ended.enough:
-            return "nothing was recorded: it was over at once"
-        name = self._store.add(ended.episode(success, self._model, int(self.number("iteration"))))
-        self._recorded.publish(String(data=name))
-        self.get_logger().info(f"{'success' if success else 'failure'}: {name}")
-        return name
-
     def _step(self) -> None:
-        now = self.seconds()
         attempt = self._attempt
         if attempt is None:
-            if self._ended is not None and now - self._ended_at > self.number("label_seconds"):
-                self._keep_episode(False)
             return
         if self._frame is not None and self._position is not None:
             attempt.add(self._frame, np.array([*self._position, self._opening], np.float32))
-        if now - attempt.begun > self.number("timeout"):
+        if self.seconds() - self._begun > self.number("timeout"):
             self._end()
 
     def _tell(self) -> None:
@@ -209,7 +209,7 @@ class EpisodeNode(ManagedNode):
             {
                 "episodes": len(self._store.records()),
                 "recording": f"{recording} control steps",
-                "waits for a label": self._ended is not None,
+                "waits for a label": bool(self._name),
             },
         )
 

@@ -130,11 +130,12 @@ class GuardNode(ManagedNode):
         except SailError as error:
             self._guard.stop(str(error))
             return
-        for name, value, low, high in zip(
-            robot.joint_names, values, robot.joints.low, robot.joints.high, strict=True
-        ):
-            if not low <= value <= high:
-                self._guard.stop(f"{name} is at {value:.3f} rad, outside {low:.3f} to {high:.3f}")
+        if not np.isfinite(values).all():
+            self._guard.stop("joint states with a number that is none")
+            return
+        outside = (np.asarray(values) < robot.joints.low) | (np.asarray(values) > robot.joints.high)
+        if outside.any():
+            self._guard.stop(f"{robot.joint_names[int(outside.argmax())]} is outside its limits")
         self._joints = seconds_of(message.header.stamp), values
         self._note_arm()
 

@@ -4,6 +4,7 @@ A node that cannot do its work refuses: one line on its log and in the diagnosti
 """
 
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -120,6 +121,10 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().error(str(error))
             self.tell(str(error), {})
             return TransitionCallbackReturn.FAILURE
+        except Exception:
+            # rclpy would take it for a failed transition and say nothing.
+            self.get_logger().fatal(traceback.format_exc())
+            raise
         return TransitionCallbackReturn.SUCCESS
 
 

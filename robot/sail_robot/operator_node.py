@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+import rclpy.parameter
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
@@ -57,6 +59,13 @@ class Operator(Node):  # type: ignore[misc]
 
     def call(self, kind: type, name: str, request: Any) -> Any:
         """A service's response. Raises OperatorError where it does not come, or is a refusal."""
+        response = self.ask(kind, name, request)
+        if not response.success:
+            raise OperatorError(f"{name}: {response.message}")
+        return response
+
+    def ask(self, kind: type, name: str, request: Any) -> Any:
+        """A service's response, whatever it says. Raises OperatorError where it does not come."""
         client = self.create_client(kind, name)
         try:
             if not client.wait_for_service(self._patience):
@@ -68,8 +77,6 @@ class Operator(Node):  # type: ignore[misc]
             self.destroy_client(client)
         if response is None:
             raise OperatorError(f"{name} does not answer")
-        if not response.success:
-            raise OperatorError(f"{name}: {response.message}")
         return response
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float | None = None) -> None:
@@ -79,6 +86,13 @@ class Operator(Node):  # type: ignore[misc]
             if time.monotonic() > end:
                 raise OperatorError(f"waited in vain for {what}; the nodes say: {self.status}")
             rclpy.spin_once(self, timeout_sec=0.05)
+
+    def set(self, node: str, name: str, value: str | float) -> None:
+        """Change a node's parameter."""
+        parameter = rclpy.parameter.Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        if not self.ask(SetParameters, f"{node}/set_parameters", request).results[0].successful:
+            raise OperatorError(f"{node} does not take {name} = {value}")
 
     def ready(self) -> None:
         """Wait until the guard lets the arm move."""

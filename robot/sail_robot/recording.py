@@ -19,7 +19,6 @@ class Attempt:
     task: str
     prompt: str
     seed: int
-    begun: float
     frames: list[UInt8] = field(default_factory=list)
     arms: list[Float32] = field(default_factory=list)
 

@@ -9,6 +9,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 
+from sail.types import UInt8
 from sail_robot.conversions import (
     image_message,
     joint_message,
@@ -31,7 +32,8 @@ class SimArmNode(ManagedNode):
     outcome, /clock. Service: ~/reset lays the table for the next attempt.
 
     It makes the time that all nodes with use_sim_time live in; it must not use it itself. `speed` is how fast
-    that goes; where the machine cannot keep up, it goes slower.
+    that goes; where the machine cannot keep up, it goes slower. Faults can be tried while it runs: `camera`
+    live, silent, frozen or black, `joints` live, silent, nan or misnamed.
     """
 
     def __init__(self) -> None:
@@ -47,6 +49,8 @@ class SimArmNode(ManagedNode):
         self.declare_parameter("latency", 0.0)
         self.declare_parameter("dropped", 0.0)
         self.declare_parameter("noise", 0.0)
+        self.declare_parameter("camera", "live")
+        self.declare_parameter("joints", "live")
 
     def configure(self) -> None:
         """Build the scene."""
@@ -63,6 +67,7 @@ class SimArmNode(ManagedNode):
         self._hand = self.publisher(PoseStamped, "hand_pose", SENSOR)
         self._outcome = self.publisher(String, "outcome", LATCHED)
         self._said = ""
+        self._frame: UInt8 | None = None
         if self.text("output") == "pose":
             self.subscribe(PoseStamped, "arm_command", self._on_pose, NEWEST)
         else:
@@ -92,17 +97,33 @@ class SimArmNode(ManagedNode):
         self._ticks += 1
         self._clock_out.publish(Clock(clock=stamp_of(arm.now)))
         if self._ticks % STATE_EVERY == 0:
-            self._joints.publish(joint_message(JOINTS, arm.joints, arm.now))
-            self._hand.publish(pose_message(*arm.hand, arm.now, FRAME))
+            self._publish_state()
         if self._ticks % FRAME_EVERY == 0:
             arm.photograph()
         late = arm.fetch()
         if late is not None:
-            taken, frame = late
-            self._image.publish(image_message(frame, taken, "camera"))
+            self._publish_frame(*late)
         if arm.outcome != self._said:
             self._said = arm.outcome
             self._outcome.publish(String(data=self._said))
+
+    def _publish_state(self) -> None:
+        arm, mode = self._arm, self.text("joints")
+        if mode == "silent":
+            return
+        names = [f"other_{name}" for name in JOINTS] if mode == "misnamed" else JOINTS
+        joints = np.full(len(JOINTS), np.nan) if mode == "nan" else arm.joints
+        self._joints.publish(joint_message(names, joints, arm.now))
+        self._hand.publish(pose_message(*arm.hand, arm.now, FRAME))
+
+    def _publish_frame(self, taken: float, frame: UInt8) -> None:
+        mode = self.text("camera")
+        if mode == "silent":
+            return
+        if mode == "live" or self._frame is None:
+            self._frame = frame
+        shown = np.zeros_like(frame) if mode == "black" else self._frame
+        self._image.publish(image_message(shown, taken, "camera"))
 
 
 def main() -> None:

@@ -50,14 +50,6 @@ GRIDS: dict[str, list[tuple[float, ...]]] = {
         (6.0, 0.2, 0.125),
         (6.0, 0.2, 0.25),
     ],
-    "prior_guided": [
-        (5.0, 0.5, 0.25),
-        (5.0, 0.5, 0.5),
-        (5.0, 0.5, 1.0),
-        (5.0, 0.7, 0.5),
-        (8.0, 0.5, 0.25),
-        (8.0, 0.5, 0.5),
-    ],
 }
 KEYS = ("planner.guidance", "prior.strength", "prior.until")
 

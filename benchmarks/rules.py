@@ -9,7 +9,7 @@ from sail.config import RunConfig, load_config
 from sail_models.prior.compact import CompactPrior
 from sail_models.saving import model_identity
 
-NAMES = ("in_domain", "prior", "probabilistic", "inverse_probabilistic", "normalised", "prior_guided")
+NAMES = ("in_domain", "prior", "probabilistic", "inverse_probabilistic", "normalised")
 
 
 def settings_of(rule: str) -> list[str]:

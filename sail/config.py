@@ -51,9 +51,7 @@ class PriorConfig:
 
     kind: Literal["none", "compact", "animatediff"] = "none"
     path: str = SHIPPED
-    rule: Literal["prior", "probabilistic", "inverse_probabilistic", "normalised", "prior_guided"] = (
-        "prior_guided"
-    )
+    rule: Literal["prior", "probabilistic", "inverse_probabilistic", "normalised"] = "normalised"
     strength: Annotated[float, Range(0, 20)] = 0.5
     until: Share = 1.0
     negative: str = NO_WORDS

@@ -18,9 +18,7 @@ def test_the_shipped_bases_load(name: str) -> None:
     assert agent.inverse_dynamics.config.chunk == FRAME_SKIP
 
 
-@pytest.mark.parametrize(
-    "rule", ["prior", "probabilistic", "inverse_probabilistic", "normalised", "prior_guided"]
-)
+@pytest.mark.parametrize("rule", ["prior", "probabilistic", "inverse_probabilistic", "normalised"])
 def test_the_shipped_prior_plans_with_the_table_top(rule: str) -> None:
     words = ["task=cups-orange", "base=panda", "prior.kind=compact", f"prior.rule={rule}"]
     config = load_config("quick", None, words)

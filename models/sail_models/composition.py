@@ -61,25 +61,6 @@ def normalised(
     return prior_empty + guidance * (average - prior_empty)
 
 
-def prior_guided(
-    domain_text: Tensor,
-    domain_empty: Tensor,
-    prior_text: Tensor,
-    prior_empty: Tensor,
-    guidance: Tensor | float,
-    strength: float,
-) -> Tensor:
-    """The in-domain model under no text, led by what the text changes in both models:
-    ε_d(∅) + w·[(1 − γ)·(ε_d(text) − ε_d(∅)) + γ·(ε_p(text) − ε_p(∅))].
-
-    Ours, after composable diffusion's conjunction (Liu et al., arXiv 2206.01714, eq. 11) with each model
-    measured against itself: with γ = 1 the prior is a classifier of what the in-domain model imagines
-    (Dhariwal & Nichol, arXiv 2105.05233, section 4), and words that it alone knows cannot mislead the other.
-    """
-    led_by_domain, led_by_prior = domain_text - domain_empty, prior_text - prior_empty
-    return domain_empty + guidance * ((1.0 - strength) * led_by_domain + strength * led_by_prior)
-
-
 @dataclass(frozen=True)
 class Rule:
     """A composition as the sampler applies it.
@@ -119,9 +100,4 @@ RULES: dict[str, Rule] = {
     ),
     "inverse_probabilistic": Rule(_PRIOR_LEADS, inverse_probabilistic, 0.5, sums_to_one=False),
     "normalised": Rule(_PRIOR_LEADS, normalised, strength=0.5),
-    "prior_guided": Rule(
-        (("domain", "text"), ("domain", "empty"), ("prior", "text"), ("prior", "empty")),
-        prior_guided,
-        strength=0.5,
-    ),
 }

@@ -4,8 +4,6 @@ Noise that is linear in the latents keeps them Gaussian, so the sampler's mean a
 recursion over two numbers, written out here in float64.
 """
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor
@@ -80,12 +78,6 @@ def coefficients(rule: str, w: float, g: float) -> dict[tuple[Part, Text], float
             prior["empty"]: 1 - w,
             domain["text"]: w * g / (1 + g),
         },
-        "prior_guided": {
-            domain["text"]: w * (1 - g),
-            domain["empty"]: 1 - w * (1 - g),
-            prior["text"]: w * g,
-            prior["empty"]: -w * g,
-        },
     }[rule]
 
 
@@ -100,8 +92,7 @@ def expected(
     """Mean and standard deviation of what DDIM (Song et al., arXiv 2010.02502, eq. 12, σ = 0) draws."""
     spreads: dict[Part, float] = {"domain": 0.4, "prior": 0.6}
     # The rules that may begin in pure noise, where the in-domain model has a say in any step.
-    always = rule in ("in_domain", "normalised", "prior_guided")
-    pure = always or composed == 0 or (rule == "prior" and composed is not None)
+    pure = rule in ("in_domain", "normalised") or composed == 0 or (rule == "prior" and composed is not None)
     alphas = (cosine_alphas() if pure else SCALED_LINEAR).double()
     mean, spread = 0.0, 1.0
     if both_cosine:
@@ -162,7 +153,7 @@ def test_a_sum_that_is_off_in_pure_noise_begins_in_a_guess(rule: str) -> None:
 
 
 @pytest.mark.parametrize(("until", "composed"), [(0.0, 0), (0.31, 16), (0.5, 25)])
-@pytest.mark.parametrize("rule", ["prior", "probabilistic", "normalised", "prior_guided"])
+@pytest.mark.parametrize("rule", ["prior", "probabilistic", "normalised"])
 def test_after_its_share_of_the_steps_the_prior_is_silent(rule: str, until: float, composed: int) -> None:
     both = models()
     latents = draw(rule, 2.5, 0.3, 50, both, until)
@@ -198,22 +189,7 @@ def test_two_models_that_agree_draw_what_one_draws() -> None:
     both = models()
     both["domain"] = both["prior"]
     alone = draw("prior", 2.0, None, 8, both)
-    for rule in ("normalised", "prior_guided"):
-        torch.testing.assert_close(draw(rule, 2.0, 0.7, 8, both), alone, rtol=0, atol=1e-4)
-
-
-def test_without_strength_the_prior_guides_nothing() -> None:
-    both = models()
-    alone = draw("in_domain", 2.0, None, 8, both)
-    torch.testing.assert_close(draw("prior_guided", 2.0, 0.0, 8, both), alone, rtol=0, atol=1e-5)
-
-
-def test_where_the_prior_guides_alone_the_in_domain_models_text_is_not_heard() -> None:
-    both = models()
-    deaf = both["domain"]
-    both["domain"] = replace(deaf, text=deaf.text + 5.0)
-    led = draw("prior_guided", 2.0, 1.0, 8, both)
-    torch.testing.assert_close(led, draw("prior_guided", 2.0, 1.0, 8, models()), rtol=0, atol=1e-5)
+    torch.testing.assert_close(draw("normalised", 2.0, 0.7, 8, both), alone, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +200,6 @@ def test_where_the_prior_guides_alone_the_in_domain_models_text_is_not_heard() -
         ("probabilistic", 2, 1),
         ("inverse_probabilistic", 1, 2),
         ("normalised", 1, 2),
-        ("prior_guided", 2, 2),
     ],
 )
 def test_a_step_is_one_pass_a_model_with_the_texts_the_rule_needs(rule: str, domain: int, prior: int) -> None:

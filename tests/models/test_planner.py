@@ -128,7 +128,7 @@ def test_a_prior_changes_nothing_unless_a_rule_asks_it(
 ) -> None:
     alone = planner.plan_latents(frames, PROMPTS, SEEDS, SAMPLING)
     torch.testing.assert_close(composed.plan_latents(frames, PROMPTS, SEEDS, SAMPLING), alone)
-    for rule in ("prior", "probabilistic", "inverse_probabilistic", "normalised", "prior_guided"):
+    for rule in ("prior", "probabilistic", "inverse_probabilistic", "normalised"):
         plan = composed.plan_latents(frames, PROMPTS, SEEDS, replace(SAMPLING, rule=rule))
         assert not torch.allclose(plan, alone, atol=1e-2)
 

@@ -1,7 +1,7 @@
 """The same checkpoint on the simulated arm, over ROS 2, and in the plain environment: success of both.
 
-All nodes run as processes of their own and talk over DDS; attempts are labelled by service. The arm's clock may
-run slower than the wall's (--speed) where the machine is busy.
+All nodes run as processes of their own and talk over DDS; attempts are labelled by service. The arm's clock
+may run slower than the wall's (--speed) where the machine is busy.
 
 python benchmarks/arm.py --task cups-green --attempts 20
 """
@@ -31,12 +31,14 @@ def main() -> None:
     words = [f"task={arguments.task}", f"evaluation_episodes={arguments.attempts}", *arguments.overrides]
     config = load_config("panda", None, words)
     endings: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        with Arm(arguments.task, Path(folder), arguments.overrides, speed=arguments.speed) as arm:
-            for number in range(arguments.attempts):
-                endings.append(arm.attempt())
-                print(number, endings[-1], flush=True)
-            counted = arm.interventions()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Arm(arguments.task, Path(folder), arguments.overrides, speed=arguments.speed) as arm,
+    ):
+        for number in range(arguments.attempts):
+            endings.append(arm.attempt())
+            print(number, endings[-1], flush=True)
+        counted = arm.interventions()
     successes = endings.count("success")
     result: dict[str, Any] = {
         "task": arguments.task,

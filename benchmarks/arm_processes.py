@@ -23,7 +23,8 @@ class Arm:
     """A context: start everything, and stop it at the end.
 
     folder: for episodes, bags and logs. overrides: of the preset panda. changes: parameters by node, beside
-    the usual ones; a node of value None is left out. domain: DDS's, so that no other arm is moved.
+    the usual ones; a node of value None is left out. domain: DDS's, so that no other arm is moved. ready:
+    wait until the arm may move.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Arm:
         speed: float = 1.0,
         changes: Mapping[str, Mapping[str, Value] | None] | None = None,
         domain: int = 42,
+        ready: bool = True,
     ) -> None:
-        self.folder = folder
+        self.folder, self._wait = folder, ready
         common: dict[str, Value] = {"use_sim_time": True}
         limits: dict[str, Value] = {**common, "limits": str(ROBOT)}
         episodes, bags = str(folder / "episodes"), str(folder / "bags")
@@ -75,7 +77,8 @@ class Arm:
             self.start(node)
         rclpy.init()
         self.operator = Operator()
-        self.operator.ready()
+        if self._wait:
+            self.operator.ready()
         return self
 
     def start(self, node: str) -> None:

@@ -137,7 +137,9 @@ def joint_values(message: JointState, names: Sequence[str]) -> list[float]:
     known = dict(zip(message.name, message.position, strict=False))
     missing = [name for name in names if name not in known]
     if missing:
-        raise MessageError(f"the joint states lack {missing[0]}: they have {', '.join(message.name) or 'none'}")
+        raise MessageError(
+            f"the joint states lack {missing[0]}: they have {', '.join(message.name) or 'none'}"
+        )
     return [known[name] for name in names]
 
 

@@ -68,7 +68,7 @@ class GuardNode(ManagedNode):
             self._cycle_seconds,
             robot.frame,
             "velocity" if self._output == "twist" else "position",
-            step=self._robot.step,
+            robot.joint_step if in_joints else robot.step,
         )
         self._look = Look()
         self._joints: tuple[float, list[float]] | None = None
@@ -142,7 +142,9 @@ class GuardNode(ManagedNode):
     def _on_hand(self, message: PoseStamped) -> None:
         position, orientation = pose_values(message)
         if message.header.frame_id != self._robot.frame:
-            self._guard.stop(f"the hand's pose in frame '{message.header.frame_id}', not '{self._robot.frame}'")
+            self._guard.stop(
+                f"the hand's pose in frame '{message.header.frame_id}', not '{self._robot.frame}'"
+            )
             return
         if self._guard.fault is not None or not self._orientation:
             self._orientation = orientation
@@ -182,9 +184,7 @@ class GuardNode(ManagedNode):
             self._arm.publish(pose_message(order.position[:3], self._orientation, now, frame))
         else:
             self._arm.publish(
-                trajectory_message(
-                    self._robot.joint_names, order.position, now, self._cycle_seconds, frame
-                )
+                trajectory_message(self._robot.joint_names, order.position, now, self._cycle_seconds, frame)
             )
 
     def _tell(self) -> None:

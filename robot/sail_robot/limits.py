@@ -55,7 +55,8 @@ class RobotLimits:
     """What a robot's file says, in metres, radians and seconds.
 
     frame: of the hand's positions and commands. hand: six axes, position and turning about each. joints: one
-    axis each, by name. step: how far from the hand a commanded position may be.
+    axis each, by name. step, joint_step: how far from the hand, or from a joint, a commanded position may be.
+    hand_link: the link whose pose the hand's is.
     """
 
     arm: str
@@ -64,6 +65,8 @@ class RobotLimits:
     joints: MotionLimits
     hand: MotionLimits
     step: float
+    joint_step: float
+    hand_link: str
     gripper: Gripper
     watch: Watch
 
@@ -174,6 +177,8 @@ def _robot(file: _Group) -> RobotLimits:
             stop_seconds=stop,
         ),
         step=hand.positive("step", "length"),
+        joint_step=joints.positive("step", "angle"),
+        hand_link=hand.text("link"),
         gripper=Gripper(gripper.text("joint"), gripper.positive("open", "length")),
         watch=Watch(*(watch.positive(key, "time") for key in ("camera", "joints", "plan", "command"))),
     )

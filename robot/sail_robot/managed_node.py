@@ -87,7 +87,9 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
         """A publisher that lives as long as the node is active."""
         return self._keep(self.destroy_publisher, self.create_publisher(kind, topic, qos))
 
-    def subscribe(self, kind: type, topic: str, callback: Callable[..., None], qos: QoSProfile, raw: bool = False) -> None:
+    def subscribe(
+        self, kind: type, topic: str, callback: Callable[..., None], qos: QoSProfile, raw: bool = False
+    ) -> None:
         """A subscription that lives as long as the node is active."""
         self._keep(self.destroy_subscription, self.create_subscription(kind, topic, callback, qos, raw=raw))
 

@@ -28,7 +28,7 @@ class OperatorError(SailError):
 
 
 class Operator(Node):  # type: ignore[misc]
-    """Talks to the other nodes; its methods block, in wall seconds at most `patience`. Raises OperatorError."""
+    """Talks to the other nodes; its methods block, at most `patience` wall seconds. Raises OperatorError."""
 
     def __init__(self, patience: float = 60.0) -> None:
         super().__init__("operator")
@@ -93,6 +93,10 @@ class Operator(Node):  # type: ignore[misc]
         request = SetParameters.Request(parameters=[parameter])
         if not self.ask(SetParameters, f"{node}/set_parameters", request).results[0].successful:
             raise OperatorError(f"{node} does not take {name} = {value}")
+
+    def until(self, then: float) -> None:
+        """Wait until the arm's clock says so, in seconds."""
+        self.wait(lambda: self.now >= then, f"the clock to reach {then:.2f} s")
 
     def ready(self) -> None:
         """Wait until the guard lets the arm move."""

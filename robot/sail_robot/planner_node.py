@@ -58,9 +58,7 @@ class PlannerNode(ManagedNode):
         )
         self._thread.ask(self.text("prompt"))
         self._identity.publish(String(data=self._model.agent.identity))
-        self.subscribe(
-            CompressedImage if self.flag("compressed") else Image, "image", self._on_image, CAMERA
-        )
+        self.subscribe(CompressedImage if self.flag("compressed") else Image, "image", self._on_image, CAMERA)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.service(Trigger, "~/reload", self._on_reload)
         self.every(FRAME_SKIP * CONTROL_SECONDS, self._show)

@@ -89,7 +89,9 @@ class PlanningThread:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._running or (self._frame is not None and self._prompt))
+                self._changed.wait_for(
+                    lambda: not self._running or (self._frame is not None and self._prompt)
+                )
                 if not self._running:
                     return
                 assert self._frame is not None
@@ -101,7 +103,7 @@ class PlanningThread:
                 self._failed(str(error))
                 continue
             with self._changed:
-                # Asked for something else meanwhile, or of a model that has been replaced: not to be followed.
+                # Asked for something else meanwhile, or of a model that was replaced: not to be followed.
                 stale = not self._running or prompt != self._prompt or model is not self._model
             if not stale:
                 self._planned(planned)

@@ -16,6 +16,8 @@ Vector = NDArray[np.float64]
 # An arm's own watchdog: without a command for so long, in seconds, it holds still.
 COMMAND_TIMEOUT = 0.1
 _ACCELERATION = 3.0
+# Seconds in which a position is approached.
+_APPROACH = 0.05
 
 
 class SimulatedTaskError(SailError):
@@ -55,6 +57,7 @@ class SimArm:
         self._env.reset(seed=seed)
         self._velocity, self._wanted = np.zeros(3), np.zeros(3)
         self._goal: Vector | None = None
+        self._angles: Vector | None = None
         self._commanded = -np.inf
         self._fingers = 0.04
         self._ending: Outcome = "no_motion"
@@ -83,11 +86,15 @@ class SimArm:
 
     def move(self, velocity: Vector) -> None:
         """The hand's velocity (3,) in m/s, from now on."""
-        self._wanted, self._goal, self._commanded = velocity, None, self.now
+        self._wanted, self._commanded = velocity, self.now
 
     def go_to(self, position: Vector) -> None:
         """Where the hand (3,) is to be, in metres, from now on."""
         self._goal, self._commanded = position, self.now
+
+    def turn_to(self, joints: Vector) -> None:
+        """Where the joints (7,) are to be, in radians, from now on; they stay there without a command."""
+        self._angles, self._commanded = joints, self.now
 
     def grip(self, finger: float) -> None:
         """Each finger's distance from closed, in metres."""
@@ -95,17 +102,24 @@ class SimArm:
 
     def advance(self) -> None:
         """One tick."""
-        silent = self.now - self._commanded > COMMAND_TIMEOUT
-        wanted = np.zeros(3) if silent else self._wanted
-        if self._goal is not None and not silent:
-            wanted = (self._goal - self._table.arm.position) / self._tick
-        # What a real arm's own controller would not follow in a leap, this one does not either.
-        most = _ACCELERATION * self._tick
-        self._velocity = self._velocity + np.clip(wanted - self._velocity, -most, most)
-        self._table.arm.lead(self._velocity * self._tick, self._fingers, self._tick)
+        arm = self._table.arm
+        if self._angles is not None:
+            arm.hold(self._angles, self._fingers, self._tick)
+        else:
+            arm.lead(self._follow() * self._tick, self._fingers, self._tick)
         self.now += self._tick
         if self._ending == "no_motion":
             self._ending = self._table.outcome()
+
+    def _follow(self) -> Vector:
+        """The hand's velocity (3,). What a real arm does not follow in a leap, this one does not either."""
+        silent = self.now - self._commanded > COMMAND_TIMEOUT
+        wanted = np.zeros(3) if silent else self._wanted
+        if self._goal is not None and not silent:
+            wanted = (self._goal - self._table.arm.position) / _APPROACH
+        most = _ACCELERATION * self._tick
+        self._velocity = self._velocity + np.clip(wanted - self._velocity, -most, most)
+        return self._velocity
 
     def photograph(self) -> None:
         """Take a frame; it can be fetched after the latency, if it is not lost."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, TwistStamped
+from geometry_msgs.msg import PoseStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, String
@@ -16,8 +16,10 @@ from sail_robot.conversions import (
     pose_message,
     pose_values,
     stamp_of,
+    trajectory_values,
     twist_values,
 )
+from sail_robot.guard_node import OUTPUTS, OutputError
 from sail_robot.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.sim_arm import SimArm, Trouble
 
@@ -28,11 +30,11 @@ TICK, STATE_EVERY, FRAME_EVERY = 0.01, 2, 5
 
 
 class SimArmNode(ManagedNode):
-    """Topics in: arm_command (TwistStamped or PoseStamped), arm_gripper. Out: image, joint_states, hand_pose,
-    outcome, /clock. Service: ~/reset lays the table for the next attempt.
+    """Topics in: arm_command (of the kind that `output` says), arm_gripper. Out: image, joint_states,
+    hand_pose, outcome, /clock. Service: ~/reset lays the table for the next attempt.
 
     It makes the time that all nodes with use_sim_time live in; it must not use it itself. `speed` is how fast
-    that goes; where the machine cannot keep up, it goes slower. Faults can be tried while it runs: `camera`
+    that goes; where the machine cannot keep up, it goes slower. Faults to try while it runs: `camera`
     live, silent, frozen or black, `joints` live, silent, nan or misnamed.
     """
 
@@ -54,6 +56,9 @@ class SimArmNode(ManagedNode):
 
     def configure(self) -> None:
         """Build the scene."""
+        self._output = self.text("output")
+        if self._output not in OUTPUTS:
+            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
         trouble = Trouble(self.number("latency"), self.number("dropped"), self.number("noise"))
         self._seed = int(self.number("seed"))
         self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, trouble)
@@ -68,19 +73,17 @@ class SimArmNode(ManagedNode):
         self._outcome = self.publisher(String, "outcome", LATCHED)
         self._said = ""
         self._frame: UInt8 | None = None
-        if self.text("output") == "pose":
-            self.subscribe(PoseStamped, "arm_command", self._on_pose, NEWEST)
-        else:
-            self.subscribe(TwistStamped, "arm_command", self._on_twist, NEWEST)
+        move = {
+            "twist": lambda message: self._arm.move(np.array(twist_values(message)[:3])),
+            "pose": lambda message: self._arm.go_to(np.array(pose_values(message)[0])),
+            "joint_trajectory": lambda message: self._arm.turn_to(
+                np.array(trajectory_values(message, JOINTS[:7]))
+            ),
+        }[self._output]
+        self.subscribe(OUTPUTS[self._output], "arm_command", move, NEWEST)
         self.subscribe(Float64MultiArray, "arm_gripper", self._on_gripper, NEWEST)
         self.service(Trigger, "~/reset", self._on_reset)
         self.every(TICK / self.number("speed"), self._advance)
-
-    def _on_twist(self, message: TwistStamped) -> None:
-        self._arm.move(np.array(twist_values(message)[:3]))
-
-    def _on_pose(self, message: PoseStamped) -> None:
-        self._arm.go_to(np.array(pose_values(message)[0]))
 
     def _on_gripper(self, message: Float64MultiArray) -> None:
         self._arm.grip(message.data[0])

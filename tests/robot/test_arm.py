@@ -41,8 +41,7 @@ class Watched:
 
     def run(self, seconds: float) -> None:
         """Let simulated time pass."""
-        end = self.operator.now + seconds
-        self.operator.wait(lambda: self.operator.now > end, f"{seconds} simulated seconds", 60.0)
+        self.operator.until(self.operator.now + seconds)
 
     def fault(self) -> str:
         return self.operator.status.get("guard", ("",))[0]

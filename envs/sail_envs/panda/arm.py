@@ -47,6 +47,12 @@ def arm_xml() -> tuple[str, str]:
     return top, f'<include file="{folder}/chain.xml"/>'
 
 
+def arm_scene() -> str:
+    """MJCF of the arm and nothing else."""
+    top, arm = arm_xml()
+    return f'<mujoco model="panda">{top}<worldbody>{arm}</worldbody></mujoco>'
+
+
 def compile_model(xml: str) -> Any:
     """The MuJoCo model of a scene with the arm in it.
 
@@ -122,8 +128,11 @@ class PandaArm:
         ahead = np.clip(self._target + step - self.position, -3 * STEP_LENGTH, 3 * STEP_LENGTH)
         self._target = np.clip(self.position + ahead, LOW, HIGH)
         self._solve(_SOLUTIONS, seconds)
-        self._data.ctrl[:7] = self._configuration.q[self._joints]
-        self._data.ctrl[7:] = fingers
+        self.hold(self._configuration.q[self._joints], fingers, seconds)
+
+    def hold(self, joints: NDArray[np.float64], fingers: float, seconds: float) -> None:
+        """Let some time pass, the joints held at these angles (7,) in radians, the fingers as in `lead`."""
+        self._data.ctrl[:7], self._data.ctrl[7:] = joints, fingers
         self._mujoco.mj_step(self._model, self._data, nstep=round(seconds / self._model.opt.timestep))
 
     @property

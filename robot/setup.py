@@ -4,7 +4,7 @@ from glob import glob
 
 from setuptools import setup
 
-NODES = ("planner", "controller", "guard", "episode", "sim_arm")
+NODES = ("planner", "controller", "guard", "episode", "sim_arm", "improve")
 
 setup(
     name="sail_robot",

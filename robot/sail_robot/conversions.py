@@ -7,10 +7,13 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from sail.types import SailError, UInt8
+
+Numbers = Sequence[float] | NDArray[np.float64]
 
 # Encoding -> channels, and how OpenCV makes RGB of it (None where it is RGB).
 _ENCODINGS: dict[str, tuple[int, int | None]] = {
@@ -92,7 +95,7 @@ def planned_frames(message: Image) -> UInt8:
     return tall.reshape(-1, side, side, 3)
 
 
-def twist_message(velocity: Sequence[float], seconds: float, frame: str) -> TwistStamped:
+def twist_message(velocity: Numbers, seconds: float, frame: str) -> TwistStamped:
     """A velocity (6,) in m/s and rad/s."""
     message = TwistStamped()
     message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
@@ -107,9 +110,7 @@ def twist_values(message: TwistStamped) -> list[float]:
     return [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]
 
 
-def pose_message(
-    position: Sequence[float], orientation: Sequence[float], seconds: float, frame: str
-) -> PoseStamped:
+def pose_message(position: Numbers, orientation: Numbers, seconds: float, frame: str) -> PoseStamped:
     """A position (3,) in metres and an orientation x, y, z, w."""
     message = PoseStamped()
     message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
@@ -125,7 +126,7 @@ def pose_values(message: PoseStamped) -> tuple[list[float], list[float]]:
     return [at.x, at.y, at.z], [turned.x, turned.y, turned.z, turned.w]
 
 
-def joint_message(names: Sequence[str], position: Sequence[float], seconds: float) -> JointState:
+def joint_message(names: Sequence[str], position: Numbers, seconds: float) -> JointState:
     """Joint positions in radians (fingers: metres)."""
     message = JointState(name=list(names), position=[float(value) for value in position])
     message.header.stamp = stamp_of(seconds)
@@ -144,7 +145,7 @@ def joint_values(message: JointState, names: Sequence[str]) -> list[float]:
 
 
 def trajectory_message(
-    names: Sequence[str], position: Sequence[float], seconds: float, reached_in: float, frame: str
+    names: Sequence[str], position: Numbers, seconds: float, reached_in: float, frame: str
 ) -> JointTrajectory:
     """One point that is to be reached in so many seconds."""
     message = JointTrajectory(joint_names=list(names))

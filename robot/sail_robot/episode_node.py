@@ -1,7 +1,7 @@
 """The recorder: begins and ends attempts, and writes each as an episode to train from and as an MCAP bag."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -22,7 +22,7 @@ from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.recording import Attempt
 
-_BAG_VERSION = 9
+_BAG_VERSION: Literal[9] = 9
 
 
 class EpisodeNode(ManagedNode):

@@ -64,7 +64,7 @@ class Kinematics:
         self._limits = [mink.ConfigurationLimit(model)]
         self._hand: tuple[str, str] = (hand, kind)
 
-    def start(self, joints: Sequence[float]) -> None:
+    def start(self, joints: Sequence[float] | Vector) -> None:
         """The joints are here: (n,) in radians."""
         q = self._configuration.q.copy()
         q[self._places] = joints
@@ -72,7 +72,7 @@ class Kinematics:
         self._posture.set_target_from_configuration(self._configuration)
         self._goal = self._configuration.get_transform_frame_to_world(*self._hand)
 
-    def step(self, motion: Sequence[float], seconds: float) -> Vector:
+    def step(self, motion: Sequence[float] | Vector, seconds: float) -> Vector:
         """Where the joints are to be, (n,), when the hand has moved on by (3,) metres in so many seconds."""
         translation = self._goal.translation() + np.asarray(motion, np.float64)
         self._goal = mink.SE3.from_rotation_and_translation(self._goal.rotation(), translation)

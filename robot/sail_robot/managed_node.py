@@ -25,7 +25,7 @@ CAMERA = qos_profile_sensor_data
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-class ManagedNode(LifecycleNode):  # type: ignore[misc]
+class ManagedNode(LifecycleNode):
     """`configure` reads parameters and loads, `begin` opens topics, `end` closes them.
 
     Both may raise SailError. autostart: whether the node configures and activates itself.

@@ -27,11 +27,11 @@ class OperatorError(SailError):
     """A node that does not answer, or that refuses."""
 
 
-class Operator(Node):  # type: ignore[misc]
+class Operator(Node):
     """Talks to the other nodes; its methods block, at most `patience` wall seconds. Raises OperatorError."""
 
-    def __init__(self, patience: float = 60.0) -> None:
-        super().__init__("operator")
+    def __init__(self, patience: float = 60.0, name: str = "operator") -> None:
+        super().__init__(name)
         self._patience = patience
         self.now = 0.0
         self.outcome = ""
@@ -66,7 +66,7 @@ class Operator(Node):  # type: ignore[misc]
 
     def ask(self, kind: type, name: str, request: Any) -> Any:
         """A service's response, whatever it says. Raises OperatorError where it does not come."""
-        client = self.create_client(kind, name)
+        client: Any = self.create_client(kind, name)
         try:
             if not client.wait_for_service(self._patience):
                 raise OperatorError(f"nobody offers {name}: is its node running?")

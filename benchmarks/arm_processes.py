@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import rclpy
-
 from sail_envs.tasks import TASKS
 from sail_robot.operator_node import Operator
 
@@ -75,8 +73,7 @@ class Arm:
         os.environ |= {name: self._environment[name] for name in ("ROS_DOMAIN_ID", "RMW_IMPLEMENTATION")}
         for node in self.parameters:
             self.start(node)
-        rclpy.init()
-        self.operator = Operator()
+        self.operator = Operator.join()
         if self._wait:
             self.operator.ready()
         return self
@@ -109,9 +106,7 @@ class Arm:
                 process.wait(timeout=15.0)
             except subprocess.TimeoutExpired:
                 process.kill()
-        if rclpy.ok():
-            self.operator.destroy_node()
-            rclpy.shutdown()
+        self.operator.leave()
 
 
 def _word(value: Value) -> str:

@@ -1,5 +1,6 @@
 """The controller: inverse dynamics at a fixed rate, towards the frames of the newest plan (following.py)."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from sail_robot.guard_node import OUTPUTS, OutputError
 from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
 from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.timing import Durations
 
 # What the shipped inverse dynamics is trained for: the control step in seconds, and metres an action of 1.
 CONTROL_SECONDS, STEP_LENGTH = 0.05, 0.01
@@ -83,6 +85,8 @@ class ControllerNode(ManagedNode):
         self._joints: list[float] | None = None
         self._target: NDArray[np.float64] | None = None
         self._on = self.flag("always")
+        self._jitter = Durations()
+        self._beat: float | None = None
         self._complaint: str | None = None
         self._command = self.publisher(OUTPUTS[self._output], "command", NEWEST)
         self._gripper = self.publisher(Float64MultiArray, "gripper", NEWEST)
@@ -92,7 +96,9 @@ class ControllerNode(ManagedNode):
         self.subscribe(Image, "plan", self._on_plan, NEWEST)
         self.subscribe(Bool, "attempt", self._on_attempt, LATCHED)
         self.every(CONTROL_SECONDS, self._control)
-        self.every(1.0, lambda: self.tell(self._complaint, {"attempt": self._on}))
+        self.every(
+            1.0, lambda: self.tell(self._complaint, {"attempt": self._on, "jitter_p99": self._jitter.p99()})
+        )
 
     def _on_image(self, message: Any) -> None:
         try:
@@ -130,6 +136,10 @@ class ControllerNode(ManagedNode):
         self._on = bool(message.data) or self.flag("always")
 
     def _control(self) -> None:
+        beat = time.monotonic()
+        if self._beat is not None:
+            self._jitter.add(abs(beat - self._beat - CONTROL_SECONDS))
+        self._beat = beat
         now, action = self.seconds(), None
         if self._on and self._frame is not None and self._position is not None:
             arm = np.array([*self._position, self._opening], np.float32)

@@ -1,5 +1,6 @@
 """The guard: between controller and arm, it has the last word (its logic: safety.py, motion.py)."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sail_robot.limits import read_limits
 from sail_robot.looking import Look
 from sail_robot.managed_node import CAMERA, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.safety import Guard
+from sail_robot.timing import Durations
 
 OUTPUTS: dict[str, type] = {"twist": TwistStamped, "pose": PoseStamped, "joint_trajectory": JointTrajectory}
 # Seconds between two diagnostics, and between two looks for a second planner or controller.
@@ -70,7 +72,7 @@ class GuardNode(ManagedNode):
             "velocity" if self._output == "twist" else "position",
             robot.joint_step if in_joints else robot.step,
         )
-        self._look = Look()
+        self._look, self._took = Look(), Durations()
         self._joints: tuple[float, list[float]] | None = None
         self._hand: tuple[float, list[float]] | None = None
         self._orientation: list[float] = []
@@ -171,6 +173,11 @@ class GuardNode(ManagedNode):
         return response
 
     def _cycle(self) -> None:
+        begun = time.perf_counter()
+        self._order()
+        self._took.add(time.perf_counter() - begun)
+
+    def _order(self) -> None:
         now = self.seconds()
         order = self._guard.cycle(now)
         if order.fault != self._told:
@@ -200,7 +207,7 @@ class GuardNode(ManagedNode):
             else:
                 log.error(f"stopped: {fault}")
             self._told = fault
-        self.tell(fault, {"dry_run": self._dry, **self._guard.interventions})
+        self.tell(fault, {"dry_run": self._dry, "cycle_p99": self._took.p99(), **self._guard.interventions})
 
 
 def main() -> None:

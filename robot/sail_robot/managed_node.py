@@ -4,6 +4,7 @@ A node that cannot do its work refuses: one line on its log and in the diagnosti
 """
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -152,6 +153,6 @@ def run(make: Callable[[], ManagedNode]) -> None:
         node.end()
         node.destroy_node()
         rclpy.try_shutdown()
-    if refused:
-        # Middleware threads may hold up an ordinary exit.
-        os._exit(1)
+    # An ordinary exit waits for threads of middleware and torch, for longer than a launch file does.
+    sys.stdout.flush()
+    os._exit(int(refused))

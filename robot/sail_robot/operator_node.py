@@ -43,6 +43,18 @@ class Operator(Node):
         self.create_subscription(String, "recorded", self._on_recorded, NEWEST)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
+    @classmethod
+    def join(cls) -> "Operator":
+        """Enter the domain that the environment names."""
+        rclpy.init()
+        return cls()
+
+    def leave(self) -> None:
+        """The end; nothing can be asked after that."""
+        if rclpy.ok():
+            self.destroy_node()
+            rclpy.shutdown()
+
     def attempt(self, timeout: float) -> str:
         """One attempt on the simulated arm, of at most `timeout` simulated seconds: how it ended."""
         self.call(Trigger, "sim_arm/reset", Trigger.Request())

@@ -150,6 +150,13 @@ class GuardNode(ManagedNode):
             return
         if self._guard.fault is not None or not self._orientation:
             self._orientation = orientation
+        box = self._robot.hand
+        if (
+            self._output == "joint_trajectory"
+            and not ((np.asarray(position) >= box.low[:3]) & (np.asarray(position) <= box.high[:3])).all()
+        ):
+            # Joints are limited one by one: where they lead the hand can only be watched.
+            self._guard.stop("the hand is outside its box")
         self._hand = seconds_of(message.header.stamp), position
         self._note_arm()
 

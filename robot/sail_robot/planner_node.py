@@ -39,9 +39,9 @@ class PlannerNode(ManagedNode):
     def configure(self) -> None:
         """Load the model."""
         torch.set_num_threads(int(self.number("threads")))
-        self._model = self._load()
         if not self.text("prompt").strip():
             raise PromptError("the prompt is empty: say what the arm is to do (parameter prompt)")
+        self._model = self._load()
 
     def begin(self) -> None:
         """Open everything."""

@@ -90,5 +90,7 @@ def test_what_is_commanded_is_done(output: str, tmp_path: Path) -> None:
         # No faster than 0.25 m/s, while it brakes too.
         assert np.abs(np.array(last["hand"]) - here).max() < 0.25 * 0.6
         drive(0.5, None)
+        # What was wild has been limited, or stopped where the hand would have left its box.
+        assert operator.status["guard"][0] != "ok" or int(operator.status["guard"][1]["limited"]) > 0
         operator.call(Trigger, "guard/emergency_stop", Trigger.Request())
         time.sleep(0.2)

@@ -13,6 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from sail.types import SailError
 from sail_robot.conversions import (
+    glance,
     joint_values,
     pose_message,
     pose_values,
@@ -116,7 +117,12 @@ class GuardNode(ManagedNode):
             self._fingers.publish(Float64MultiArray(data=[opening]))
 
     def _on_image(self, message: Any) -> None:
-        fault = self._look.fault(np.frombuffer(message.data, np.uint8), self._hand[1] if self._hand else [])
+        try:
+            seen = glance(message)
+        except SailError as error:
+            self._guard.stop(str(error))
+            return
+        fault = self._look.fault(seen, self._hand[1] if self._hand else [])
         if fault is not None:
             self._guard.stop(fault)
             return

@@ -12,6 +12,7 @@ from trajectory_msgs.msg import JointTrajectory
 from sail_robot.conversions import (
     MessageError,
     diagnostics,
+    glance,
     image_message,
     joint_message,
     joint_values,
@@ -78,6 +79,16 @@ def test_an_image_that_is_none_is_an_error(message: Image | CompressedImage) -> 
     with pytest.raises(MessageError) as error:
         pixels(message)
     assert "\n" not in str(error.value)
+
+
+def test_a_glance_tells_black_from_lit_in_every_format() -> None:
+    for lit in (True, False):
+        picture = np.full((480, 640, 3), 90 * lit, np.uint8)
+        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+        for message in (image_message(picture, 0.0, ""), CompressedImage(format="jpeg", data=jpeg)):
+            assert (glance(message).max() > 50) == lit
+    with pytest.raises(MessageError, match="cannot be decoded"):
+        glance(CompressedImage(format="jpeg", data=b"nothing"))
 
 
 def test_a_camera_frame_becomes_the_square_in_its_middle() -> None:

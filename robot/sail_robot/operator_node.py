@@ -10,6 +10,7 @@ from typing import Any
 import rclpy
 import rclpy.parameter
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
@@ -17,7 +18,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from sail.types import SailError
-from sail_robot.conversions import seconds_of
+from sail_robot.conversions import seconds_of, twist_values
 from sail_robot.managed_node import LATCHED, NEWEST, SENSOR
 
 FINAL = ("success", "wrong_object")
@@ -57,8 +58,7 @@ class Operator(Node):
 
     def attempt(self, timeout: float) -> str:
         """One attempt on the simulated arm, of at most `timeout` simulated seconds: how it ended."""
-        self.call(Trigger, "sim_arm/reset", Trigger.Request())
-        self.wait(lambda: self.outcome == "no_motion", "the table to be laid")
+        self.lay()
         self.call(SetBool, "episode/attempt", SetBool.Request(data=True))
         begun = self.now
         self.wait(
@@ -68,6 +68,30 @@ class Operator(Node):
         self.call(SetBool, "episode/label", SetBool.Request(data=ending == "success"))
         self.wait(lambda: len(self.recorded) > count, "the episode to be recorded")
         return ending
+
+    def lay(self) -> None:
+        """Lay the simulated table for another attempt."""
+        self.call(Trigger, "sim_arm/reset", Trigger.Request())
+        self.wait(lambda: self.outcome == "no_motion", "the table to be laid")
+
+    def stop(self) -> None:
+        """The emergency stop."""
+        self.call(Trigger, "guard/emergency_stop", Trigger.Request())
+
+    def clear(self) -> None:
+        """Let the arm move again."""
+        self.call(Trigger, "guard/clear", Trigger.Request())
+
+    def speeds(self) -> list[tuple[float, float]]:
+        """Every velocity that the arm is sent from now on, as it comes: its time, the hand's speed in m/s."""
+        sent: list[tuple[float, float]] = []
+
+        def heard(message: TwistStamped) -> None:
+            speed = sum(value**2 for value in twist_values(message)[:3]) ** 0.5
+            sent.append((seconds_of(message.header.stamp), speed))
+
+        self.create_subscription(TwistStamped, "arm_command", heard, NEWEST)
+        return sent
 
     def call(self, kind: type, name: str, request: Any) -> Any:
         """A service's response. Raises OperatorError where it does not come, or is a refusal."""

@@ -52,7 +52,7 @@ def main() -> None:
             operator.lay()
     result = {
         "control": {"rate_hz": 20, "jitter_p99": told["controller"]["jitter_p99"]},
-        "guard": {"rate_hz": 50, "cycle_p99": told["guard"]["cycle_p99"]},
+        "guard": {"rate_hz": 50, "cycle_cost_p99": told["guard"]["cycle_cost_p99"]},
         "planning": told["planner"]["planning"],
         "stops_ms": {
             "longest": 1e3 * max(stops),

@@ -1,5 +1,6 @@
 """The planner: camera and prompt in, plans out, made in a thread of their own (planning.py)."""
 
+import os
 import time
 from typing import Any
 
@@ -16,6 +17,10 @@ from sail_robot.controller_node import CONTROL_SECONDS
 from sail_robot.conversions import image_message, pixels, plan_message, seconds_of, square
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
 from sail_robot.planning import Planned, PlanningThread, load_model
+
+
+# Where it shares a computer with controller and guard it gives way to them.
+_NICENESS = 10
 
 
 class PlannerNode(ManagedNode):
@@ -39,6 +44,7 @@ class PlannerNode(ManagedNode):
     def configure(self) -> None:
         """Load the model."""
         torch.set_num_threads(int(self.number("threads")))
+        os.nice(_NICENESS)
         if not self.text("prompt").strip():
             raise PromptError("the prompt is empty: say what the arm is to do (parameter prompt)")
         self._model = self._load()

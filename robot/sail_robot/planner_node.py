@@ -18,7 +18,6 @@ from sail_robot.conversions import image_message, pixels, plan_message, seconds_
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
 from sail_robot.planning import Planned, PlanningThread, load_model
 
-
 # Where it shares a computer with controller and guard it gives way to them.
 _NICENESS = 10
 

@@ -32,5 +32,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install $$(grep '^torch==' constraints.txt)
-	$(VENV)/bin/pip install -e '.[dev]' -c constraints.txt
+	$(VENV)/bin/pip install -e '.[dev,ros]' -c constraints.txt
 	touch $@

@@ -43,11 +43,20 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Gripper:
+    """joint: the finger's, or "none" where there is no gripper. open: its position when open, in metres."""
+
+    joint: str
+    open: float
+
+
+@dataclass(frozen=True)
 class RobotLimits:
     """What a robot's file says, in metres, radians and seconds.
 
     frame: of the hand's positions and commands. hand: six axes, position and turning about each. joints: one
-    axis each, by name. step: how far from the hand a commanded position may be.
+    axis each, by name. step, joint_step: how far from the hand, or from a joint, a commanded position may be.
+    hand_link: the link whose pose the hand's is.
     """
 
     arm: str
@@ -56,6 +65,9 @@ class RobotLimits:
     joints: MotionLimits
     hand: MotionLimits
     step: float
+    joint_step: float
+    hand_link: str
+    gripper: Gripper
     watch: Watch
 
 
@@ -132,6 +144,7 @@ class _Group:
 def _robot(file: _Group) -> RobotLimits:
     stop = file.positive("stop", "time")
     joints, hand, watch = file.group("joints"), file.group("hand"), file.group("watch")
+    gripper = file.group("gripper")
     names = joints.texts("names")
     if len(set(names)) < len(names):
         raise LimitsError(f"joints.names holds a name twice: {', '.join(names)}")
@@ -164,9 +177,12 @@ def _robot(file: _Group) -> RobotLimits:
             stop_seconds=stop,
         ),
         step=hand.positive("step", "length"),
+        joint_step=joints.positive("step", "angle"),
+        hand_link=hand.text("link"),
+        gripper=Gripper(gripper.text("joint"), gripper.positive("open", "length")),
         watch=Watch(*(watch.positive(key, "time") for key in ("camera", "joints", "plan", "command"))),
     )
-    for group in (file, joints, hand, watch):
+    for group in (file, joints, hand, gripper, watch):
         group.ends()
     return robot
 

@@ -88,7 +88,7 @@ class Guard:
     def command(self, now: float, frame: str, values: Sequence[float]) -> None:
         """The controller's wish: (n,) velocities or positions."""
         if frame != self._frame:
-            self._stop(f"a command in frame '{frame}', not '{self._frame}'")
+            self.stop(f"a command in frame '{frame}', not '{self._frame}'")
             return
         wanted = self._checked(values, "command")
         if wanted is None:
@@ -96,14 +96,16 @@ class Guard:
         if self._kind == "position" and self.fault is None:
             away = self._away(wanted)
             if away > self._step:
-                self._stop(f"a command {away:.3g} away, more than {self._step:.3g}")
+                self.stop(f"a command {away:.3g} away, more than {self._step:.3g}")
                 return
         self._wanted = wanted
         self._note("command", now, now)
 
-    def emergency_stop(self) -> None:
-        """Stop, until it is cleared."""
-        self._stop("emergency stop")
+    def stop(self, fault: str) -> None:
+        """Stop for this reason, until it is cleared; the first one is told."""
+        self.interventions[fault] += 1
+        if self.fault in (None, WAITING):
+            self.fault = fault
 
     def clear(self, now: float) -> str | None:
         """Let the arm move again, once the controller asks for it: None, or why it may not yet."""
@@ -123,7 +125,7 @@ class Guard:
     def cycle(self, now: float) -> Order:
         """One order; call it once every `seconds`."""
         if now < self._now:
-            self._stop("the clock went back")
+            self.stop("the clock went back")
             self._seen.clear()
         self._now = now
         if self.fault == WAITING:
@@ -131,7 +133,7 @@ class Guard:
         elif self.fault is None:
             silent = self._silent(now)
             if silent is not None:
-                self._stop(silent)
+                self.stop(silent)
         if self._setpoint is None:
             return Order(self._limiter.stop(), None, self.fault, False)
         at = self._measured if self._kind == "velocity" else self._setpoint
@@ -169,15 +171,9 @@ class Guard:
     def _checked(self, values: Sequence[float], what: str) -> Vector | None:
         vector = np.asarray(values, np.float64)
         if vector.shape != self._measured.shape:
-            self._stop(f"{what} of {vector.size} numbers, not {self._measured.size}")
+            self.stop(f"{what} of {vector.size} numbers, not {self._measured.size}")
         elif not np.isfinite(vector).all():
-            self._stop(f"{what} with a number that is none")
+            self.stop(f"{what} with a number that is none")
         else:
             return vector
         return None
-
-    def _stop(self, fault: str) -> None:
-        """The first fault is the one that is told until it is cleared."""
-        self.interventions[fault] += 1
-        if self.fault in (None, WAITING):
-            self.fault = fault

@@ -56,7 +56,7 @@ def test_units_are_converted(tmp_path: Path) -> None:
         ({"hand.speed": "0.25 m"}, "hand.speed must be a number with its unit"),
         ({"hand.speed": "fast"}, "hand.speed must be"),
         ({"hand.speed": "-1 m/s"}, "hand: speed has to be 2 positive numbers"),
-        ({"hand.speed": "1 m/s"}, "no stop within 0.2 s"),
+        ({"hand.speed": "1 m/s"}, "no stop within 0.18 s"),
         ({"hand.low": ["0.8 m", "0 m", "0 m"]}, "hand: the range of axis 0 is empty"),
         ({"hand.low": ["0.3 m", "0 m"]}, "hand.low must be a list of 3 numbers with units"),
         (

@@ -110,7 +110,7 @@ def test_no_sequence_gets_a_command_outside_the_limits_through(
         elif what == "short":
             made.guard.command(made.now, "base", [0.0])
         elif what == "emergency":
-            made.guard.emergency_stop()
+            made.guard.stop("emergency stop")
         else:
             made.guard.clear(made.now)
         for _ in range(cycles):
@@ -207,7 +207,7 @@ def test_another_frame_stops_the_arm() -> None:
 
 def test_an_emergency_stop_stays_until_it_is_cleared() -> None:
     made = moving()
-    made.guard.emergency_stop()
+    made.guard.stop("emergency stop")
     assert made.guard.clear(made.now) == "the arm is not at rest yet"
     stops(made, "emergency stop", [0.0, 0.1, 0.0])
     assert made.guard.clear(made.now) is None
@@ -243,7 +243,7 @@ def test_a_position_far_away_stops_the_arm_and_one_near_is_reached() -> None:
 @pytest.mark.parametrize(("moved", "leap"), [(0.03, 0.0), (0.2, 0.2)])
 def test_only_an_arm_that_was_moved_is_held_elsewhere(moved: float, leap: float) -> None:
     made = moving("position")
-    made.guard.emergency_stop()
+    made.guard.stop("emergency stop")
     for _ in range(30):
         held = made.cycle().position
     made.at = made.at - np.array([0.0, moved, 0.0])
@@ -267,7 +267,7 @@ def test_an_arm_that_does_not_follow_stops() -> None:
 
 def test_the_first_fault_is_the_one_that_is_told() -> None:
     made = moving()
-    made.guard.emergency_stop()
+    made.guard.stop("emergency stop")
     made.guard.command(made.now, "camera", [0.0, 0.0, 0.0])
     assert made.guard.fault == "emergency stop"
     assert len(made.guard.interventions) >= 2

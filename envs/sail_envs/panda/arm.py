@@ -47,6 +47,12 @@ def arm_xml() -> tuple[str, str]:
     return top, f'<include file="{folder}/chain.xml"/>'
 
 
+def arm_scene() -> str:
+    """MJCF of the arm and nothing else."""
+    top, arm = arm_xml()
+    return f'<mujoco model="panda">{top}<worldbody>{arm}</worldbody></mujoco>'
+
+
 def compile_model(xml: str) -> Any:
     """The MuJoCo model of a scene with the arm in it.
 
@@ -84,7 +90,6 @@ class PandaArm:
         joints = [model.joint(f"robot:panda0_joint{number}").id for number in range(1, 8)]
         fingers = [model.joint(f"robot:panda0_finger_joint{number}").id for number in (1, 2)]
         self._joints, self._fingers = model.jnt_qposadr[joints], model.jnt_qposadr[fingers]
-        self._substeps = round(CONTROL_SECONDS / model.opt.timestep)
         self._configuration = mink.Configuration(model)
         self._reach = mink.FrameTask(_END_EFFECTOR, "site", position_cost=1.0, orientation_cost=0.3)
         self._posture = mink.PostureTask(model, cost=1e-2)
@@ -104,7 +109,7 @@ class PandaArm:
         down = np.array([0.0, 0.0, -1.0])
         self._rotation = self._mink.SO3.from_matrix(np.column_stack([x, np.cross(down, x), down]))
         self._target = np.array(position, np.float64)
-        self._solve(_PLACING)
+        self._solve(_PLACING, CONTROL_SECONDS)
         data.qpos[self._joints] = self._configuration.q[self._joints]
         data.ctrl[:7], data.ctrl[7:] = self._configuration.q[self._joints], _OPEN
         self._mujoco.mj_forward(self._model, data)
@@ -113,14 +118,22 @@ class PandaArm:
         """One control step. action: float32 (4,) in -1..1, end-effector step (times STEP_LENGTH metres) and
         gripper (-1 open, 1 closed, as in MetaWorld)."""
         step = STEP_LENGTH * np.clip(action[:3].astype(np.float64), -1.0, 1.0)
+        self.lead(step, _OPEN * (1.0 - float(np.clip(action[3], -1.0, 1.0))) / 2.0, CONTROL_SECONDS)
+
+    def lead(self, step: NDArray[np.float64], fingers: float, seconds: float) -> None:
+        """Let some time pass, the end effector led on by `step` (3,) in metres. fingers: each one's distance
+        from closed, in metres."""
         # From where the arm is led, not from where it is: a load it lags behind must not hold it back. Never
         # far ahead of it either: what cannot be reached would wind up.
         ahead = np.clip(self._target + step - self.position, -3 * STEP_LENGTH, 3 * STEP_LENGTH)
         self._target = np.clip(self.position + ahead, LOW, HIGH)
-        self._solve(_SOLUTIONS)
-        self._data.ctrl[:7] = self._configuration.q[self._joints]
-        self._data.ctrl[7:] = _OPEN * (1.0 - float(np.clip(action[3], -1.0, 1.0))) / 2.0
-        self._mujoco.mj_step(self._model, self._data, nstep=self._substeps)
+        self._solve(_SOLUTIONS, seconds)
+        self.hold(self._configuration.q[self._joints], fingers, seconds)
+
+    def hold(self, joints: NDArray[np.float64], fingers: float, seconds: float) -> None:
+        """Let some time pass, the joints held at these angles (7,) in radians, the fingers as in `lead`."""
+        self._data.ctrl[:7], self._data.ctrl[7:] = joints, fingers
+        self._mujoco.mj_step(self._model, self._data, nstep=round(seconds / self._model.opt.timestep))
 
     @property
     def position(self) -> NDArray[np.float64]:
@@ -128,14 +141,26 @@ class PandaArm:
         return np.array(self._data.site(_END_EFFECTOR).xpos)
 
     @property
+    def joints(self) -> NDArray[np.float64]:
+        """The seven joints: float64 (7,), radians."""
+        return np.array(self._data.qpos[self._joints])
+
+    @property
+    def orientation(self) -> NDArray[np.float64]:
+        """The end effector's: float64 (4,), a unit quaternion x, y, z, w."""
+        quaternion = np.zeros(4)
+        self._mujoco.mju_mat2Quat(quaternion, self._data.site(_END_EFFECTOR).xmat)
+        return np.roll(quaternion, -1)
+
+    @property
     def opening(self) -> float:
         """The gripper, 0 (closed) to 1 (open)."""
         return float(self._data.qpos[self._fingers].mean() / _OPEN)
 
-    def _solve(self, times: int) -> None:
+    def _solve(self, times: int, duration: float) -> None:
         goal = self._mink.SE3.from_rotation_and_translation(self._rotation, self._target)
         self._reach.set_target(goal)
-        seconds = CONTROL_SECONDS / _SOLUTIONS
+        seconds = duration / _SOLUTIONS
         for _ in range(times):
             velocity = self._mink.solve_ik(
                 self._configuration,

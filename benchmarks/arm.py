@@ -1,0 +1,60 @@
+"""The same checkpoint on the simulated arm, over ROS 2, and in the plain environment: success of both.
+
+All nodes run as processes of their own and talk over DDS; attempts are labelled by service. The arm's clock
+may run slower than the wall's (--speed) where the machine is busy.
+
+python benchmarks/arm.py --task cups-green --attempts 20
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from arm_processes import Arm
+from common import write_result
+
+from sail.agent import load_agent
+from sail.config import load_config
+from sail.evaluate import evaluate, rate
+from sail.statistics import wilson_interval
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", default="cups-green")
+    parser.add_argument("--attempts", type=int, default=20)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
+    arguments = parser.parse_intermixed_args()
+    words = [f"task={arguments.task}", f"evaluation_episodes={arguments.attempts}", *arguments.overrides]
+    config = load_config("panda", None, words)
+    endings: list[str] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Arm(arguments.task, Path(folder), arguments.overrides, speed=arguments.speed) as arm,
+    ):
+        for number in range(arguments.attempts):
+            endings.append(arm.attempt())
+            print(number, endings[-1], flush=True)
+        counted = arm.interventions()
+    successes = endings.count("success")
+    result: dict[str, Any] = {
+        "task": arguments.task,
+        "arm": {
+            "attempts": len(endings),
+            "successes": successes,
+            "ci95": list(wilson_interval(successes, len(endings))),
+            "endings": endings,
+            "interventions": counted,
+            "speed": arguments.speed,
+        },
+        "environment_alone": rate(evaluate(load_agent(config), config)),
+    }
+    print(result)
+    write_result(f"arm_{arguments.task}", result)
+
+
+if __name__ == "__main__":
+    main()

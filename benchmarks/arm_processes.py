@@ -1,0 +1,119 @@
+"""The simulated arm with all its nodes, each a process of its own, as the launch files start them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from sail_envs.tasks import TASKS
+from sail_robot.operator_node import Operator
+
+ROBOT = Path(__file__).parents[1] / "robot" / "config" / "panda.yaml"
+# Simulated seconds of an attempt: 300 control steps.
+TIMEOUT = 15.0
+Value = str | float | int | bool | Sequence[str]
+
+
+class Arm:
+    """A context: start everything, and stop it at the end.
+
+    folder: for episodes, bags and logs. overrides: of the preset panda. changes: parameters by node, beside
+    the usual ones; a node of value None is left out. domain: DDS's, so that no other arm is moved. ready:
+    wait until the arm may move.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        folder: Path,
+        overrides: Sequence[str] = (),
+        speed: float = 1.0,
+        changes: Mapping[str, Mapping[str, Value] | None] | None = None,
+        domain: int = 42,
+        ready: bool = True,
+    ) -> None:
+        self.folder, self._wait = folder, ready
+        common: dict[str, Value] = {"use_sim_time": True}
+        limits: dict[str, Value] = {**common, "limits": str(ROBOT)}
+        episodes, bags = str(folder / "episodes"), str(folder / "bags")
+        usual: dict[str, dict[str, Value]] = {
+            "sim_arm": {"task": task, "seed": 1000, "speed": speed},
+            "guard": limits,
+            "controller": limits,
+            "planner": {**common, "prompt": TASKS[task], "overrides": [f"task={task}", *overrides]},
+            "episode": {
+                **limits,
+                "task": task,
+                "prompt": TASKS[task],
+                "episodes": episodes,
+                "bags": bags,
+                "timeout": TIMEOUT,
+            },
+        }
+        changes = changes or {}
+        self.parameters: dict[str, dict[str, Value]] = {
+            node: {**values, **(changes.get(node) or {})}
+            for node, values in usual.items()
+            if changes.get(node, {}) is not None
+        }
+        self._environment = {
+            **os.environ,
+            "ROS_DOMAIN_ID": str(domain),
+            "ROS_LOG_DIR": str(folder / "ros"),
+            "RMW_IMPLEMENTATION": "rmw_fastrtps_cpp",
+            "OMP_NUM_THREADS": "1",
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "Arm":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        os.environ |= {name: self._environment[name] for name in ("ROS_DOMAIN_ID", "RMW_IMPLEMENTATION")}
+        for node in self.parameters:
+            self.start(node)
+        self.operator = Operator.join()
+        if self._wait:
+            self.operator.ready()
+        return self
+
+    def start(self, node: str) -> None:
+        """Start a node's process."""
+        words = [f"{name}:={_word(value)}" for name, value in self.parameters[node].items()]
+        parameters = [part for word in words for part in ("-p", word)]
+        command = [sys.executable, "-m", f"sail_robot.{node}_node", "--ros-args", *parameters]
+        with (self.folder / f"{node}.log").open("ab") as log:
+            self.processes[node] = subprocess.Popen(
+                command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def attempt(self) -> str:
+        """One attempt: how it ended."""
+        return self.operator.attempt(TIMEOUT)
+
+    def interventions(self) -> dict[str, str]:
+        """What the guard has counted."""
+        return self.operator.status["guard"][1]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGINT)
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=15.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self.operator.leave()
+
+
+def _word(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, str):
+        return f"'{value}'"
+    return "[" + ", ".join(f"'{one}'" for one in value) + "]"

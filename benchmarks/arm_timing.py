@@ -1,0 +1,68 @@
+"""How steady the control is while plans are made, what the guard costs, and how long a stop takes.
+
+All nodes as processes of their own, the arm's clock as fast as the wall's. A stop is timed on the arm's
+clock, from the last command that moves the arm as it was asked to, to the first that is standstill.
+
+python benchmarks/arm_timing.py --seconds 60 --stops 20
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from arm_processes import Arm
+from common import write_result
+
+# m/s: slower than that is no motion worth stopping.
+MOVING = 0.05
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--stops", type=int, default=20)
+    arguments = parser.parse_args()
+    changes = {"controller": {"always": True}}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Arm("cups-green", Path(folder), ["prior.kind=none"], changes=changes) as arm,
+    ):
+        operator = arm.operator
+        commands = operator.speeds()
+        operator.until(operator.now + arguments.seconds)
+        told = {node: operator.status[node][1] for node in ("controller", "guard", "planner")}
+        stops: list[float] = []
+        while len(stops) < arguments.stops:
+            commands.clear()
+            operator.wait(lambda: bool(commands) and commands[-1][1] > MOVING, "the arm to move", 120.0)
+            operator.stop()
+            operator.until(operator.now + 0.5)
+            rest = next(i for i in range(len(commands)) if all(speed == 0.0 for _, speed in commands[i:]))
+            # Backwards from standstill, as long as it was slower every time: that was the stop.
+            begin = rest
+            while begin > 0 and commands[begin - 1][1] > commands[begin][1]:
+                begin -= 1
+            stops.append(commands[rest][0] - commands[begin][0])
+            print(
+                f"stop {len(stops)}: {stops[-1] * 1e3:.0f} ms from {commands[begin][1]:.2f} m/s", flush=True
+            )
+            operator.clear()
+            operator.lay()
+    result = {
+        "control": {"rate_hz": 20, "jitter_p99": told["controller"]["jitter_p99"]},
+        "guard": {"rate_hz": 50, "cycle_cost_p99": told["guard"]["cycle_cost_p99"]},
+        "planning": told["planner"]["planning"],
+        "stops_ms": {
+            "longest": 1e3 * max(stops),
+            "median": 1e3 * float(np.median(stops)),
+            "count": len(stops),
+        },
+    }
+    print(result)
+    write_result("arm_timing", result)
+
+
+if __name__ == "__main__":
+    main()

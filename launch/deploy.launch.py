@@ -1,0 +1,144 @@
+"""Planner, controller, guard and recorder on a robot arm: `ros2 launch sail_robot deploy.launch.py -s`.
+
+With use_mock_hardware:=true the arm is the simulated one, and its clock is everybody's.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+ARMS = ("panda", "fr3", "ur", "generic")
+OUTPUTS = ("twist", "pose", "joint_trajectory")
+YES_NO = ("true", "false")
+ARGUMENTS = (
+    DeclareLaunchArgument(
+        "arm", default_value="panda", choices=ARMS, description="whose limits file is taken"
+    ),
+    DeclareLaunchArgument("limits", default_value="", description="another limits file than the arm's own"),
+    DeclareLaunchArgument(
+        "output", default_value="twist", choices=OUTPUTS, description="what the arm's own controller takes"
+    ),
+    DeclareLaunchArgument(
+        "robot_description", default_value="", description="the arm's URDF file, for joint_trajectory"
+    ),
+    DeclareLaunchArgument(
+        "dry_run",
+        default_value="true",
+        choices=YES_NO,
+        description="plan and judge, but send the arm nothing",
+    ),
+    DeclareLaunchArgument(
+        "use_mock_hardware", default_value="false", choices=YES_NO, description="the simulated arm instead"
+    ),
+    DeclareLaunchArgument(
+        "prompt", default_value="push the green cup forward", description="the task in words"
+    ),
+    DeclareLaunchArgument(
+        "task", default_value="cups-green", description="the task's name, for its episodes"
+    ),
+    DeclareLaunchArgument("preset", default_value="panda", description="of `sail run`: how plans are drawn"),
+    DeclareLaunchArgument("base", default_value="panda", description="base weights: a name, or a folder"),
+    DeclareLaunchArgument(
+        "prior", default_value="none", choices=("none", "compact", "animatediff"), description="the prior"
+    ),
+    DeclareLaunchArgument("checkpoint", default_value="", description="a run's checkpoints/iteration_NNN"),
+    DeclareLaunchArgument("image_topic", default_value="image", description="the camera's images"),
+    DeclareLaunchArgument("compressed", default_value="false", choices=YES_NO, description="CompressedImage"),
+    DeclareLaunchArgument(
+        "joint_states_topic", default_value="joint_states", description="the joints' states"
+    ),
+    DeclareLaunchArgument("hand_pose_topic", default_value="hand_pose", description="the hand's PoseStamped"),
+    DeclareLaunchArgument("arm_command_topic", default_value="arm_command", description="what moves the arm"),
+    DeclareLaunchArgument(
+        "arm_gripper_topic", default_value="arm_gripper", description="finger position, metres"
+    ),
+    DeclareLaunchArgument(
+        "episodes", default_value="episodes", description="the store that attempts go into"
+    ),
+    DeclareLaunchArgument("bags", default_value="", description="a folder for MCAP bags; none where empty"),
+    DeclareLaunchArgument("timeout", default_value="15.0", description="seconds of an attempt"),
+    DeclareLaunchArgument("seed", default_value="1000", description="of the simulated table's first scene"),
+    DeclareLaunchArgument("speed", default_value="1.0", description="of the simulated arm's clock"),
+    DeclareLaunchArgument("latency", default_value="0.0", description="simulated camera: seconds it is late"),
+    DeclareLaunchArgument(
+        "dropped", default_value="0.0", description="simulated camera: share of lost frames"
+    ),
+    DeclareLaunchArgument("noise", default_value="0.0", description="simulated camera: grey levels of noise"),
+    DeclareLaunchArgument("namespace", default_value="", description="before all names but /clock's"),
+    DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error"),
+)
+
+
+def nodes(context: LaunchContext) -> list[Node]:
+    """All nodes, with their parameters."""
+
+    def of(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
+
+    def number(name: str) -> float:
+        return float(of(name))
+
+    simulated = of("use_mock_hardware") == "true"
+    share = Path(get_package_share_directory("sail_robot"))
+    limits = of("limits") or str(share / "config" / f"{of('arm')}.yaml")
+    output, compressed = of("output"), of("compressed") == "true"
+    robot = {"use_sim_time": simulated, "limits": limits, "output": output, "compressed": compressed}
+    description = of("robot_description") or ("simulated" if simulated else "")
+    overrides = [f"base={of('base')}", f"prior.kind={of('prior')}"]
+    parameters: dict[str, dict[str, object]] = {
+        # The simulated arm can be hurt by nothing: there is no need to ask for motion twice.
+        "guard": {**robot, "dry_run": of("dry_run") == "true" and not simulated},
+        "controller": {**robot, "base": of("base"), "robot_description": description},
+        "planner": {
+            "use_sim_time": simulated,
+            "compressed": compressed,
+            "preset": of("preset"),
+            "overrides": overrides,
+            "checkpoint": of("checkpoint"),
+            "prompt": of("prompt"),
+        },
+        "episode": {
+            **robot,
+            "episodes": of("episodes"),
+            "bags": of("bags"),
+            "task": of("task"),
+            "prompt": of("prompt"),
+            "timeout": number("timeout"),
+        },
+    }
+    if simulated:
+        parameters["sim_arm"] = {
+            "task": of("task"),
+            "output": output,
+            "seed": int(of("seed")),
+            **{name: number(name) for name in ("speed", "latency", "dropped", "noise")},
+        }
+    topics = [
+        ("image", of("image_topic")),
+        ("joint_states", of("joint_states_topic")),
+        ("hand_pose", of("hand_pose_topic")),
+        ("arm_command", of("arm_command_topic")),
+        ("arm_gripper", of("arm_gripper_topic")),
+    ]
+    return [
+        Node(
+            package="sail_robot",
+            executable=name,
+            name=name,
+            namespace=of("namespace"),
+            parameters=[values],
+            remappings=[(topic, to) for topic, to in topics if topic != to],
+            arguments=["--ros-args", "--log-level", of("log_level")],
+            output="screen",
+        )
+        for name, values in parameters.items()
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What ROS 2's launch asks for."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=nodes)])

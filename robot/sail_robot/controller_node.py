@@ -1,0 +1,203 @@
+"""The controller: inverse dynamics at a fixed rate, towards the frames of the newest plan (following.py)."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from geometry_msgs.msg import PoseStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray
+
+from sail.agent import FRAME_SIZE, load_base
+from sail.rollout import FRAME_SKIP
+from sail.types import Float32, SailError, UInt8
+from sail_envs.panda.arm import arm_scene, compile_model
+from sail_robot.conversions import (
+    joint_values,
+    pixels,
+    planned_frames,
+    pose_message,
+    pose_values,
+    seconds_of,
+    square,
+    trajectory_message,
+    twist_message,
+)
+from sail_robot.following import Follower, TimedPlan
+from sail_robot.guard_node import OUTPUTS, OutputError
+from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
+from sail_robot.limits import read_limits
+from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.timing import Durations
+
+# What the shipped inverse dynamics is trained for: the control step in seconds, and metres an action of 1.
+CONTROL_SECONDS, STEP_LENGTH = 0.05, 0.01
+# Radians by which a joint may lag behind before it is led from where it is.
+_BEHIND = 0.1
+# The robot_description of the simulated arm, whose model comes with it.
+SIMULATED = "simulated"
+
+
+class ControllerNode(ManagedNode):
+    """Topics in: image, joint_states, hand_pose, plan, attempt. Out: command, gripper.
+
+    As long as no attempt is on (`attempt`, unless `always` is set), or no plan says what to do, it asks for
+    standstill.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("controller")
+
+    def declare(self) -> None:
+        """Parameters."""
+        self.declare_parameter("limits", "")
+        self.declare_parameter("output", "twist")
+        self.declare_parameter("base", "panda")
+        self.declare_parameter("compressed", False)
+        self.declare_parameter("always", False)
+        self.declare_parameter("follow", 4)
+        self.declare_parameter("robot_description", "")
+
+    def configure(self) -> None:
+        """Load inverse dynamics."""
+        torch.set_num_threads(1)
+        self._robot = read_limits(Path(self.text("limits")))
+        self._output = self.text("output")
+        if self._output not in OUTPUTS:
+            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
+        self._inverse_dynamics = load_base(self.text("base")).inverse_dynamics
+        if self._output == "joint_trajectory":
+            self._kinematics = self._read_kinematics()
+
+    def begin(self) -> None:
+        """Open everything."""
+        self._follower = Follower(
+            self._inverse_dynamics, CONTROL_SECONDS, FRAME_SKIP, int(self.number("follow"))
+        )
+        self._frame: UInt8 | None = None
+        self._position: list[float] | None = None
+        self._orientation: list[float] = []
+        self._opening = 0.0 if self._robot.gripper.joint == "none" else np.nan
+        self._joints: list[float] | None = None
+        self._target: NDArray[np.float64] | None = None
+        self._on = self.flag("always")
+        self._jitter = Durations()
+        self._beat: float | None = None
+        self._complaint: str | None = None
+        self._command = self.publisher(OUTPUTS[self._output], "command", NEWEST)
+        self._gripper = self.publisher(Float64MultiArray, "gripper", NEWEST)
+        self.subscribe(CompressedImage if self.flag("compressed") else Image, "image", self._on_image, CAMERA)
+        self.subscribe(JointState, "joint_states", self._on_joints, SENSOR)
+        self.subscribe(PoseStamped, "hand_pose", self._on_hand, SENSOR)
+        self.subscribe(Image, "plan", self._on_plan, NEWEST)
+        self.subscribe(Bool, "attempt", self._on_attempt, LATCHED)
+        self.every(CONTROL_SECONDS, self._control)
+        self.every(
+            1.0, lambda: self.tell(self._complaint, {"attempt": self._on, "jitter_p99": self._jitter.p99()})
+        )
+
+    def _on_image(self, message: Any) -> None:
+        try:
+            self._frame, self._complaint = square(pixels(message), FRAME_SIZE), None
+        except SailError as error:
+            self._complain(str(error))
+
+    def _on_joints(self, message: JointState) -> None:
+        gripper = self._robot.gripper
+        if all(name in message.name for name in self._robot.joint_names):
+            self._joints = joint_values(message, self._robot.joint_names)
+        if gripper.joint == "none" or gripper.joint not in message.name:
+            return
+        self._opening = joint_values(message, [gripper.joint])[0] / gripper.open
+
+    def _on_hand(self, message: PoseStamped) -> None:
+        self._position, self._orientation = pose_values(message)
+
+    def _on_plan(self, message: Image) -> None:
+        try:
+            frames = planned_frames(message)
+        except SailError as error:
+            self._complain(str(error))
+            return
+        if frames.shape[1] != FRAME_SIZE:
+            self._complain(
+                f"a plan has frames of {frames.shape[1]} pixels, inverse dynamics wants {FRAME_SIZE}"
+            )
+            return
+        self._follower.take(TimedPlan(frames, seconds_of(message.header.stamp)))
+
+    def _on_attempt(self, message: Bool) -> None:
+        if message.data and not self._on:
+            self._follower.forget(self.seconds())
+        self._on = bool(message.data) or self.flag("always")
+
+    def _control(self) -> None:
+        beat = time.monotonic()
+        if self._beat is not None:
+            self._jitter.add(abs(beat - self._beat - CONTROL_SECONDS))
+        self._beat = beat
+        now, action = self.seconds(), None
+        if self._on and self._frame is not None and self._position is not None:
+            arm = np.array([*self._position, self._opening], np.float32)
+            if np.isfinite(arm).all():
+                action = self._follower.act(now, self._frame, arm)
+        self._send(now, action)
+
+    def _send(self, now: float, action: Float32 | None) -> None:
+        """An action (4,) as the arm's controller takes it; None is standstill."""
+        motion = np.zeros(3) if action is None else STEP_LENGTH * action[:3].astype(np.float64)
+        frame = self._robot.frame
+        if self._output == "twist":
+            self._command.publish(twist_message([*(motion / CONTROL_SECONDS), 0.0, 0.0, 0.0], now, frame))
+        elif self._output == "pose" and self._position is not None:
+            target = self._lead(self._position, 3 * STEP_LENGTH)
+            self._target = target + motion
+            self._command.publish(pose_message(self._target, self._orientation, now, frame))
+        elif self._output == "joint_trajectory" and self._joints is not None:
+            names, target = self._robot.joint_names, self._lead(self._joints, _BEHIND)
+            if target is not self._target:
+                self._kinematics.start(target)
+            self._target = target if action is None else self._kinematics.step(motion, CONTROL_SECONDS)
+            self._command.publish(trajectory_message(names, self._target, now, CONTROL_SECONDS, frame))
+        if action is not None and self._robot.gripper.joint != "none":
+            opening = self._robot.gripper.open * (1.0 - float(action[3])) / 2.0
+            self._gripper.publish(Float64MultiArray(data=[opening]))
+
+    def _lead(self, measured: Sequence[float], behind: float) -> NDArray[np.float64]:
+        """From where a position goes on: from where the arm was led, as long as it follows; else from where
+        it is."""
+        at = np.asarray(measured, np.float64)
+        if self._target is None or np.abs(self._target - at).max() > behind:
+            return at
+        return self._target
+
+    def _read_kinematics(self) -> Kinematics:
+        path, robot = self.text("robot_description"), self._robot
+        if not path:
+            raise KinematicsError("joint_trajectory needs the arm's URDF: give its path as robot_description")
+        if path == SIMULATED:
+            names = [name.replace("panda_", "robot:panda0_") for name in robot.joint_names]
+            return Kinematics(compile_model(arm_scene()), names, "end_effector", "site")
+        try:
+            urdf = Path(path).read_text()
+        except OSError as error:
+            raise KinematicsError(f"cannot read {path}: {error.strerror}") from error
+        return Kinematics(model_of_urdf(urdf), robot.joint_names, robot.hand_link, "body")
+
+    def _complain(self, complaint: str) -> None:
+        if complaint != self._complaint:
+            self.get_logger().error(complaint)
+        self._complaint = complaint
+
+
+def main() -> None:
+    """The node's process."""
+    run(ControllerNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""ROS messages to what SAIL works with, and back."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from sail.types import SailError, UInt8
+
+Numbers = Sequence[float] | NDArray[np.float64]
+
+# Encoding -> channels, and how OpenCV makes RGB of it (None where it is RGB).
+_ENCODINGS: dict[str, tuple[int, int | None]] = {
+    "rgb8": (3, None),
+    "bgr8": (3, cv2.COLOR_BGR2RGB),
+    "rgba8": (4, cv2.COLOR_RGBA2RGB),
+    "bgra8": (4, cv2.COLOR_BGRA2RGB),
+    "mono8": (1, cv2.COLOR_GRAY2RGB),
+}
+
+
+class MessageError(SailError):
+    """A message that does not hold what its header says."""
+
+
+def seconds_of(stamp: Time) -> float:
+    """A stamp in seconds."""
+    return float(stamp.sec) + 1e-9 * float(stamp.nanosec)
+
+
+def stamp_of(seconds: float) -> Time:
+    """Seconds as a stamp."""
+    nanoseconds = round(seconds * 1e9)
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def pixels(message: Image | CompressedImage) -> UInt8:
+    """What an image shows: uint8 (H, W, 3) RGB. Raises MessageError."""
+    data = np.frombuffer(message.data, np.uint8)
+    if isinstance(message, CompressedImage):
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        if decoded is None:
+            raise MessageError(f"an image of format '{message.format}' cannot be decoded: send JPEG or PNG")
+        return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    if message.encoding not in _ENCODINGS:
+        raise MessageError(
+            f"an image is '{message.encoding}': the camera must send one of {', '.join(_ENCODINGS)}"
+        )
+    channels, conversion = _ENCODINGS[message.encoding]
+    height, width, row = message.height, message.width, message.step
+    if data.size != height * row or row < width * channels or data.size == 0:
+        raise MessageError(f"an image of {width} x {height} holds {data.size} bytes in rows of {row}")
+    shown = data.reshape(height, row)[:, : width * channels].reshape(height, width, channels)
+    return np.ascontiguousarray(shown) if conversion is None else cv2.cvtColor(shown, conversion)  # type: ignore[return-value]
+
+
+def glance(message: Image | CompressedImage) -> UInt8:
+    """Enough of an image to tell a black or a frozen one, at a fraction of the cost of decoding it: uint8 of
+    any length. Raises MessageError."""
+    data = np.frombuffer(message.data, np.uint8)
+    if isinstance(message, Image):
+        return data
+    small = cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8) if data.size else None
+    if small is None:
+        raise MessageError(f"an image of format '{message.format}' cannot be decoded: send JPEG or PNG")
+    return small.ravel()  # type: ignore[return-value]
+
+
+def square(image: UInt8, size: int) -> UInt8:
+    """The largest square in the middle of an image (H, W, 3), scaled to (size, size, 3)."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = image[top : top + side, left : left + side]
+    if side == size:
+        return np.ascontiguousarray(middle)
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    return cv2.resize(middle, (size, size), interpolation=method)  # type: ignore[return-value]
+
+
+def image_message(image: UInt8, seconds: float, frame: str) -> Image:
+    """An image (H, W, 3) RGB as a message."""
+    message = Image(height=image.shape[0], width=image.shape[1], encoding="rgb8", step=3 * image.shape[1])
+    message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
+    message.data.frombytes(np.ascontiguousarray(image).tobytes())
+    return message
+
+
+def plan_message(frames: UInt8, seconds: float, frame: str) -> Image:
+    """A plan (F, S, S, 3) as one tall image, its frames from the top down, stamped with the time of the
+    camera's frame that it was made from."""
+    return image_message(frames.reshape(-1, *frames.shape[2:]), seconds, frame)
+
+
+def planned_frames(message: Image) -> UInt8:
+    """A plan's frames (F, S, S, 3). Raises MessageError."""
+    tall = pixels(message)
+    side = tall.shape[1]
+    if tall.shape[0] % side:
+        raise MessageError(f"a plan must be square frames above each other, not {side} x {tall.shape[0]}")
+    return tall.reshape(-1, side, side, 3)
+
+
+def twist_message(velocity: Numbers, seconds: float, frame: str) -> TwistStamped:
+    """A velocity (6,) in m/s and rad/s."""
+    message = TwistStamped()
+    message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
+    linear, angular = message.twist.linear, message.twist.angular
+    linear.x, linear.y, linear.z, angular.x, angular.y, angular.z = map(float, velocity)
+    return message
+
+
+def twist_values(message: TwistStamped) -> list[float]:
+    """A twist's six numbers."""
+    linear, angular = message.twist.linear, message.twist.angular
+    return [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]
+
+
+def pose_message(position: Numbers, orientation: Numbers, seconds: float, frame: str) -> PoseStamped:
+    """A position (3,) in metres and an orientation x, y, z, w."""
+    message = PoseStamped()
+    message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
+    at, turned = message.pose.position, message.pose.orientation
+    at.x, at.y, at.z = map(float, position)
+    turned.x, turned.y, turned.z, turned.w = map(float, orientation)
+    return message
+
+
+def pose_values(message: PoseStamped) -> tuple[list[float], list[float]]:
+    """A pose's position (3,) and orientation x, y, z, w."""
+    at, turned = message.pose.position, message.pose.orientation
+    return [at.x, at.y, at.z], [turned.x, turned.y, turned.z, turned.w]
+
+
+def joint_message(names: Sequence[str], position: Numbers, seconds: float) -> JointState:
+    """Joint positions in radians (fingers: metres)."""
+    message = JointState(name=list(names), position=[float(value) for value in position])
+    message.header.stamp = stamp_of(seconds)
+    return message
+
+
+def joint_values(message: JointState, names: Sequence[str]) -> list[float]:
+    """The positions of the joints of these names, in their order. Raises MessageError."""
+    known = dict(zip(message.name, message.position, strict=False))
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise MessageError(
+            f"the joint states lack {missing[0]}: they have {', '.join(message.name) or 'none'}"
+        )
+    return [known[name] for name in names]
+
+
+def trajectory_message(
+    names: Sequence[str], position: Numbers, seconds: float, reached_in: float, frame: str
+) -> JointTrajectory:
+    """One point that is to be reached in so many seconds."""
+    message = JointTrajectory(joint_names=list(names))
+    message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
+    point = JointTrajectoryPoint(positions=[float(value) for value in position])
+    whole = stamp_of(reached_in)
+    point.time_from_start.sec, point.time_from_start.nanosec = whole.sec, whole.nanosec
+    message.points = [point]
+    return message
+
+
+def trajectory_values(message: JointTrajectory, names: Sequence[str]) -> list[float]:
+    """The last point's positions of the joints of these names, in their order. Raises MessageError."""
+    if not message.points:
+        raise MessageError("a trajectory without a point")
+    known = dict(zip(message.joint_names, message.points[-1].positions, strict=False))
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise MessageError(f"the trajectory lacks {missing[0]}: it has {', '.join(known) or 'none'}")
+    return [known[name] for name in names]
+
+
+def diagnostics(node: str, fault: str | None, values: dict[str, object], seconds: float) -> DiagnosticArray:
+    """What a node says of itself: all is well where there is no fault."""
+    status = DiagnosticStatus(
+        level=DiagnosticStatus.OK if fault is None else DiagnosticStatus.ERROR,
+        name=node,
+        message=fault or "ok",
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = stamp_of(seconds)
+    return message

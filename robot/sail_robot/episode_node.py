@@ -1,0 +1,223 @@
+"""The recorder: begins and ends attempts, and writes each as an episode to train from and as an MCAP bag."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.serialization import deserialize_message
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool
+
+from sail.agent import FRAME_SIZE
+from sail.data.store import EpisodeStore
+from sail.types import SailError, UInt8
+from sail_robot.controller_node import CONTROL_SECONDS
+from sail_robot.conversions import joint_values, pixels, pose_values, square
+from sail_robot.guard_node import OUTPUTS, OutputError
+from sail_robot.limits import read_limits
+from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.recording import Attempt
+
+_BAG_VERSION: Literal[9] = 9
+
+
+class EpisodeNode(ManagedNode):
+    """Topics in: image, joint_states, hand_pose, arm_command, plan, prompt, model. Out: attempt (the
+    controller moves as long as it is true), recorded (the episode's name).
+
+    Services: ~/attempt begins one (true) or ends it (false), as `timeout` does; ~/label ends it as a success
+    or a failure, or says what the last one was, until the next begins. Without a label it is a failure.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("episode")
+
+    def declare(self) -> None:
+        """Parameters."""
+        self.declare_parameter("limits", "")
+        self.declare_parameter("output", "twist")
+        self.declare_parameter("episodes", "episodes")
+        self.declare_parameter("bags", "")
+        self.declare_parameter("task", "real")
+        self.declare_parameter("prompt", "")
+        self.declare_parameter("iteration", 0)
+        self.declare_parameter("timeout", 15.0)
+        self.declare_parameter("compressed", False)
+
+    def configure(self) -> None:
+        """Open the store."""
+        self._robot = read_limits(Path(self.text("limits")))
+        if self.text("output") not in OUTPUTS:
+            raise OutputError(f"output is '{self.text('output')}': choose one of {', '.join(OUTPUTS)}")
+        self._store = EpisodeStore(self.text("episodes"))
+
+    def begin(self) -> None:
+        """Open everything."""
+        self._frame: UInt8 | None = None
+        self._position: list[float] | None = None
+        self._opening = 0.0
+        self._prompt, self._model = self.text("prompt"), ""
+        self._attempt: Attempt | None = None
+        # The last one, as long as it can be labelled, and the episode that was made of it.
+        self._ended: Attempt | None = None
+        self._name = ""
+        self._bag: Writer | None = None
+        self._connections: dict[str, Any] = {}
+        self._types = get_typestore(Stores.ROS2_KILTED)
+        self._on = self.publisher(Bool, "attempt", LATCHED)
+        self._recorded = self.publisher(String, "recorded", NEWEST)
+        self._on.publish(Bool(data=False))
+        image = CompressedImage if self.flag("compressed") else Image
+        self._record(image, "image", self._on_image, CAMERA)
+        self._record(JointState, "joint_states", self._on_joints, SENSOR)
+        self._record(PoseStamped, "hand_pose", self._on_hand, SENSOR)
+        self._record(OUTPUTS[self.text("output")], "arm_command", None, NEWEST)
+        self._record(Image, "plan", None, NEWEST)
+        self.subscribe(String, "prompt", self._on_prompt, LATCHED)
+        self.subscribe(String, "model", self._on_model, LATCHED)
+        self.service(SetBool, "~/attempt", self._on_begin_or_end)
+        self.service(SetBool, "~/label", self._on_label)
+        self.every(CONTROL_SECONDS, self._step)
+        self.every(1.0, self._tell)
+
+    def end(self) -> None:
+        """What has been shown is kept."""
+        if getattr(self, "_attempt", None) is not None:
+            self._save()
+
+    def _record(self, kind: type, topic: str, callback: Any, qos: Any) -> None:
+        def heard(raw: bytes) -> None:
+            if self._bag is not None:
+                stamp = self.get_clock().now().nanoseconds
+                self._bag.write(self._connection(topic, kind), stamp, raw)
+            if callback is not None:
+                callback(deserialize_message(raw, kind))
+
+        self.subscribe(kind, topic, heard, qos, raw=True)
+
+    def _connection(self, topic: str, kind: type) -> Any:
+        if topic not in self._connections:
+            assert self._bag is not None
+            package, _, _ = kind.__module__.partition(".")
+            name = f"{package}/msg/{kind.__name__}"
+            self._connections[topic] = self._bag.add_connection(
+                self.resolve_topic_name(topic), name, typestore=self._types
+            )
+        return self._connections[topic]
+
+    def _on_image(self, message: Any) -> None:
+        try:
+            self._frame = square(pixels(message), FRAME_SIZE)
+        except SailError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=5.0)
+
+    def _on_joints(self, message: JointState) -> None:
+        gripper = self._robot.gripper
+        if gripper.joint in message.name:
+            self._opening = joint_values(message, [gripper.joint])[0] / gripper.open
+
+    def _on_hand(self, message: PoseStamped) -> None:
+        self._position = pose_values(message)[0]
+
+    def _on_prompt(self, message: String) -> None:
+        self._prompt = message.data
+
+    def _on_model(self, message: String) -> None:
+        self._model = message.data
+
+    def _on_begin_or_end(self, request: Any, response: Any) -> Any:
+        if request.data:
+            self._end()
+            self._begin()
+            response.success, response.message = True, "an attempt begins"
+        else:
+            response.success = self._attempt is not None
+            response.message = "say with ~/label how it went" if response.success else "there was no attempt"
+            self._end()
+        return response
+
+    def _on_label(self, request: Any, response: Any) -> Any:
+        self._end()
+        response.success, response.message = bool(self._name), "there is no attempt to label"
+        if self._name:
+            response.message = self._label(bool(request.data))
+        return response
+
+    def _begin(self) -> None:
+        seed = len(self._store.records())
+        self._attempt, self._ended, self._name = Attempt(self.text("task"), self._prompt, seed), None, ""
+        self._begun = self.seconds()
+        if self.text("bags"):
+            self._open_bag(Path(self.text("bags")) / f"attempt_{seed:06d}")
+        self._on.publish(Bool(data=True))
+
+    def _end(self) -> None:
+        """Stop the arm and keep the attempt."""
+        if self._attempt is not None:
+            self._on.publish(Bool(data=False))
+            self._save()
+
+    def _save(self) -> None:
+        """Write the attempt as a failure: whatever happens now, it is not lost."""
+        if self._bag is not None:
+            self._bag.close()
+            self._bag = None
+        self._ended, self._attempt = self._attempt, None
+        if self._ended is not None and self._ended.enough:
+            self._name = self._write(self._ended, False)
+
+    def _label(self, success: bool) -> str:
+        """The last attempt's episode with its label: the same one, or another in its place."""
+        if success and self._ended is not None:
+            failed, self._name = self._name, self._write(self._ended, True)
+            self._store.discard([failed])
+        name, self._ended, self._name = self._name, None, ""
+        self._recorded.publish(String(data=name))
+        self.get_logger().info(f"{'success' if success else 'failure'}: {name}")
+        return name
+
+    def _write(self, attempt: Attempt, success: bool) -> str:
+        return self._store.add(attempt.episode(success, self._model, int(self.number("iteration"))))
+
+    def _open_bag(self, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        number = 0
+        while folder.exists():
+            number += 1
+            folder = folder.with_name(f"{folder.name.partition('-')[0]}-{number}")
+        self._connections = {}
+        self._bag = Writer(folder, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+        self._bag.open()
+
+    def _step(self) -> None:
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if self._frame is not None and self._position is not None:
+            attempt.add(self._frame, np.array([*self._position, self._opening], np.float32))
+        if self.seconds() - self._begun > self.number("timeout"):
+            self._end()
+
+    def _tell(self) -> None:
+        recording = len(self._attempt.frames) if self._attempt is not None else 0
+        self.tell(
+            None,
+            {
+                "episodes": len(self._store.records()),
+                "recording": f"{recording} control steps",
+                "waits for a label": bool(self._name),
+            },
+        )
+
+
+def main() -> None:
+    """The node's process."""
+    run(EpisodeNode)
+
+
+if __name__ == "__main__":
+    main()

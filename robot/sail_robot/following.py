@@ -1,0 +1,90 @@
+"""What the controller does at its rate: it follows the newest plan with inverse dynamics, by the clock.
+
+A plan is made for the time at which its first frame was taken. When it arrives some of its frames are past
+already; those are skipped, so that the arm goes on without a break where one plan replaces another.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sail.types import Float32, UInt8
+
+
+class InverseDynamics(Protocol):
+    """See `sail_models.inverse_dynamics`."""
+
+    def act(self, current: UInt8, goal: UInt8, proprioception: Float32) -> Float32:
+        """Chunks of actions, float32 (B, K, 4)."""
+        ...
+
+
+@dataclass(frozen=True)
+class TimedPlan:
+    """frames: uint8 (F, S, S, 3). made: the time in seconds of the camera's frame that they go on from."""
+
+    frames: UInt8
+    made: float
+
+
+class Follower:
+    """Feed it plans; ask it for one action every control step.
+
+    seconds: of a control step. skip: control steps between two planned frames, as many as a chunk has
+    actions. at_least: planned frames that are followed before a newer plan takes over: plans differ in how
+    they do a thing, and an arm that changes its mind too often does nothing.
+    """
+
+    def __init__(
+        self, inverse_dynamics: InverseDynamics, seconds: float, skip: int, at_least: int = 1
+    ) -> None:
+        self._inverse_dynamics, self._seconds = inverse_dynamics, seconds
+        self._skip, self._at_least = skip, at_least
+        self.forget(-np.inf)
+
+    def forget(self, now: float) -> None:
+        """Drop the plan, and refuse those that were made before `now`."""
+        self._since = now
+        self._newest: TimedPlan | None = None
+        self._plan: TimedPlan | None = None
+        self._followed = 0
+        self._chunk: Float32 | None = None
+        self._begun = 0.0
+
+    def take(self, plan: TimedPlan) -> None:
+        """Follow this plan in its turn, if it is newer than all others."""
+        if plan.made > (self._since if self._newest is None else self._newest.made):
+            self._newest = plan
+
+    def act(self, now: float, frame: UInt8, proprioception: Float32) -> Float32 | None:
+        """The action for now, float32 (4,); None where no plan says what to do.
+
+        frame: uint8 (S, S, 3). proprioception: float32 (4,).
+        """
+        step = round((now - self._begun) / self._seconds)
+        if self._chunk is None or not 0 <= step < len(self._chunk):
+            goal = self._goal(now)
+            if goal is None:
+                self._chunk = None
+                return None
+            self._chunk = self._inverse_dynamics.act(frame[None], goal[None], proprioception[None])[0]
+            self._begun, step = now, 0
+        action: Float32 = self._chunk[step]
+        return action
+
+    def _goal(self, now: float) -> UInt8 | None:
+        """The planned frame that is due when the next chunk has been made."""
+        if self._plan is None or self._followed >= self._at_least or self._due(self._plan, now) is None:
+            self._plan, self._followed = self._newest, 0
+        if self._plan is None:
+            return None
+        self._followed += 1
+        return self._due(self._plan, now)
+
+    def _due(self, plan: TimedPlan, now: float) -> UInt8 | None:
+        ahead = round((now - plan.made) / (self._seconds * self._skip))
+        if not 0 <= ahead < len(plan.frames):
+            return None
+        frame: UInt8 = plan.frames[ahead]
+        return frame

@@ -1,0 +1,234 @@
+"""The guard: between controller and arm, it has the last word (its logic: safety.py, motion.py)."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from sail.types import SailError
+from sail_robot.conversions import (
+    glance,
+    joint_values,
+    pose_message,
+    pose_values,
+    seconds_of,
+    trajectory_message,
+    trajectory_values,
+    twist_message,
+    twist_values,
+)
+from sail_robot.limits import read_limits
+from sail_robot.looking import Look
+from sail_robot.managed_node import CAMERA, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.safety import Guard
+from sail_robot.timing import Durations
+
+OUTPUTS: dict[str, type] = {"twist": TwistStamped, "pose": PoseStamped, "joint_trajectory": JointTrajectory}
+# Seconds between two diagnostics, and between two looks for a second planner or controller.
+_TELLING = 0.5
+_STILL = np.zeros(3)
+
+
+class OutputError(SailError):
+    """A kind of command that the arm cannot be sent."""
+
+
+class GuardNode(ManagedNode):
+    """Topics in: command, gripper, image, joint_states, hand_pose, plan. Out: arm_command, arm_gripper."""
+
+    def __init__(self) -> None:
+        super().__init__("guard")
+
+    def declare(self) -> None:
+        """Parameters."""
+        self.declare_parameter("limits", "")
+        self.declare_parameter("output", "twist")
+        self.declare_parameter("rate", 50.0)
+        self.declare_parameter("compressed", False)
+        self.declare_parameter("dry_run", False)
+
+    def configure(self) -> None:
+        """Read the robot's limits."""
+        self._robot = read_limits(Path(self.text("limits")))
+        self._output = self.text("output")
+        if self._output not in OUTPUTS:
+            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
+        self._dry = self.flag("dry_run")
+        self._cycle_seconds = 1.0 / self.number("rate")
+
+    def begin(self) -> None:
+        """Open everything; nothing is sent before camera, joint states and plan are there."""
+        robot, in_joints = self._robot, self._output == "joint_trajectory"
+        self._guard = Guard(
+            robot.joints if in_joints else robot.hand,
+            robot.watch,
+            self._cycle_seconds,
+            robot.frame,
+            "velocity" if self._output == "twist" else "position",
+            robot.joint_step if in_joints else robot.step,
+        )
+        self._look, self._took = Look(), Durations()
+        self._joints: tuple[float, list[float]] | None = None
+        self._hand: tuple[float, list[float]] | None = None
+        self._orientation: list[float] = []
+        self._told: str | None = None
+        kind = OUTPUTS[self._output]
+        self._arm = self.publisher(kind, "arm_command", NEWEST)
+        self._fingers = self.publisher(Float64MultiArray, "arm_gripper", NEWEST)
+        self.subscribe(kind, "command", self._on_command, NEWEST)
+        self.subscribe(Float64MultiArray, "gripper", self._on_gripper, NEWEST)
+        compressed = self.flag("compressed")
+        self.subscribe(CompressedImage if compressed else Image, "image", self._on_image, CAMERA)
+        self.subscribe(JointState, "joint_states", self._on_joints, SENSOR)
+        self.subscribe(PoseStamped, "hand_pose", self._on_hand, SENSOR)
+        self.subscribe(Image, "plan", self._on_plan, NEWEST)
+        self.service(Trigger, "~/emergency_stop", self._on_emergency_stop)
+        self.service(Trigger, "~/clear", self._on_clear)
+        self.every(self._cycle_seconds, self._cycle)
+        self.every(_TELLING, self._tell)
+        if self._dry:
+            self.get_logger().warning("dry run: the arm is sent nothing")
+
+    def _on_command(self, message: Any) -> None:
+        try:
+            if self._output == "twist":
+                values = twist_values(message)
+            elif self._output == "pose":
+                values = [*pose_values(message)[0], *_STILL]
+            else:
+                values = trajectory_values(message, self._robot.joint_names)
+        except SailError as error:
+            self._guard.stop(str(error))
+            return
+        self._guard.command(self.seconds(), message.header.frame_id, values)
+
+    def _on_gripper(self, message: Float64MultiArray) -> None:
+        values = np.asarray(message.data)
+        if values.size != 1 or not np.isfinite(values).all():
+            self._guard.stop("a gripper command that is not one number")
+        elif self._guard.fault is None and not self._dry:
+            opening = float(np.clip(values[0], 0.0, self._robot.gripper.open))
+            self._fingers.publish(Float64MultiArray(data=[opening]))
+
+    def _on_image(self, message: Any) -> None:
+        try:
+            seen = glance(message)
+        except SailError as error:
+            self._guard.stop(str(error))
+            return
+        fault = self._look.fault(seen, self._hand[1] if self._hand else [])
+        if fault is not None:
+            self._guard.stop(fault)
+            return
+        self._guard.saw("camera", self.seconds(), seconds_of(message.header.stamp))
+
+    def _on_plan(self, message: Image) -> None:
+        self._guard.saw("plan", self.seconds(), seconds_of(message.header.stamp))
+
+    def _on_joints(self, message: JointState) -> None:
+        robot = self._robot
+        try:
+            values = joint_values(message, robot.joint_names)
+        except SailError as error:
+            self._guard.stop(str(error))
+            return
+        if not np.isfinite(values).all():
+            self._guard.stop("joint states with a number that is none")
+            return
+        outside = (np.asarray(values) < robot.joints.low) | (np.asarray(values) > robot.joints.high)
+        if outside.any():
+            self._guard.stop(f"{robot.joint_names[int(outside.argmax())]} is outside its limits")
+        self._joints = seconds_of(message.header.stamp), values
+        self._note_arm()
+
+    def _on_hand(self, message: PoseStamped) -> None:
+        position, orientation = pose_values(message)
+        if message.header.frame_id != self._robot.frame:
+            self._guard.stop(
+                f"the hand's pose in frame '{message.header.frame_id}', not '{self._robot.frame}'"
+            )
+            return
+        if self._guard.fault is not None or not self._orientation:
+            self._orientation = orientation
+        box = self._robot.hand
+        if (
+            self._output == "joint_trajectory"
+            and not ((np.asarray(position) >= box.low[:3]) & (np.asarray(position) <= box.high[:3])).all()
+        ):
+            # Joints are limited one by one: where they lead the hand can only be watched.
+            self._guard.stop("the hand is outside its box")
+        self._hand = seconds_of(message.header.stamp), position
+        self._note_arm()
+
+    def _note_arm(self) -> None:
+        """Both have to be there: the older of the two is how old the arm's state is."""
+        if self._joints is None or self._hand is None:
+            return
+        stamp = min(self._joints[0], self._hand[0])
+        in_joints = self._output == "joint_trajectory"
+        values = self._joints[1] if in_joints else [*self._hand[1], *_STILL]
+        self._guard.measured(self.seconds(), stamp, values)
+
+    def _on_emergency_stop(self, _: Any, response: Any) -> Any:
+        self._guard.stop("emergency stop")
+        response.success, response.message = True, "stopping; ~/clear lets it go on"
+        return response
+
+    def _on_clear(self, _: Any, response: Any) -> Any:
+        reason = self._guard.clear(self.seconds())
+        response.success, response.message = reason is None, reason or "the arm may move"
+        return response
+
+    def _cycle(self) -> None:
+        begun = time.thread_time()
+        self._order()
+        self._took.add(time.thread_time() - begun)
+
+    def _order(self) -> None:
+        now = self.seconds()
+        order = self._guard.cycle(now)
+        if order.fault != self._told:
+            self._tell()
+        if order.position is None or self._dry:
+            return
+        frame = self._robot.frame
+        if self._output == "twist":
+            self._arm.publish(twist_message(order.velocity, now, frame))
+        elif self._output == "pose":
+            self._arm.publish(pose_message(order.position[:3], self._orientation, now, frame))
+        else:
+            self._arm.publish(
+                trajectory_message(self._robot.joint_names, order.position, now, self._cycle_seconds, frame)
+            )
+
+    def _tell(self) -> None:
+        for topic, what in (("plan", "planners"), ("command", "controllers")):
+            count = self.count_publishers(self.resolve_topic_name(topic))
+            if count > 1:
+                self._guard.stop(f"{count} {what} at once")
+        fault = self._guard.fault
+        if fault != self._told:
+            log = self.get_logger()
+            if fault is None:
+                log.info("the arm may move")
+            else:
+                log.error(f"stopped: {fault}")
+            self._told = fault
+        self.tell(
+            fault, {"dry_run": self._dry, "cycle_cost_p99": self._took.p99(), **self._guard.interventions}
+        )
+
+
+def main() -> None:
+    """The node's process."""
+    run(GuardNode)
+
+
+if __name__ == "__main__":
+    main()

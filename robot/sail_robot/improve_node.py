@@ -1,0 +1,118 @@
+"""The improvement loop on the arm: attempts, learning, and what is not worse goes on (improving.py).
+
+On the simulated arm it makes the attempts itself; on a real one it counts those that somebody makes and
+labels with the recorder's services.
+"""
+
+import os
+from pathlib import Path
+
+import rclpy
+import torch
+from std_srvs.srv import Trigger
+
+from sail.config import load_config
+from sail.data.store import EpisodeStore
+from sail.types import SailError
+from sail_robot.improving import Round, best, judged, learn, read_rounds, write_rounds
+from sail_robot.operator_node import Operator
+
+# Wall seconds: nobody knows how long a person takes to lay a table.
+_FOREVER = 1e9
+
+
+class Improver(Operator):
+    """Parameters: out, episodes, demonstrations (a store, or none where empty), preset, base, prior, task,
+    iterations, attempts, steps, self_fraction, timeout, simulated. What is finished is not done again."""
+
+    def __init__(self) -> None:
+        super().__init__(name="improve")
+        texts = {"out": "runs/arm", "episodes": "episodes", "demonstrations": "", "preset": "panda"}
+        texts |= {"base": "panda", "prior": "none", "task": "cups-orange"}
+        for name, value in texts.items():
+            self.declare_parameter(name, value)
+        for name, count in {"iterations": 3, "attempts": 20, "steps": 250}.items():
+            self.declare_parameter(name, count)
+        self.declare_parameter("self_fraction", 1.0)
+        self.declare_parameter("timeout", 15.0)
+        self.declare_parameter("simulated", False)
+
+    def improve(self) -> list[Round]:
+        """All iterations. Raises SailError."""
+        value = {name: self.get_parameter(name).value for name in self._parameters}
+        out, task = Path(value["out"]), value["task"]
+        overrides = [f"{key}={value[key]}" for key in ("task", "base")]
+        overrides += [f"prior.kind={value['prior']}", f"training.steps={value['steps']}"]
+        config = load_config(
+            value["preset"], None, [*overrides, f"training.self_fraction={value['self_fraction']}"]
+        )
+        demonstrations = EpisodeStore(value["demonstrations"]) if value["demonstrations"] else None
+        rounds = read_rounds(out, task)
+        self.ready()
+        for iteration in range(len(rounds), value["iterations"] + 1):
+            checkpoint = ""
+            if iteration > 0:
+                begin = best(rounds).checkpoint
+                self.get_logger().info(f"iteration {iteration}: learning")
+                store = EpisodeStore(value["episodes"])
+                folder = learn(config, begin, store, demonstrations, iteration, out, self._report)
+                checkpoint = str(folder.resolve())
+            self._plan_with(checkpoint)
+            self._attempts(iteration, value["attempts"], task, value)
+            rounds.append(judged(rounds, iteration, checkpoint, EpisodeStore(value["episodes"]), task))
+            write_rounds(out, task, rounds)
+            last = rounds[-1]
+            self.get_logger().info(
+                f"iteration {iteration}: {last.successes} of {last.attempts}"
+                + ("" if last.promoted else "; worse than before: the better planner goes on")
+            )
+        self._plan_with(best(rounds).checkpoint)
+        return rounds
+
+    def _attempts(self, iteration: int, count: int, task: str, value: dict[str, object]) -> None:
+        """Have so many attempts of this iteration in the store."""
+        self.set("episode", "iteration", iteration)
+
+        def there() -> int:
+            store = EpisodeStore(str(value["episodes"]))
+            return len(store.records(task=task, source="self", iteration=iteration))
+
+        missing = count - there()
+        if value["simulated"]:
+            for number in range(missing):
+                ending = self.attempt(float(str(value["timeout"])))
+                self.get_logger().info(f"iteration {iteration}: attempt {number + 1} of {missing}: {ending}")
+            return
+        self.get_logger().info(f"waiting for {missing} attempts (episode/attempt, episode/label)")
+        begun = len(self.recorded)
+        self.wait(lambda: len(self.recorded) - begun >= missing, "attempts", _FOREVER)
+
+    def _plan_with(self, checkpoint: str) -> None:
+        self.set("planner", "checkpoint", checkpoint)
+        self.call(Trigger, "planner/reload", Trigger.Request())
+
+    def _report(self, step: int, loss: float) -> None:
+        if step % 50 == 0:
+            self.get_logger().info(f"step {step}: loss {loss:.3f}")
+
+
+def main() -> None:
+    """The node's process: exit code 0 only where all iterations are done."""
+    rclpy.init()
+    torch.set_num_threads(1)
+    node = Improver()
+    code = 0
+    try:
+        node.improve()
+    except SailError as error:
+        node.get_logger().error(str(error))
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    node.destroy_node()
+    rclpy.try_shutdown()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Whether the camera shows what there is: a black picture, or one that stands still while the arm moves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sail.types import UInt8
+
+# Of 255: no lit scene is as dark everywhere.
+_DARK = 8
+# Metres of the hand, or radians of a joint, that have to show.
+_MOVED = 0.03
+# Bytes of a picture that are looked at.
+_LOOKED_AT = 4096
+
+
+class Look:
+    """Feed it pictures and where the arm is."""
+
+    def __init__(self) -> None:
+        self._last: UInt8 | None = None
+        self._at = np.zeros(0)
+
+    def fault(self, data: UInt8, arm: Sequence[float]) -> str | None:
+        """What is wrong with a picture's bytes (any length), the arm being at (n,); None if nothing is."""
+        some = data[:: max(1, data.size // _LOOKED_AT)]
+        if some.size == 0 or int(some.max()) < _DARK:
+            return "the camera is black"
+        at = np.asarray(arm, np.float64)
+        same = self._last is not None and np.array_equal(some, self._last) and at.shape == self._at.shape
+        if not same:
+            self._last, self._at = some.copy(), at
+            return None
+        return "the camera is frozen" if np.abs(at - self._at).max(initial=0.0) > _MOVED else None

@@ -1,0 +1,138 @@
+"""The simulated arm: the Panda table top behind the topics, rates and joint names of a real one."""
+
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray, String
+from std_srvs.srv import Trigger
+
+from sail.types import UInt8
+from sail_robot.conversions import (
+    image_message,
+    joint_message,
+    pose_message,
+    pose_values,
+    stamp_of,
+    trajectory_values,
+    twist_values,
+)
+from sail_robot.guard_node import OUTPUTS, OutputError
+from sail_robot.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.sim_arm import SimArm, Trouble
+
+JOINTS = (*(f"panda_joint{number}" for number in range(1, 8)), "panda_finger_joint1", "panda_finger_joint2")
+FRAME = "panda_link0"
+# Seconds: the clock's tick, and how many of them to a state and to a camera frame.
+TICK, STATE_EVERY, FRAME_EVERY = 0.01, 2, 5
+
+
+class SimArmNode(ManagedNode):
+    """Topics in: arm_command (of the kind that `output` says), arm_gripper. Out: image, joint_states,
+    hand_pose, outcome, /clock. Service: ~/reset lays the table for the next attempt.
+
+    It makes the time that all nodes with use_sim_time live in; it must not use it itself. `speed` is how fast
+    that goes; where the machine cannot keep up, it goes slower. Faults to try while it runs: `camera`
+    live, silent, frozen or black, `joints` live, silent, nan or misnamed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("sim_arm")
+
+    def declare(self) -> None:
+        """Parameters."""
+        self.declare_parameter("task", "cups-green")
+        self.declare_parameter("seed", 0)
+        self.declare_parameter("output", "twist")
+        self.declare_parameter("size", 64)
+        self.declare_parameter("speed", 1.0)
+        self.declare_parameter("latency", 0.0)
+        self.declare_parameter("dropped", 0.0)
+        self.declare_parameter("noise", 0.0)
+        self.declare_parameter("camera", "live")
+        self.declare_parameter("joints", "live")
+
+    def configure(self) -> None:
+        """Build the scene."""
+        self._output = self.text("output")
+        if self._output not in OUTPUTS:
+            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
+        trouble = Trouble(self.number("latency"), self.number("dropped"), self.number("noise"))
+        self._seed = int(self.number("seed"))
+        self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, trouble)
+
+    def begin(self) -> None:
+        """Let time begin."""
+        self._ticks = 0
+        self._clock_out = self.publisher(Clock, "/clock", NEWEST)
+        self._image = self.publisher(Image, "image", SENSOR)
+        self._joints = self.publisher(JointState, "joint_states", SENSOR)
+        self._hand = self.publisher(PoseStamped, "hand_pose", SENSOR)
+        self._outcome = self.publisher(String, "outcome", LATCHED)
+        self._said = ""
+        self._frame: UInt8 | None = None
+        move = {
+            "twist": lambda message: self._arm.move(np.array(twist_values(message)[:3])),
+            "pose": lambda message: self._arm.go_to(np.array(pose_values(message)[0])),
+            "joint_trajectory": lambda message: self._arm.turn_to(
+                np.array(trajectory_values(message, JOINTS[:7]))
+            ),
+        }[self._output]
+        self.subscribe(OUTPUTS[self._output], "arm_command", move, NEWEST)
+        self.subscribe(Float64MultiArray, "arm_gripper", self._on_gripper, NEWEST)
+        self.service(Trigger, "~/reset", self._on_reset)
+        self.every(TICK / self.number("speed"), self._advance)
+
+    def _on_gripper(self, message: Float64MultiArray) -> None:
+        self._arm.grip(message.data[0])
+
+    def _on_reset(self, _: Any, response: Any) -> Any:
+        self._seed += 1
+        self._arm.reset(self._seed)
+        response.success, response.message = True, f"seed {self._seed}: {self._arm.prompt}"
+        return response
+
+    def _advance(self) -> None:
+        arm = self._arm
+        arm.advance()
+        self._ticks += 1
+        self._clock_out.publish(Clock(clock=stamp_of(arm.now)))
+        if self._ticks % STATE_EVERY == 0:
+            self._publish_state()
+        if self._ticks % FRAME_EVERY == 0:
+            arm.photograph()
+        late = arm.fetch()
+        if late is not None:
+            self._publish_frame(*late)
+        if arm.outcome != self._said:
+            self._said = arm.outcome
+            self._outcome.publish(String(data=self._said))
+
+    def _publish_state(self) -> None:
+        arm, mode = self._arm, self.text("joints")
+        if mode == "silent":
+            return
+        names = [f"other_{name}" for name in JOINTS] if mode == "misnamed" else JOINTS
+        joints = np.full(len(JOINTS), np.nan) if mode == "nan" else arm.joints
+        self._joints.publish(joint_message(names, joints, arm.now))
+        self._hand.publish(pose_message(*arm.hand, arm.now, FRAME))
+
+    def _publish_frame(self, taken: float, frame: UInt8) -> None:
+        mode = self.text("camera")
+        if mode == "silent":
+            return
+        if mode == "live" or self._frame is None:
+            self._frame = frame
+        shown = np.zeros_like(frame) if mode == "black" else self._frame
+        self._image.publish(image_message(shown, taken, "camera"))
+
+
+def main() -> None:
+    """The node's process."""
+    run(SimArmNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""How long a thing takes, over its last times."""
+
+from collections import deque
+
+import numpy as np
+
+
+class Durations:
+    """The last `count` durations, in seconds."""
+
+    def __init__(self, count: int = 2000) -> None:
+        self._last: deque[float] = deque(maxlen=count)
+
+    def add(self, seconds: float) -> None:
+        """One more."""
+        self._last.append(seconds)
+
+    def p99(self) -> str:
+        """What 99 of 100 are below, in milliseconds."""
+        return f"{1e3 * float(np.percentile(self._last, 99)):.2f} ms" if self._last else "none yet"

@@ -1,0 +1,28 @@
+"""A black camera and a frozen one are told from a quiet scene."""
+
+import numpy as np
+
+from sail_robot.looking import Look
+
+SCENE = np.random.default_rng(0).integers(0, 255, 3 * 640 * 480).astype(np.uint8)
+
+
+def test_a_scene_is_no_fault_and_darkness_is_one() -> None:
+    assert Look().fault(SCENE, [0.0]) is None
+    assert Look().fault(np.full(3 * 64 * 64, 3, np.uint8), [0.0]) == "the camera is black"
+    assert Look().fault(np.zeros(0, np.uint8), [0.0]) == "the camera is black"
+
+
+def test_a_picture_that_stays_while_the_arm_moves_is_frozen() -> None:
+    look = Look()
+    for at in (0.0, 0.01, 0.02):
+        assert look.fault(SCENE, [0.3, at]) is None
+    assert look.fault(SCENE, [0.3, 0.05]) == "the camera is frozen"
+
+
+def test_a_quiet_scene_is_not_frozen_and_a_new_picture_begins_anew() -> None:
+    look, other = Look(), SCENE[::-1].copy()
+    for _ in range(100):
+        assert look.fault(SCENE, [0.3, 0.0]) is None
+    for step in range(100):
+        assert look.fault(other if step % 2 else SCENE, [0.3, 0.02 * step]) is None

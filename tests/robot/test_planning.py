@@ -1,0 +1,125 @@
+"""The planning thread: newest frame, newest prompt, newest model, and nothing that is out of date."""
+
+import threading
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sail.config import load_config
+from sail.types import UInt8
+from sail_robot.planning import Model, Planned, PlanningThread, load_model
+
+FRAME = np.zeros((8, 8, 3), np.uint8)
+
+
+@dataclass
+class Gate:
+    """A planner that waits to be let through, and keeps what it was asked."""
+
+    identity: str = "one"
+    asked: list[tuple[int, str]] = field(default_factory=list)
+    begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    let: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def plan_latents(
+        self, frames: UInt8, prompts: list[str], seeds: list[int], sampling: Any
+    ) -> torch.Tensor:
+        self.asked.append((int(frames[0, 0, 0, 0]), prompts[0]))
+        self.begun.release()
+        self.let.acquire()
+        return torch.full((1, 2, 4, 1, 1), 2.0)
+
+    @property
+    def model(self) -> Model:
+        codec = SimpleNamespace(
+            encode_frames=lambda frames: torch.zeros(1, 4, 1, 1),
+            decode_frames=lambda latents: np.zeros((2, 8, 8, 3), np.uint8),
+        )
+        planner = SimpleNamespace(plan_latents=self.plan_latents, codec=codec)
+        network = SimpleNamespace(to_change=lambda future, first: future - first[:, None])
+        agent: Any = SimpleNamespace(video_planner=planner, planner=network, identity=self.identity)
+        return Model(agent, load_config("panda", None, ["prior.kind=none"]))
+
+
+class Watching:
+    """A thread with its plans."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.plans: list[Planned] = []
+        self.made = threading.Semaphore(0)
+        self.thread = PlanningThread(gate.model, self._planned, lambda line: None, lambda: 0.0)
+
+    def _planned(self, plan: Planned) -> None:
+        self.plans.append(plan)
+        self.made.release()
+
+
+def frame(number: int) -> UInt8:
+    return np.full_like(FRAME, number)
+
+
+def test_a_plan_is_of_the_newest_frame_and_says_when_that_was() -> None:
+    gate = Gate()
+    watching = Watching(gate)
+    watching.thread.ask("push")
+    watching.thread.see(frame(1), 1.0)
+    assert gate.begun.acquire(timeout=5)
+    for number in (2, 3, 4):  # while it plans
+        watching.thread.see(frame(number), float(number))
+    gate.let.release(2)
+    assert watching.made.acquire(timeout=5) and watching.made.acquire(timeout=5)
+    assert [number for number, _ in gate.asked] == [1, 4]
+    assert [plan.made for plan in watching.plans] == [1.0, 4.0]
+    assert watching.plans[0].score == pytest.approx(2.0)
+    watching.thread.stop()
+
+
+def test_what_is_asked_differently_meanwhile_is_not_followed() -> None:
+    gate, other = Gate(), Gate("other")
+    watching = Watching(gate)
+    watching.thread.ask("push")
+    watching.thread.see(frame(1), 1.0)
+    assert gate.begun.acquire(timeout=5)
+    watching.thread.ask("pull")
+    watching.thread.see(frame(2), 2.0)
+    gate.let.release()
+    assert gate.begun.acquire(timeout=5)
+    watching.thread.use(other.model)
+    watching.thread.see(frame(3), 3.0)
+    gate.let.release()
+    other.let.release()
+    assert watching.made.acquire(timeout=5)
+    assert [(plan.made, plan.model) for plan in watching.plans] == [(3.0, "other")]
+    assert gate.asked == [(1, "push"), (2, "pull")] and other.asked == [(3, "pull")]
+    watching.thread.stop()
+
+
+def test_without_a_prompt_nothing_is_planned() -> None:
+    gate = Gate()
+    watching = Watching(gate)
+    watching.thread.see(frame(1), 1.0)
+    assert not gate.begun.acquire(timeout=0.3)
+    watching.thread.stop()
+
+
+def test_the_shipped_model_plans_what_it_is_asked() -> None:
+    torch.set_num_threads(1)
+    model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
+    plans: list[Planned] = []
+    done = threading.Event()
+
+    def planned(plan: Planned) -> None:
+        plans.append(plan)
+        done.set()
+
+    thread = PlanningThread(model, planned, lambda line: None, lambda: 0.0)
+    thread.ask("push the green cup forward")
+    thread.see(np.full((64, 64, 3), 120, np.uint8), 7.0)
+    assert done.wait(60)
+    thread.stop()
+    assert plans[0].frames.shape == (8, 64, 64, 3) and plans[0].frames.dtype == np.uint8
+    assert plans[0].made == 7.0 and plans[0].model == model.agent.identity and plans[0].score > 0.0

@@ -1,0 +1,55 @@
+"""A node that cannot do its work says why in one line, sends nothing, and its process ends with an error."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
+
+PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
+
+
+def started(node: str, *parameters: str) -> tuple[int, str]:
+    """A node's exit code and what it says."""
+    words = [word for parameter in parameters for word in ("-p", parameter)]
+    done = subprocess.run(
+        [sys.executable, "-m", f"sail_robot.{node}_node", "--ros-args", *words],
+        env={**os.environ, "ROS_DOMAIN_ID": "54"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("speed: 0.25 m/s", "speed: 0.25"), "hand.speed must be a number with its unit (m/s, mm/s)"),
+        (("high: [0.75 m,", "high: [0.25 m,"), "the range of axis 0 is empty"),
+    ],
+)
+def test_a_guard_with_wrong_limits_does_not_start(change: tuple[str, str], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text(PANDA.read_text().replace(*change))
+    code, output = started("guard", f"limits:={path}")
+    assert code == 1 and says in output and str(path) in output and "Traceback" not in output
+
+
+def test_an_output_that_nobody_knows(tmp_path: Path) -> None:
+    code, output = started("guard", f"limits:={PANDA}", "output:=torque")
+    assert code == 1 and "output is 'torque': choose one of twist, pose, joint_trajectory" in output
+
+
+def test_a_planner_without_a_prompt_does_not_start() -> None:
+    code, output = started("planner", "prompt:='  '")
+    assert code == 1 and "the prompt is empty" in output and "Traceback" not in output
+
+
+def test_a_task_that_is_not_on_the_table() -> None:
+    code, output = started("sim_arm", "task:=door-open")
+    assert code == 1 and "choose a cups- or drawers- task" in output

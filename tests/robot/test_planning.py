@@ -107,7 +107,6 @@ def test_without_a_prompt_nothing_is_planned() -> None:
 
 
 def test_the_shipped_model_plans_what_it_is_asked() -> None:
-    torch.set_num_threads(1)
     model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
     plans: list[Planned] = []
     done = threading.Event()

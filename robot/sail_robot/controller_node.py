@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray
 
 from sail.agent import FRAME_SIZE, load_base
 from sail.rollout import FRAME_SKIP
 from sail.types import Float32, SailError, UInt8
-from sail_envs.panda.arm import arm_scene, compile_model
+from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
 from sail_robot.conversions import (
     joint_values,
+    opening,
     pixels,
     planned_frames,
     pose_message,
@@ -28,14 +29,11 @@ from sail_robot.conversions import (
     twist_message,
 )
 from sail_robot.following import Follower, TimedPlan
-from sail_robot.guard_node import OUTPUTS, OutputError
 from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
 from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.timing import Durations
 
-# What the shipped inverse dynamics is trained for: the control step in seconds, and metres an action of 1.
-CONTROL_SECONDS, STEP_LENGTH = 0.05, 0.01
 # Radians by which a joint may lag behind before it is led from where it is.
 _BEHIND = 0.1
 # The robot_description of the simulated arm, whose model comes with it.
@@ -66,9 +64,7 @@ class ControllerNode(ManagedNode):
         """Load inverse dynamics."""
         torch.set_num_threads(1)
         self._robot = read_limits(Path(self.text("limits")))
-        self._output = self.text("output")
-        if self._output not in OUTPUTS:
-            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
+        self._output, self._kind = self.output()
         self._inverse_dynamics = load_base(self.text("base")).inverse_dynamics
         if self._output == "joint_trajectory":
             self._kinematics = self._read_kinematics()
@@ -88,9 +84,9 @@ class ControllerNode(ManagedNode):
         self._jitter = Durations()
         self._beat: float | None = None
         self._complaint: str | None = None
-        self._command = self.publisher(OUTPUTS[self._output], "command", NEWEST)
+        self._command = self.publisher(self._kind, "command", NEWEST)
         self._gripper = self.publisher(Float64MultiArray, "gripper", NEWEST)
-        self.subscribe(CompressedImage if self.flag("compressed") else Image, "image", self._on_image, CAMERA)
+        self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(JointState, "joint_states", self._on_joints, SENSOR)
         self.subscribe(PoseStamped, "hand_pose", self._on_hand, SENSOR)
         self.subscribe(Image, "plan", self._on_plan, NEWEST)
@@ -107,12 +103,10 @@ class ControllerNode(ManagedNode):
             self._complain(str(error))
 
     def _on_joints(self, message: JointState) -> None:
-        gripper = self._robot.gripper
         if all(name in message.name for name in self._robot.joint_names):
             self._joints = joint_values(message, self._robot.joint_names)
-        if gripper.joint == "none" or gripper.joint not in message.name:
-            return
-        self._opening = joint_values(message, [gripper.joint])[0] / gripper.open
+        if self._robot.gripper.joint in message.name:
+            self._opening = opening(message, self._robot.gripper)
 
     def _on_hand(self, message: PoseStamped) -> None:
         self._position, self._orientation = pose_values(message)
@@ -164,8 +158,8 @@ class ControllerNode(ManagedNode):
             self._target = target if action is None else self._kinematics.step(motion, CONTROL_SECONDS)
             self._command.publish(trajectory_message(names, self._target, now, CONTROL_SECONDS, frame))
         if action is not None and self._robot.gripper.joint != "none":
-            opening = self._robot.gripper.open * (1.0 - float(action[3])) / 2.0
-            self._gripper.publish(Float64MultiArray(data=[opening]))
+            finger = self._robot.gripper.open * (1.0 - float(action[3])) / 2.0
+            self._gripper.publish(Float64MultiArray(data=[finger]))
 
     def _lead(self, measured: Sequence[float], behind: float) -> NDArray[np.float64]:
         """From where a position goes on: from where the arm was led, as long as it follows; else from where

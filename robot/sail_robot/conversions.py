@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from sail.types import SailError, UInt8
+from sail_robot.limits import Gripper
 
 Numbers = Sequence[float] | NDArray[np.float64]
 
@@ -154,6 +155,11 @@ def joint_values(message: JointState, names: Sequence[str]) -> list[float]:
             f"the joint states lack {missing[0]}: they have {', '.join(message.name) or 'none'}"
         )
     return [known[name] for name in names]
+
+
+def opening(message: JointState, gripper: Gripper) -> float:
+    """How far a gripper is open, 0 to 1. Raises MessageError."""
+    return joint_values(message, [gripper.joint])[0] / gripper.open
 
 
 def trajectory_message(

@@ -8,16 +8,15 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from sail.agent import FRAME_SIZE
 from sail.data.store import EpisodeStore
 from sail.types import SailError, UInt8
-from sail_robot.controller_node import CONTROL_SECONDS
-from sail_robot.conversions import joint_values, pixels, pose_values, square
-from sail_robot.guard_node import OUTPUTS, OutputError
+from sail_envs.panda.arm import CONTROL_SECONDS
+from sail_robot.conversions import opening, pixels, pose_values, square
 from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.recording import Attempt
@@ -51,8 +50,7 @@ class EpisodeNode(ManagedNode):
     def configure(self) -> None:
         """Open the store."""
         self._robot = read_limits(Path(self.text("limits")))
-        if self.text("output") not in OUTPUTS:
-            raise OutputError(f"output is '{self.text('output')}': choose one of {', '.join(OUTPUTS)}")
+        _, self._kind = self.output()
         self._store = EpisodeStore(self.text("episodes"))
 
     def begin(self) -> None:
@@ -71,11 +69,10 @@ class EpisodeNode(ManagedNode):
         self._on = self.publisher(Bool, "attempt", LATCHED)
         self._recorded = self.publisher(String, "recorded", NEWEST)
         self._on.publish(Bool(data=False))
-        image = CompressedImage if self.flag("compressed") else Image
-        self._record(image, "image", self._on_image, CAMERA)
+        self._record(self.images(), "image", self._on_image, CAMERA)
         self._record(JointState, "joint_states", self._on_joints, SENSOR)
         self._record(PoseStamped, "hand_pose", self._on_hand, SENSOR)
-        self._record(OUTPUTS[self.text("output")], "arm_command", None, NEWEST)
+        self._record(self._kind, "arm_command", None, NEWEST)
         self._record(Image, "plan", None, NEWEST)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.subscribe(String, "model", self._on_model, LATCHED)
@@ -116,9 +113,8 @@ class EpisodeNode(ManagedNode):
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
     def _on_joints(self, message: JointState) -> None:
-        gripper = self._robot.gripper
-        if gripper.joint in message.name:
-            self._opening = joint_values(message, [gripper.joint])[0] / gripper.open
+        if self._robot.gripper.joint in message.name:
+            self._opening = opening(message, self._robot.gripper)
 
     def _on_hand(self, message: PoseStamped) -> None:
         self._position = pose_values(message)[0]

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, TwistStamped
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
 
 from sail.types import SailError
 from sail_robot.conversions import (
@@ -29,14 +28,9 @@ from sail_robot.managed_node import CAMERA, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.safety import Guard
 from sail_robot.timing import Durations
 
-OUTPUTS: dict[str, type] = {"twist": TwistStamped, "pose": PoseStamped, "joint_trajectory": JointTrajectory}
 # Seconds between two diagnostics, and between two looks for a second planner or controller.
 _TELLING = 0.5
 _STILL = np.zeros(3)
-
-
-class OutputError(SailError):
-    """A kind of command that the arm cannot be sent."""
 
 
 class GuardNode(ManagedNode):
@@ -56,9 +50,7 @@ class GuardNode(ManagedNode):
     def configure(self) -> None:
         """Read the robot's limits."""
         self._robot = read_limits(Path(self.text("limits")))
-        self._output = self.text("output")
-        if self._output not in OUTPUTS:
-            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
+        self._output, self._kind = self.output()
         self._dry = self.flag("dry_run")
         self._cycle_seconds = 1.0 / self.number("rate")
 
@@ -78,13 +70,12 @@ class GuardNode(ManagedNode):
         self._hand: tuple[float, list[float]] | None = None
         self._orientation: list[float] = []
         self._told: str | None = None
-        kind = OUTPUTS[self._output]
+        kind = self._kind
         self._arm = self.publisher(kind, "arm_command", NEWEST)
         self._fingers = self.publisher(Float64MultiArray, "arm_gripper", NEWEST)
         self.subscribe(kind, "command", self._on_command, NEWEST)
         self.subscribe(Float64MultiArray, "gripper", self._on_gripper, NEWEST)
-        compressed = self.flag("compressed")
-        self.subscribe(CompressedImage if compressed else Image, "image", self._on_image, CAMERA)
+        self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(JointState, "joint_states", self._on_joints, SENSOR)
         self.subscribe(PoseStamped, "hand_pose", self._on_hand, SENSOR)
         self.subscribe(Image, "plan", self._on_plan, NEWEST)

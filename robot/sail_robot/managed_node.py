@@ -11,9 +11,12 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import CompressedImage, Image
+from trajectory_msgs.msg import JointTrajectory
 
 from sail.types import SailError
 from sail_robot.conversions import diagnostics
@@ -24,6 +27,14 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 CAMERA = qos_profile_sensor_data
 # What holds until something else is said, for those who come later, too.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+# What an arm's own controller may take, by the name that the parameter `output` has for it.
+OUTPUTS: dict[str, type] = {"twist": TwistStamped, "pose": PoseStamped, "joint_trajectory": JointTrajectory}
+
+
+class OutputError(SailError):
+    """A kind of command that the arm cannot be sent."""
 
 
 class ManagedNode(LifecycleNode):
@@ -79,6 +90,17 @@ class ManagedNode(LifecycleNode):
     def flag(self, name: str) -> bool:
         """A parameter that is true or false."""
         return bool(self.get_parameter(name).value)
+
+    def output(self) -> tuple[str, type]:
+        """The parameter `output`, and the messages that it stands for. Raises OutputError."""
+        name = self.text("output")
+        if name not in OUTPUTS:
+            raise OutputError(f"output is '{name}': choose one of {', '.join(OUTPUTS)}")
+        return name, OUTPUTS[name]
+
+    def images(self) -> type:
+        """The messages that the camera sends, by the parameter `compressed`."""
+        return CompressedImage if self.flag("compressed") else Image
 
     def seconds(self) -> float:
         """The node's time (the simulated one with use_sim_time)."""

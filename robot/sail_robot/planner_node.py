@@ -5,15 +5,15 @@ import time
 from typing import Any
 
 import torch
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Float32, String
 from std_srvs.srv import Trigger
 
 from sail.agent import FRAME_SIZE
 from sail.rollout import FRAME_SKIP
 from sail.types import SailError
+from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_models.planner import PromptError
-from sail_robot.controller_node import CONTROL_SECONDS
 from sail_robot.conversions import image_message, pixels, plan_message, seconds_of, square
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
 from sail_robot.planning import Planned, PlanningThread, load_model
@@ -63,7 +63,7 @@ class PlannerNode(ManagedNode):
         )
         self._thread.ask(self.text("prompt"))
         self._identity.publish(String(data=self._model.agent.identity))
-        self.subscribe(CompressedImage if self.flag("compressed") else Image, "image", self._on_image, CAMERA)
+        self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.service(Trigger, "~/reload", self._on_reload)
         self.every(FRAME_SKIP * CONTROL_SECONDS, self._show)

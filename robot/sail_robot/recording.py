@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sail.types import Episode, Float32, UInt8
+from sail_envs.panda.arm import STEP_LENGTH
 
-# Metres that an action of 1 moves the hand in a control step.
-STEP_LENGTH = 0.01
 # An attempt with fewer control steps than that has shown nothing.
 FEWEST = 8
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sail.types import SailError, UInt8
 from sail_envs.environment import TaskEnv
+from sail_envs.panda.arm import OPEN
 from sail_envs.panda.table import TableTop
 from sail_envs.simulation import Outcome
 
@@ -59,7 +60,7 @@ class SimArm:
         self._goal: Vector | None = None
         self._angles: Vector | None = None
         self._commanded = -np.inf
-        self._fingers = 0.04
+        self._fingers = OPEN
         self._ending: Outcome = "no_motion"
         self._late.clear()
 
@@ -81,7 +82,7 @@ class SimArm:
     @property
     def joints(self) -> Vector:
         """Seven joints in radians, and the position of both fingers in metres: (9,)."""
-        finger = 0.04 * self._table.arm.opening
+        finger = OPEN * self._table.arm.opening
         return np.concatenate([self._table.arm.joints, [finger, finger]])
 
     def move(self, velocity: Vector) -> None:
@@ -98,7 +99,7 @@ class SimArm:
 
     def grip(self, finger: float) -> None:
         """Each finger's distance from closed, in metres."""
-        self._fingers = float(np.clip(finger, 0.0, 0.04))
+        self._fingers = float(np.clip(finger, 0.0, OPEN))
 
     def advance(self) -> None:
         """One tick."""

@@ -19,7 +19,6 @@ from sail_robot.conversions import (
     trajectory_values,
     twist_values,
 )
-from sail_robot.guard_node import OUTPUTS, OutputError
 from sail_robot.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.sim_arm import SimArm, Trouble
 
@@ -56,9 +55,7 @@ class SimArmNode(ManagedNode):
 
     def configure(self) -> None:
         """Build the scene."""
-        self._output = self.text("output")
-        if self._output not in OUTPUTS:
-            raise OutputError(f"output is '{self._output}': choose one of {', '.join(OUTPUTS)}")
+        self._output, self._kind = self.output()
         trouble = Trouble(self.number("latency"), self.number("dropped"), self.number("noise"))
         self._seed = int(self.number("seed"))
         self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, trouble)
@@ -80,7 +77,7 @@ class SimArmNode(ManagedNode):
                 np.array(trajectory_values(message, JOINTS[:7]))
             ),
         }[self._output]
-        self.subscribe(OUTPUTS[self._output], "arm_command", move, NEWEST)
+        self.subscribe(self._kind, "arm_command", move, NEWEST)
         self.subscribe(Float64MultiArray, "arm_gripper", self._on_gripper, NEWEST)
         self.service(Trigger, "~/reset", self._on_reset)
         self.every(TICK / self.number("speed"), self._advance)

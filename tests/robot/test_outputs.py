@@ -22,8 +22,7 @@ from sail_robot.conversions import (
     trajectory_message,
     twist_message,
 )
-from sail_robot.guard_node import OUTPUTS
-from sail_robot.managed_node import NEWEST, SENSOR
+from sail_robot.managed_node import NEWEST, OUTPUTS, SENSOR
 
 FRAME = "panda_link0"
 JOINTS = tuple(f"panda_joint{number}" for number in range(1, 8))

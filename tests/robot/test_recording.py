@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sail_robot.recording import FEWEST, STEP_LENGTH, Attempt
+from sail_envs.panda.arm import STEP_LENGTH
+from sail_robot.recording import FEWEST, Attempt
 
 
 def attempt(steps: int) -> Attempt:

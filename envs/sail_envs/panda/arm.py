@@ -18,7 +18,8 @@ LOW, HIGH = np.array([0.3, -0.35, 0.06]), np.array([0.75, 0.35, 0.5])
 _END_EFFECTOR = "end_effector"
 # Elbow up, hand pointing down, fingers closing sideways, in radians.
 _HOME = np.array([0.0, 0.3, 0.0, -2.2, 0.0, 1.0, 0.0])
-_OPEN = 0.04
+# Each finger's distance from closed when the gripper is open, in metres.
+OPEN = 0.04
 # Inverse kinematics solves at most this often a control step; two are enough while the arm is in time.
 _SOLUTIONS = 2
 _PLACING = 200
@@ -99,7 +100,7 @@ class PandaArm:
     def place(self, position: NDArray[np.float64]) -> None:
         """Put the arm, at rest and open, where its end effector is at `position` (metres)."""
         data = self._data
-        data.qpos[self._joints], data.qpos[self._fingers] = _HOME, _OPEN
+        data.qpos[self._joints], data.qpos[self._fingers] = _HOME, OPEN
         self._configuration.update(data.qpos.copy())
         self._posture.set_target_from_configuration(self._configuration)
         pose = self._configuration.get_transform_frame_to_world(_END_EFFECTOR, "site")
@@ -111,14 +112,14 @@ class PandaArm:
         self._target = np.array(position, np.float64)
         self._solve(_PLACING, CONTROL_SECONDS)
         data.qpos[self._joints] = self._configuration.q[self._joints]
-        data.ctrl[:7], data.ctrl[7:] = self._configuration.q[self._joints], _OPEN
+        data.ctrl[:7], data.ctrl[7:] = self._configuration.q[self._joints], OPEN
         self._mujoco.mj_forward(self._model, data)
 
     def move(self, action: Float32) -> None:
         """One control step. action: float32 (4,) in -1..1, end-effector step (times STEP_LENGTH metres) and
         gripper (-1 open, 1 closed, as in MetaWorld)."""
         step = STEP_LENGTH * np.clip(action[:3].astype(np.float64), -1.0, 1.0)
-        self.lead(step, _OPEN * (1.0 - float(np.clip(action[3], -1.0, 1.0))) / 2.0, CONTROL_SECONDS)
+        self.lead(step, OPEN * (1.0 - float(np.clip(action[3], -1.0, 1.0))) / 2.0, CONTROL_SECONDS)
 
     def lead(self, step: NDArray[np.float64], fingers: float, seconds: float) -> None:
         """Let some time pass, the end effector led on by `step` (3,) in metres. fingers: each one's distance
@@ -155,7 +156,7 @@ class PandaArm:
     @property
     def opening(self) -> float:
         """The gripper, 0 (closed) to 1 (open)."""
-        return float(self._data.qpos[self._fingers].mean() / _OPEN)
+        return float(self._data.qpos[self._fingers].mean() / OPEN)
 
     def _solve(self, times: int, duration: float) -> None:
         goal = self._mink.SE3.from_rotation_and_translation(self._rotation, self._target)

@@ -71,11 +71,15 @@ class Arm:
     def __enter__(self) -> "Arm":
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ |= {name: self._environment[name] for name in ("ROS_DOMAIN_ID", "RMW_IMPLEMENTATION")}
-        for node in self.parameters:
-            self.start(node)
         self.operator = Operator.join()
-        if self._wait:
-            self.operator.ready()
+        try:
+            for node in self.parameters:
+                self.start(node)
+            if self._wait:
+                self.operator.ready(node for node in self.parameters if node != "sim_arm")
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def start(self, node: str) -> None:
@@ -99,6 +103,10 @@ class Arm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop all processes, and leave."""
         for process in self.processes.values():
             process.send_signal(signal.SIGINT)
         for process in self.processes.values():

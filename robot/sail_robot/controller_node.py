@@ -92,9 +92,7 @@ class ControllerNode(ManagedNode):
         self.subscribe(Image, "plan", self._on_plan, NEWEST)
         self.subscribe(Bool, "attempt", self._on_attempt, LATCHED)
         self.every(CONTROL_SECONDS, self._control)
-        self.every(
-            1.0, lambda: self.tell(self._complaint, {"attempt": self._on, "jitter_p99": self._jitter.p99()})
-        )
+        self.every(1.0, self._tell)
 
     def _on_image(self, message: Any) -> None:
         try:
@@ -128,6 +126,17 @@ class ControllerNode(ManagedNode):
         if message.data and not self._on:
             self._follower.forget(self.seconds())
         self._on = bool(message.data) or self.flag("always")
+
+    def _tell(self) -> None:
+        if (
+            self._on
+            and not self.flag("always")
+            and not self.count_publishers(self.resolve_topic_name("attempt"))
+        ):
+            # Who began the attempt cannot end it any more.
+            self._on = False
+            self._complain("the recorder is gone in the middle of an attempt")
+        self.tell(self._complaint, {"attempt": self._on, "jitter_p99": self._jitter.p99()})
 
     def _control(self) -> None:
         beat = time.monotonic()

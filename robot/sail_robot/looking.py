@@ -31,4 +31,8 @@ class Look:
         if not same:
             self._last, self._at = some.copy(), at
             return None
-        return "the camera is frozen" if np.abs(at - self._at).max(initial=0.0) > _MOVED else None
+        if np.abs(at - self._at).max(initial=0.0) <= _MOVED:
+            return None
+        # Said once for each such way: an arm that stands still again shows nothing, and may be let go.
+        self._at = at
+        return "the camera is frozen"

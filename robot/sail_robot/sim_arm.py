@@ -27,10 +27,9 @@ class SimulatedTaskError(SailError):
 
 @dataclass(frozen=True)
 class Trouble:
-    """latency: seconds by which frames come late. dropped: the share of frames that never come. noise:
-    standard deviation of the frames' noise, in grey levels."""
+    """dropped: the share of frames that never come. noise: standard deviation of the frames' noise, in grey
+    levels."""
 
-    latency: float = 0.0
     dropped: float = 0.0
     noise: float = 0.0
 
@@ -123,7 +122,7 @@ class SimArm:
         return self._velocity
 
     def photograph(self) -> None:
-        """Take a frame; it can be fetched after the latency, if it is not lost."""
+        """Take a frame; it can be fetched if it is not lost."""
         frame = self._env.frame()
         if self._trouble.noise > 0.0:
             noisy = frame + self._rng.normal(0.0, self._trouble.noise, frame.shape)
@@ -131,8 +130,9 @@ class SimArm:
         if self._rng.random() >= self._trouble.dropped:
             self._late.append((self.now, frame))
 
-    def fetch(self) -> tuple[float, UInt8] | None:
-        """The oldest frame that has arrived, with the time at which it was taken."""
-        if self._late and self._late[0][0] + self._trouble.latency <= self.now + 1e-9:
+    def fetch(self, latency: float = 0.0) -> tuple[float, UInt8] | None:
+        """The oldest frame that has arrived, with the time at which it was taken; they come late by so many
+        seconds."""
+        if self._late and self._late[0][0] + latency <= self.now + 1e-9:
             return self._late.popleft()
         return None

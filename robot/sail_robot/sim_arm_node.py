@@ -34,7 +34,7 @@ class SimArmNode(ManagedNode):
 
     It makes the time that all nodes with use_sim_time live in; it must not use it itself. `speed` is how fast
     that goes; where the machine cannot keep up, it goes slower. Faults to try while it runs: `camera`
-    live, silent, frozen or black, `joints` live, silent, nan or misnamed.
+    live, silent, frozen or black, `joints` live, silent, nan or misnamed, `latency` of the camera in seconds.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class SimArmNode(ManagedNode):
     def configure(self) -> None:
         """Build the scene."""
         self._output, self._kind = self.output()
-        trouble = Trouble(self.number("latency"), self.number("dropped"), self.number("noise"))
+        trouble = Trouble(self.number("dropped"), self.number("noise"))
         self._seed = int(self.number("seed"))
         self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, trouble)
 
@@ -100,7 +100,7 @@ class SimArmNode(ManagedNode):
             self._publish_state()
         if self._ticks % FRAME_EVERY == 0:
             arm.photograph()
-        late = arm.fetch()
+        late = arm.fetch(self.number("latency"))
         if late is not None:
             self._publish_frame(*late)
         if arm.outcome != self._said:

@@ -95,6 +95,7 @@ def nodes(context: LaunchContext) -> list[Node]:
         "controller": {**robot, "base": of("base"), "robot_description": description},
         "planner": {
             "use_sim_time": simulated,
+            "limits": limits,
             "compressed": compressed,
             "preset": of("preset"),
             "overrides": overrides,

@@ -18,6 +18,7 @@ import torch
 from sail.collect import Job, collect, expert_jobs, play_jobs
 from sail.config import Count, Share
 from sail.data.store import EpisodeStore
+from sail.embodiment import EMBODIMENTS, write_embodiment
 from sail.report.live import LiveTable
 from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
@@ -88,6 +89,7 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
     data: the episode store, collected first where it lacks episodes. Raises TrainError.
     """
     begin(asdict(config), out / SETTINGS)
+    write_embodiment(out, EMBODIMENTS[config.scenes])
     store = EpisodeStore(data)
     _collect_missing(store, config, live, workers)
     if not (out / "autoencoder" / CONFIG).is_file():

@@ -91,6 +91,7 @@ def test_plan_from_a_tasks_first_frame(tiny_base: Path, capsys: Capture, tmp_pat
 
 def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> None:
     from sail.agent import load_base
+    from sail.embodiment import read_embodiment
     from sail_envs.tasks import SEEN
 
     store = EpisodeStore(tmp_path / "data")
@@ -103,6 +104,7 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     assert f"base={tmp_path / 'base'}" in out
     agent = load_base(str(tmp_path / "base"))
     assert agent.planner.frames == 8
+    assert read_embodiment(tmp_path / "base").camera == "metaworld/workspace"
     start = f"planner_start={tmp_path / 'base' / 'planner'}"
     further = [*small, start, "planner_learning_rate=1e-8"]
     code, _, error = sail(capsys, "train", "--out", tmp_path / "on", "--data", store.folder, *further)

@@ -120,6 +120,28 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     assert "was begun with inverse_dynamics_steps=1" in line
 
 
+def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) -> None:
+    from sail.agent import load_base
+    from sail.embodiment import Embodiment, read_embodiment
+
+    store = EpisodeStore(tmp_path / "lab")
+    words = ["--out", tmp_path / "base", "--data", store.folder, "planner_batch=2"]
+    words += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
+    own = ["scenes=own", "camera=lab/left"]
+    assert "camera=NAME goes with scenes=own" in refused(capsys, "train", *words, "scenes=own")
+    assert "camera=NAME goes with scenes=own" in refused(capsys, "train", *words, "camera=lab/left")
+    store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=False))
+    assert "no successful demonstration" in refused(capsys, "train", *words, *own)
+    store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=True))
+    code, _, error = sail(capsys, "train", *words, *own)
+    assert code == 0, error
+    assert len(EpisodeStore(store.folder).records()) == 2  # nothing was collected beside it
+    assert read_embodiment(tmp_path / "base") == Embodiment("lab/left", 0.05, 0.01)
+    assert load_base(str(tmp_path / "base")).planner.frames == 8
+    store.add(make_episode(12, shape=(32, 32), task="pour", source="teleop", success=True))
+    assert "frames of 32×32 pixels" in refused(capsys, "train", *words[2:], "--out", tmp_path / "other", *own)
+
+
 def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     from sail.doctor import Check
 

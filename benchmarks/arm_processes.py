@@ -43,7 +43,7 @@ class Arm:
             "sim_arm": {"task": task, "seed": 1000, "speed": speed},
             "guard": limits,
             "controller": limits,
-            "planner": {**common, "prompt": TASKS[task], "overrides": [f"task={task}", *overrides]},
+            "planner": {**limits, "prompt": TASKS[task], "overrides": [f"task={task}", *overrides]},
             "episode": {
                 **limits,
                 "task": task,

@@ -60,6 +60,12 @@ ARGUMENTS = (
         "episodes", default_value="episodes", description="the store that attempts go into"
     ),
     DeclareLaunchArgument("bags", default_value="", description="a folder for MCAP bags; none where empty"),
+    DeclareLaunchArgument(
+        "demonstrate",
+        default_value="false",
+        choices=YES_NO,
+        description="only record: somebody else moves the arm, and shows how it is done",
+    ),
     DeclareLaunchArgument("timeout", default_value="15.0", description="seconds of an attempt"),
     DeclareLaunchArgument("seed", default_value="1000", description="of the simulated table's first scene"),
     DeclareLaunchArgument("speed", default_value="1.0", description="of the simulated arm's clock"),
@@ -82,7 +88,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     def number(name: str) -> float:
         return float(of(name))
 
-    simulated = of("use_mock_hardware") == "true"
+    simulated, demonstrate = of("use_mock_hardware") == "true", of("demonstrate") == "true"
     share = Path(get_package_share_directory("sail_robot"))
     limits = of("limits") or str(share / "config" / f"{of('arm')}.yaml")
     output, compressed = of("output"), of("compressed") == "true"
@@ -95,6 +101,7 @@ def nodes(context: LaunchContext) -> list[Node]:
         "controller": {**robot, "base": of("base"), "robot_description": description},
         "planner": {
             "use_sim_time": simulated,
+            "limits": limits,
             "compressed": compressed,
             "preset": of("preset"),
             "overrides": overrides,
@@ -108,8 +115,11 @@ def nodes(context: LaunchContext) -> list[Node]:
             "task": of("task"),
             "prompt": of("prompt"),
             "timeout": number("timeout"),
+            "demonstration": demonstrate,
         },
     }
+    if demonstrate:
+        parameters = {"episode": parameters["episode"]}
     if simulated:
         parameters["sim_arm"] = {
             "task": of("task"),

@@ -28,6 +28,7 @@ from sail_robot.conversions import (
     trajectory_message,
     twist_message,
 )
+from sail_robot.fitting import check_base
 from sail_robot.following import Follower, TimedPlan
 from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
 from sail_robot.limits import read_limits
@@ -65,6 +66,7 @@ class ControllerNode(ManagedNode):
         torch.set_num_threads(1)
         self._robot = read_limits(Path(self.text("limits")))
         self._output, self._kind = self.output()
+        check_base(self.text("base"), self._robot.camera)
         self._inverse_dynamics = load_base(self.text("base")).inverse_dynamics
         if self._output == "joint_trajectory":
             self._kinematics = self._read_kinematics()

@@ -14,7 +14,7 @@ from std_srvs.srv import SetBool
 
 from sail.agent import FRAME_SIZE
 from sail.data.store import EpisodeStore
-from sail.types import SailError, UInt8
+from sail.types import SailError, Source, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_robot.conversions import opening, pixels, pose_values, square
 from sail_robot.limits import read_limits
@@ -30,6 +30,7 @@ class EpisodeNode(ManagedNode):
 
     Services: ~/attempt begins one (true) or ends it (false), as `timeout` does; ~/label ends it as a success
     or a failure, or says what the last one was, until the next begins. Without a label it is a failure.
+    With `demonstration` somebody else moves the arm, and what is recorded is a demonstration.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class EpisodeNode(ManagedNode):
         self.declare_parameter("bags", "")
         self.declare_parameter("task", "real")
         self.declare_parameter("prompt", "")
+        self.declare_parameter("demonstration", False)
         self.declare_parameter("iteration", 0)
         self.declare_parameter("timeout", 15.0)
         self.declare_parameter("compressed", False)
@@ -145,11 +147,13 @@ class EpisodeNode(ManagedNode):
 
     def _begin(self) -> None:
         seed = len(self._store.records())
-        self._attempt, self._ended, self._name = Attempt(self.text("task"), self._prompt, seed), None, ""
+        source: Source = "teleop" if self.flag("demonstration") else "self"
+        self._attempt = Attempt(self.text("task"), self._prompt, seed, source)
+        self._ended, self._name = None, ""
         self._begun = self.seconds()
         if self.text("bags"):
             self._open_bag(Path(self.text("bags")) / f"attempt_{seed:06d}")
-        self._on.publish(Bool(data=True))
+        self._on.publish(Bool(data=source == "self"))
 
     def _end(self) -> None:
         """Stop the arm and keep the attempt."""

@@ -54,13 +54,14 @@ class Gripper:
 class RobotLimits:
     """What a robot's file says, in metres, radians and seconds.
 
-    frame: of the hand's positions and commands. hand: six axes, position and turning about each. joints: one
-    axis each, by name. step, joint_step: how far from the hand, or from a joint, a commanded position may be.
-    hand_link: the link whose pose the hand's is.
+    frame: of the hand's positions and commands. camera: the one that the planner must know. hand: six axes,
+    position and turning about each. joints: one axis each, by name. step, joint_step: how far from the hand,
+    or from a joint, a commanded position may be. hand_link: the link whose pose the hand's is.
     """
 
     arm: str
     frame: str
+    camera: str
     joint_names: tuple[str, ...]
     joints: MotionLimits
     hand: MotionLimits
@@ -152,6 +153,7 @@ def _robot(file: _Group) -> RobotLimits:
     robot = RobotLimits(
         arm=file.text("arm"),
         frame=file.text("frame"),
+        camera=file.text("camera"),
         joint_names=names,
         joints=_motion(
             "joints",

@@ -22,6 +22,8 @@ from sail_robot.conversions import seconds_of, twist_values
 from sail_robot.managed_node import LATCHED, NEWEST, SENSOR
 
 FINAL = ("success", "wrong_object")
+# Wall seconds that a second of the arm's clock may take.
+_SLOWEST = 20.0
 
 
 class OperatorError(SailError):
@@ -62,7 +64,9 @@ class Operator(Node):
         self.call(SetBool, "episode/attempt", SetBool.Request(data=True))
         begun = self.now
         self.wait(
-            lambda: self.outcome in FINAL or self.now - begun > timeout, "the attempt to end", 20 * timeout
+            lambda: self.outcome in FINAL or self.now - begun > timeout,
+            "the attempt to end",
+            _SLOWEST * timeout,
         )
         ending, count = self.outcome, len(self.recorded)
         self.call(SetBool, "episode/label", SetBool.Request(data=ending == "success"))
@@ -131,8 +135,9 @@ class Operator(Node):
             raise OperatorError(f"{node} does not take {name} = {value}")
 
     def until(self, then: float) -> None:
-        """Wait until the arm's clock says so, in seconds."""
-        self.wait(lambda: self.now >= then, f"the clock to reach {then:.2f} s")
+        """Wait until the arm's clock says so, in seconds; it may be much slower than the wall's."""
+        patience = self._patience + _SLOWEST * max(0.0, then - self.now)
+        self.wait(lambda: self.now >= then, f"the clock to reach {then:.2f} s", patience)
 
     def ready(self, nodes: Iterable[str] = ("guard",)) -> None:
         """Wait until these nodes have said something, and the guard lets the arm move.

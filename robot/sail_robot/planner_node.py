@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from sail.types import SailError
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_models.planner import PromptError
 from sail_robot.conversions import image_message, pixels, plan_message, seconds_of, square
+from sail_robot.fitting import check_base
+from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
 from sail_robot.planning import Planned, PlanningThread, load_model
 
@@ -32,6 +35,7 @@ class PlannerNode(ManagedNode):
 
     def declare(self) -> None:
         """Parameters."""
+        self.declare_parameter("limits", "")
         self.declare_parameter("preset", "panda")
         self.declare_parameter("overrides", [""])
         self.declare_parameter("checkpoint", "")
@@ -46,6 +50,7 @@ class PlannerNode(ManagedNode):
         os.nice(_NICENESS)
         if not self.text("prompt").strip():
             raise PromptError("the prompt is empty: say what the arm is to do (parameter prompt)")
+        self._camera = read_limits(Path(self.text("limits"))).camera
         self._model = self._load()
 
     def begin(self) -> None:
@@ -77,7 +82,9 @@ class PlannerNode(ManagedNode):
 
     def _load(self) -> Any:
         overrides = [word for word in self.get_parameter("overrides").value if word]
-        return load_model(self.text("preset"), overrides, self.text("checkpoint"))
+        model = load_model(self.text("preset"), overrides, self.text("checkpoint"))
+        check_base(model.config.base, self._camera)
+        return model
 
     def _on_image(self, message: Any) -> None:
         try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sail.types import Episode, Float32, UInt8
+from sail.types import Episode, Float32, Source, UInt8
 from sail_envs.panda.arm import STEP_LENGTH
 
 # An attempt with fewer control steps than that has shown nothing.
@@ -18,6 +18,7 @@ class Attempt:
     task: str
     prompt: str
     seed: int
+    source: Source = "self"
     frames: list[UInt8] = field(default_factory=list)
     arms: list[Float32] = field(default_factory=list)
 
@@ -46,6 +47,6 @@ class Attempt:
             task=self.task,
             seed=self.seed,
             iteration=iteration,
-            source="self",
+            source=self.source,
             model=model,
         )

@@ -15,9 +15,12 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
+from sail.agent import FRAME_SIZE
 from sail.collect import Job, collect, expert_jobs, play_jobs
 from sail.config import Count, Share
+from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
+from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
 from sail.report.live import LiveTable
 from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
@@ -43,6 +46,10 @@ from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
 SETTINGS = "training.json"
+# The camera of scenes that are no one's own.
+SIMULATED = "simulated"
+# Episodes in which a task is shown as it should be done.
+SHOWN: tuple[Source, ...] = ("expert", "teleop")
 # Tasks whose demonstration, played backwards, shows their opposite being done.
 REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 
@@ -51,15 +58,17 @@ REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    scenes: MetaWorld's, or both of the Panda's table top. autoencoder: "own" is trained on these episodes,
-    else the folder of one that is shared (with a prior, say). play_share, backwards_share: shares of the
-    planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
+    scenes: MetaWorld's, both of the Panda's table top, or your own: then nothing is collected, all episodes
+    are trained on as they are, and camera names what they were recorded with. autoencoder: "own" is trained
+    on these episodes, else the folder of one that is shared (with a prior, say). play_share, backwards_share:
+    shares of the planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
     planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from.
     planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
     base that ships. Neither counts where the planner goes on.
     """
 
-    scenes: Literal["metaworld", "panda"] = "metaworld"
+    scenes: Literal["metaworld", "panda", "own"] = "metaworld"
+    camera: str = SIMULATED
     autoencoder: str = OWN
     demonstrations: Annotated[int, Range(1, 10_000)] = 25
     play_seen: Annotated[int, Range(0, 10_000)] = 12
@@ -80,6 +89,11 @@ class BaseConfig:
 
     def __post_init__(self) -> None:
         check_limits(self, "")
+        if (self.scenes == "own") == (self.camera == SIMULATED):
+            raise TrainError(
+                "camera=NAME goes with scenes=own, and scenes=own with camera=NAME: what your robot's file "
+                "calls the camera that the demonstrations were recorded with"
+            )
 
 
 def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, workers: int = 2) -> None:
@@ -88,8 +102,12 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
     data: the episode store, collected first where it lacks episodes. Raises TrainError.
     """
     begin(asdict(config), out / SETTINGS)
+    write_embodiment(out, _embodiment(config))
     store = EpisodeStore(data)
-    _collect_missing(store, config, live, workers)
+    if config.scenes == "own":
+        _check_own(store, config)
+    else:
+        _collect_missing(store, config, live, workers)
     if not (out / "autoencoder" / CONFIG).is_file():
         save_model(out / "autoencoder", _autoencoder(store, config, live), half=True)
     autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder")
@@ -99,6 +117,32 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
         save_model(
             out / "inverse_dynamics", _train_inverse_dynamics(store, autoencoder, config, live), half=True
         )
+
+
+def _embodiment(config: BaseConfig) -> Embodiment:
+    if config.scenes == "own":  # the robot's nodes move and record every arm alike
+        return replace(EMBODIMENTS["panda"], camera=config.camera)
+    return EMBODIMENTS[config.scenes]
+
+
+def _demonstrations(store: EpisodeStore, config: BaseConfig) -> list[EpisodeRecord]:
+    if config.scenes == "own":
+        return [record for source in SHOWN for record in store.records(source=source, success=True)]
+    return [record for task in _seen(config) for record in store.records(task=task, source="expert")]
+
+
+def _check_own(store: EpisodeStore, config: BaseConfig) -> None:
+    records = store.records()
+    if not _demonstrations(store, config):
+        raise TrainError(
+            f"{store.folder} holds no successful demonstration: record some (docs/deploy.md), and label them"
+        )
+    for record in records:
+        if (record.height, record.width) != (FRAME_SIZE, FRAME_SIZE):
+            raise TrainError(
+                f"{record.file} in {store.folder} has frames of {record.width}×{record.height} pixels, not "
+                f"{FRAME_SIZE}×{FRAME_SIZE}: record it again, or leave it out"
+            )
 
 
 def base_jobs(config: BaseConfig) -> list[Job]:
@@ -142,10 +186,11 @@ def _episodes(store: EpisodeStore) -> list[Episode]:
 def _train_planner(
     store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, out: Path, live: LiveTable
 ) -> None:
-    demonstrations = _latents(store, autoencoder, _seen(config), "expert", live)
+    demonstrations = _latents(store, autoencoder, _demonstrations(store, config), "demonstrations", live)
     play, reversible = [], []
     if config.scenes == "metaworld":
-        play = _latents(store, autoencoder, SEEN, "play", live)
+        records = [record for task in SEEN for record in store.records(task=task, source="play")]
+        play = _latents(store, autoencoder, records, "play", live)
         reversible = [
             backwards(episode, TASKS[OPPOSITES[task]])
             for task in REVERSIBLE
@@ -153,7 +198,7 @@ def _train_planner(
             if episode.prompt == TASKS[task]
         ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
-    beginnings = BEGINNINGS if config.scenes == "panda" else 0.0
+    beginnings = 0.0 if config.scenes == "metaworld" else BEGINNINGS
 
     def batch(size: int) -> PlanBatch:
         others = [config.play_share if play else 0.0, config.backwards_share if reversible else 0.0]
@@ -197,10 +242,13 @@ def _start(folder: Path, autoencoder: Autoencoder) -> PlannerNetwork:
 
 
 def _latents(
-    store: EpisodeStore, autoencoder: Autoencoder, tasks: Sequence[str], source: Source, live: LiveTable
+    store: EpisodeStore,
+    autoencoder: Autoencoder,
+    records: Sequence[EpisodeRecord],
+    what: str,
+    live: LiveTable,
 ) -> list[LatentEpisode]:
-    records = [record for task in tasks for record in store.records(task=task, source=source)]
-    live.stage(f"encode ({source})", len(records))
+    live.stage(f"encode ({what})", len(records))
     episodes = []
     for record in records:
         episodes.append(to_latents(store.read(record.id), autoencoder))

@@ -91,6 +91,7 @@ def test_plan_from_a_tasks_first_frame(tiny_base: Path, capsys: Capture, tmp_pat
 
 def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> None:
     from sail.agent import load_base
+    from sail.embodiment import read_embodiment
     from sail_envs.tasks import SEEN
 
     store = EpisodeStore(tmp_path / "data")
@@ -103,6 +104,7 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     assert f"base={tmp_path / 'base'}" in out
     agent = load_base(str(tmp_path / "base"))
     assert agent.planner.frames == 8
+    assert read_embodiment(tmp_path / "base").camera == "metaworld/workspace"
     start = f"planner_start={tmp_path / 'base' / 'planner'}"
     further = [*small, start, "planner_learning_rate=1e-8"]
     code, _, error = sail(capsys, "train", "--out", tmp_path / "on", "--data", store.folder, *further)
@@ -116,6 +118,28 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     other = [*small[:-1], "inverse_dynamics_steps=2"]
     line = refused(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *other)
     assert "was begun with inverse_dynamics_steps=1" in line
+
+
+def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) -> None:
+    from sail.agent import load_base
+    from sail.embodiment import Embodiment, read_embodiment
+
+    store = EpisodeStore(tmp_path / "lab")
+    words = ["--out", tmp_path / "base", "--data", store.folder, "planner_batch=2"]
+    words += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
+    own = ["scenes=own", "camera=lab/left"]
+    assert "camera=NAME goes with scenes=own" in refused(capsys, "train", *words, "scenes=own")
+    assert "camera=NAME goes with scenes=own" in refused(capsys, "train", *words, "camera=lab/left")
+    store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=False))
+    assert "no successful demonstration" in refused(capsys, "train", *words, *own)
+    store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=True))
+    code, _, error = sail(capsys, "train", *words, *own)
+    assert code == 0, error
+    assert len(EpisodeStore(store.folder).records()) == 2  # nothing was collected beside it
+    assert read_embodiment(tmp_path / "base") == Embodiment("lab/left", 0.05, 0.01)
+    assert load_base(str(tmp_path / "base")).planner.frames == 8
+    store.add(make_episode(12, shape=(32, 32), task="pour", source="teleop", success=True))
+    assert "frames of 32×32 pixels" in refused(capsys, "train", *words[2:], "--out", tmp_path / "other", *own)
 
 
 def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

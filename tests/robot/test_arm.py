@@ -220,6 +220,17 @@ def test_attempts_are_recorded_whatever_happens_to_the_model(watched: Watched) -
     assert list(bags[-1].glob("*.mcap"))
 
 
+def test_what_somebody_else_does_is_recorded_as_a_demonstration(watched: Watched) -> None:
+    operator, folder = watched.operator, watched.arm.folder
+    operator.set("episode", "demonstration", True)
+    operator.call(SetBool, "episode/attempt", SetBool.Request(data=True))
+    watched.run(1.5)
+    operator.call(SetBool, "episode/label", SetBool.Request(data=True))
+    operator.set("episode", "demonstration", False)
+    record = EpisodeStore(folder / "episodes").records()[-1]
+    assert record.source == "teleop" and record.success and record.length > 20
+
+
 def test_a_recorder_that_leaves_leaves_the_arm_still(watched: Watched) -> None:
     operator = watched.operator
 

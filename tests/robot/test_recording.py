@@ -24,6 +24,11 @@ def test_actions_lead_from_each_place_to_the_next() -> None:
     assert (episode.success, episode.model, episode.iteration, episode.source) == (True, "abc", 2, "self")
 
 
+def test_what_somebody_else_did_is_a_demonstration() -> None:
+    one = Attempt("pour", "pour the tea", 0, "teleop", attempt(12).frames, attempt(12).arms)
+    assert one.episode(True, "", 0).source == "teleop"
+
+
 def test_a_hand_that_is_carried_off_is_no_action_beyond_one() -> None:
     one = attempt(3)
     one.add(np.zeros((64, 64, 3), np.uint8), np.array([0.9, 0.0, 0.2, 0.5], np.float32))

@@ -46,8 +46,18 @@ def test_an_output_that_nobody_knows(tmp_path: Path) -> None:
 
 
 def test_a_planner_without_a_prompt_does_not_start() -> None:
-    code, output = started("planner", "prompt:='  '")
+    code, output = started("planner", f"limits:={PANDA}", "prompt:='  '")
     assert code == 1 and "the prompt is empty" in output and "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("node", "base"),
+    [("planner", ("overrides:=['base=base']", "prompt:='open the door'")), ("controller", ("base:=base",))],
+)
+def test_weights_of_another_camera_do_not_start(node: str, base: tuple[str, ...]) -> None:
+    code, output = started(node, f"limits:={PANDA}", *base)
+    assert code == 1 and "Traceback" not in output
+    assert "base 'base' knows the camera 'metaworld/workspace', the robot's is 'panda/workspace'" in output
 
 
 def test_a_task_that_is_not_on_the_table() -> None:

@@ -1,6 +1,7 @@
 """The guard: between controller and arm, it has the last word (its logic: safety.py, motion.py)."""
 
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from sail_robot.timing import Durations
 # Seconds between two diagnostics, and between two looks for a second planner or controller.
 _TELLING = 0.5
 _STILL = np.zeros(3)
+# Hand poses that are remembered: a second or more, for pictures come later than what they show.
+_REMEMBERED = 1000
 
 
 class GuardNode(ManagedNode):
@@ -67,7 +70,7 @@ class GuardNode(ManagedNode):
         )
         self._look, self._took = Look(), Durations()
         self._joints: tuple[float, list[float]] | None = None
-        self._hand: tuple[float, list[float]] | None = None
+        self._hands: deque[tuple[float, list[float]]] = deque(maxlen=_REMEMBERED)
         self._orientation: list[float] = []
         self._told: str | None = None
         kind = self._kind
@@ -113,11 +116,16 @@ class GuardNode(ManagedNode):
         except SailError as error:
             self._guard.stop(str(error))
             return
-        fault = self._look.fault(seen, self._hand[1] if self._hand else [])
+        taken = seconds_of(message.header.stamp)
+        fault = self._look.fault(seen, self._hand_at(taken))
         if fault is not None:
             self._guard.stop(fault)
             return
-        self._guard.saw("camera", self.seconds(), seconds_of(message.header.stamp))
+        self._guard.saw("camera", self.seconds(), taken)
+
+    def _hand_at(self, stamp: float) -> list[float]:
+        """Where the hand was when a picture was taken, if that is still known."""
+        return next((position for then, position in reversed(self._hands) if then <= stamp), [])
 
     def _on_plan(self, message: Image) -> None:
         self._guard.saw("plan", self.seconds(), seconds_of(message.header.stamp))
@@ -154,16 +162,17 @@ class GuardNode(ManagedNode):
         ):
             # Joints are limited one by one: where they lead the hand can only be watched.
             self._guard.stop("the hand is outside its box")
-        self._hand = seconds_of(message.header.stamp), position
+        self._hands.append((seconds_of(message.header.stamp), position))
         self._note_arm()
 
     def _note_arm(self) -> None:
         """Both have to be there: the older of the two is how old the arm's state is."""
-        if self._joints is None or self._hand is None:
+        if self._joints is None or not self._hands:
             return
-        stamp = min(self._joints[0], self._hand[0])
+        shown, position = self._hands[-1]
+        stamp = min(self._joints[0], shown)
         in_joints = self._output == "joint_trajectory"
-        values = self._joints[1] if in_joints else [*self._hand[1], *_STILL]
+        values = self._joints[1] if in_joints else [*position, *_STILL]
         self._guard.measured(self.seconds(), stamp, values)
 
     def _on_emergency_stop(self, _: Any, response: Any) -> Any:

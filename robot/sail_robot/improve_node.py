@@ -80,8 +80,11 @@ class Improver(Operator):
         missing = count - there()
         if value["simulated"]:
             for number in range(missing):
-                ending = self.attempt(float(str(value["timeout"])))
-                self.get_logger().info(f"iteration {iteration}: attempt {number + 1} of {missing}: {ending}")
+                ending, fault = self.attempt(float(str(value["timeout"]))), self.status["guard"][0]
+                self.get_logger().info(
+                    f"iteration {iteration}: attempt {number + 1} of {missing}: {ending}"
+                    + (f" (stopped: {fault})" if fault != "ok" else "")
+                )
             return
         self.get_logger().info(f"waiting for {missing} attempts (episode/attempt, episode/label)")
         begun = len(self.recorded)

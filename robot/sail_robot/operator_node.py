@@ -59,8 +59,12 @@ class Operator(Node):
             rclpy.shutdown()
 
     def attempt(self, timeout: float) -> str:
-        """One attempt on the simulated arm, of at most `timeout` simulated seconds: how it ended."""
+        """One attempt on the simulated arm, of at most `timeout` simulated seconds: how it ended.
+
+        What stops the arm in it makes it fail; before the next one that is cleared.
+        """
         self.lay()
+        self.let_go()
         self.call(SetBool, "episode/attempt", SetBool.Request(data=True))
         begun = self.now
         self.wait(
@@ -146,8 +150,12 @@ class Operator(Node):
         """
         awaited = set(nodes)
         self.wait(lambda: self.status.keys() >= awaited, "all nodes to start", 120.0)
+        self.let_go()
 
-        def let_go() -> bool:
+    def let_go(self) -> None:
+        """Clear whatever has stopped the arm, until the guard lets it move."""
+
+        def moves() -> bool:
             if self.status["guard"][0] == "ok":
                 return True
             self.ask(Trigger, "guard/clear", Trigger.Request())
@@ -155,7 +163,7 @@ class Operator(Node):
             self.wait(lambda: time.monotonic() - begun > 1.0, "the guard's next word")
             return self.status["guard"][0] == "ok"
 
-        self.wait(let_go, "the guard to let the arm move", 120.0)
+        self.wait(moves, "the guard to let the arm move", 120.0)
 
     def _on_clock(self, message: Clock) -> None:
         self.now = seconds_of(message.clock)

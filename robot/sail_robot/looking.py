@@ -20,6 +20,7 @@ class Look:
     def __init__(self) -> None:
         self._last: UInt8 | None = None
         self._at = np.zeros(0)
+        self._before = np.zeros(0)
 
     def fault(self, data: UInt8, arm: Sequence[float]) -> str | None:
         """What is wrong with a picture's bytes (any length), the arm being at (n,); None if nothing is."""
@@ -27,8 +28,11 @@ class Look:
         if some.size == 0 or int(some.max()) < _DARK:
             return "the camera is black"
         at = np.asarray(arm, np.float64)
-        same = self._last is not None and np.array_equal(some, self._last) and at.shape == self._at.shape
-        if not same:
+        # From one picture to the next no arm gets so far: it was put there, or nobody said where it was.
+        jumped = at.shape != self._before.shape or bool(np.abs(at - self._before).max(initial=0.0) > _MOVED)
+        self._before = at
+        same = self._last is not None and np.array_equal(some, self._last)
+        if jumped or not same:
             self._last, self._at = some.copy(), at
             return None
         if np.abs(at - self._at).max(initial=0.0) <= _MOVED:

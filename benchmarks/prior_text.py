@@ -17,9 +17,8 @@ from rules import NAMES, config_of, settings_of
 
 from sail.agent import Agent, load_agent, sampling_of
 from sail.config import RunConfig
-from sail.rollout import FRAME_SKIP
 from sail.statistics import wilson_interval
-from sail.types import Float32, UInt8
+from sail.types import FRAME_SKIP, Float32, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop
 from sail_envs.rendering import choose_backend

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from sail.agent import Agent, sampling_of
 from sail.config import ExplorationConfig, RunConfig
-from sail.rollout import FRAME_SKIP
-from sail.types import ACTION_SIZE, Float32, SailError, UInt8
+from sail.types import ACTION_SIZE, FRAME_SKIP, Float32, SailError, UInt8
 from sail_envs.tasks import TASKS, family_of
 
 NO_EXPLORATION = ExplorationConfig()

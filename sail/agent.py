@@ -6,18 +6,18 @@ from pathlib import Path
 import torch
 
 from sail.config import NO_WORDS, SHIPPED, RunConfig
+from sail.types import FRAME_SIZE
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.denoiser import Denoiser
 from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner import Sampling, VideoPlanner
+from sail_models.planner import VideoPlanner
 from sail_models.planner_network import PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
 from sail_models.prior.compact import CompactPrior
 from sail_models.prior.fitting import OverChanges, PriorError, check_fit
+from sail_models.sampling import Sampling
 from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
 from sail_models.text import TextEncoder
-
-FRAME_SIZE = 64  # pixels of a frame's side
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sail.agent import FRAME_SIZE
+from sail.types import FRAME_SIZE
 from sail.workers import in_workers
 from sail_envs.broad.clip import Clip
 from sail_envs.broad.sawyer import SawyerScene

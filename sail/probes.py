@@ -16,8 +16,8 @@ from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
 from sail.config import RunConfig
 from sail.evaluate import evaluate_random, evaluation_seeds, rate, rollout_settings
-from sail.rollout import FRAME_SKIP, Outcome, run_episodes
-from sail.types import Episode, Float32, UInt8
+from sail.rollout import Outcome, run_episodes
+from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
 from sail_models.inverse_dynamics import InverseDynamics

@@ -6,12 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sail.types import Episode, Float32, UInt8
+from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
-
-# Control steps between two planned frames, and so actions a chunk.
-FRAME_SKIP = 8
 
 
 class Actor(Protocol):

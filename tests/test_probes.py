@@ -10,7 +10,7 @@ from sail.agent import Agent
 from sail.config import load_config
 from sail.probes import PerfectPlanActor, name_cause, plan_error, text_effect
 from sail.types import Episode, Float32, UInt8
-from sail_models.planner import Plan, Sampling
+from sail_models.sampling import Plan, Sampling
 
 
 class _Planner:
@@ -25,7 +25,7 @@ class _Planner:
             for p, s in zip(prompts, seeds, strict=True)
         ]
         moved = frames[:, None] + np.array(change, np.uint8)[:, None, None, None, None]
-        return Plan(np.repeat(moved, 8, 1))
+        return Plan(np.repeat(moved, 8, 1), np.ones(len(moved), np.float32))
 
 
 class _Agent:
@@ -106,7 +106,8 @@ class _Late:
     def plan(self, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> Plan:
         ahead = 8 * np.arange(1, 9) - self.late
         now = frames[:, None].astype(np.int64)
-        return Plan(np.minimum(now + ahead[None, :, None, None, None], LENGTH).astype(np.uint8))
+        frames = np.minimum(now + ahead[None, :, None, None, None], LENGTH).astype(np.uint8)
+        return Plan(frames, np.ones(len(frames), np.float32))
 
 
 @pytest.mark.parametrize(("late", "millimetres"), [(0, 0.0), (3, 15.0)])

@@ -5,7 +5,7 @@ import pytest
 
 from sail.agent import load_agent, load_base, sampling_of
 from sail.config import load_config
-from sail.rollout import FRAME_SKIP
+from sail.types import FRAME_SKIP
 from sail_models.saving import PRETRAINED
 
 MAXIMUM_PRIOR = 30_000_000  # bytes

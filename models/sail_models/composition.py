@@ -76,7 +76,10 @@ class Rule:
     sums_to_one: bool = True
 
     def __call__(
-        self, noises: dict[tuple[Part, Text], Tensor], guidance: Tensor, strength: float | None = None
+        self,
+        noises: dict[tuple[Part, Text], Tensor],
+        guidance: Tensor,
+        strength: float | Tensor | None = None,
     ) -> Tensor:
         """The composed ε. noises: at least the rule's branches, each float32 (B, F, C, h, w)."""
         taken = [noises[branch] for branch in self.branches]

@@ -70,7 +70,7 @@ class Grounding(nn.Module):
         for convolution in self.spread:
             on_grid = on_grid + convolution(on_grid)
         change = pixel_shuffle(self.expect(on_grid), self._patch)
-        change = change.reshape(len(text), shape.frames, *first_frame.shape[1:])
+        change = change.reshape(text.shape[0], shape.frames, *first_frame.shape[1:])
         return Grounded(torch.cat([patches, words], dim=1), place, change)
 
     def patch_at(self, at: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ class InverseDynamics(nn.Module):
 
     def encode(self, current: Tensor, goal: Tensor, proprioception: Tensor) -> Tensor:
         """Features (B, features) of frames (B, 3, H, W) in -1..1 and proprioception (B, 4)."""
-        coordinates = self.coordinates.expand(len(current), -1, -1, -1)
+        coordinates = self.coordinates.expand(current.shape[0], -1, -1, -1)
         flat = self.convolutions(torch.cat([current, goal, goal - current, coordinates], dim=1))
         arm = (proprioception - self.centre) / self.scale
         if not self.config.proprioception:
@@ -114,26 +114,32 @@ class InverseDynamics(nn.Module):
         the diffusion head's noise (0 where None).
         """
         self.eval()
-        features = self.encode(
-            frames_to_tensor(current), frames_to_tensor(goal), torch.from_numpy(proprioception)
+        size = self.config.chunk * ACTION_SIZE
+        noise = torch.stack(
+            [
+                torch.randn(size, generator=torch.Generator().manual_seed(seed))
+                for seed in (seeds if seeds is not None else [0] * len(current))
+            ]
         )
-        if self.config.head == "regression":
-            chunk = self.head(features)
-        else:
-            chunk = self._sample(features, seeds if seeds is not None else [0] * len(current))
-        actions: Float32 = chunk.clamp(-1.0, 1.0).reshape(-1, self.config.chunk, ACTION_SIZE).numpy()
+        arm = torch.from_numpy(proprioception)
+        actions: Float32 = self(frames_to_tensor(current), frames_to_tensor(goal), arm, noise).numpy()
         return actions
 
-    def _sample(self, features: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Deterministic DDIM (Song et al., arXiv 2010.02502, eq. 12 with σ = 0)."""
-        size = self.config.chunk * ACTION_SIZE
-        chunk = torch.stack(
-            [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    def forward(self, current: Tensor, goal: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:
+        """Action chunks (B, chunk, 4) in -1..1. Frames float (B, 3, H, W) in -1..1; noise (B, chunk × 4), of
+        which the regression head makes no use."""
+        features = self.encode(current, goal, proprioception)
+        chunk: Tensor = (
+            self.head(features) if self.config.head == "regression" else self._sample(features, noise)
         )
+        return chunk.clamp(-1.0, 1.0).reshape(-1, self.config.chunk, ACTION_SIZE)
+
+    def _sample(self, features: Tensor, chunk: Tensor) -> Tensor:
+        """Deterministic DDIM (Song et al., arXiv 2010.02502, eq. 12 with σ = 0)."""
         times = np.linspace(len(self.alphas), 0, self.config.diffusion_steps, endpoint=False).astype(int) - 1
         for time, following in zip(times, [*times[1:], -1], strict=True):
             alpha = self.alphas[time]
-            clean = self._denoise(features, chunk, torch.full((len(chunk),), int(time))).clamp(-1.0, 1.0)
+            clean = self._denoise(features, chunk, torch.full((chunk.shape[0],), int(time))).clamp(-1.0, 1.0)
             noise = to_noise(clean, chunk, alpha, "sample")
             after = self.alphas[following] if following >= 0 else torch.ones(())
             chunk = after.sqrt() * clean + (1.0 - after).sqrt() * noise

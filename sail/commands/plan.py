@@ -92,7 +92,7 @@ def read_image(path: Path) -> "UInt8":
     import cv2
     import numpy as np
 
-    from sail.agent import FRAME_SIZE
+    from sail.types import FRAME_SIZE
 
     try:
         content = path.read_bytes()

@@ -15,14 +15,12 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from sail.agent import FRAME_SIZE
 from sail.collect import Job, collect, expert_jobs, play_jobs
 from sail.config import Count, Share
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
 from sail.report.live import LiveTable
-from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
@@ -37,7 +35,7 @@ from sail.train.plan_data import (
     to_latents,
 )
 from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
-from sail.types import Episode, Source
+from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.autoencoder import Autoencoder
 from sail_models.inverse_dynamics import Head, InverseDynamics, InverseDynamicsConfig

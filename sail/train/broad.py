@@ -14,12 +14,12 @@ from sail.config import Count
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
-from sail.rollout import FRAME_SKIP
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import DenoiserTrainer, PlanBatch
 from sail.train.plan_data import BEGINNINGS, change_scale
 from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.types import FRAME_SKIP
 from sail_envs.broad.clip import STRIDE
 from sail_models.autoencoder import Autoencoder
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig

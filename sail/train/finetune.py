@@ -9,11 +9,10 @@ from sail.agent import Agent
 from sail.config import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
-from sail.rollout import FRAME_SKIP
 from sail.train.denoiser import DenoiserTrainer
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import join, sample_batch, to_latents
-from sail.types import Episode
+from sail.types import FRAME_SKIP, Episode
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner_network import PlannerNetwork
 

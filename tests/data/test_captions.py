@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sail.data.captions import NOTEWORTHY, motion_caption
-from sail_models.text import TEXT_TOKENS, _load
+from sail_models.text import TEXT_TOKENS, load_encoder
 
 FAR = 3 * NOTEWORTHY
 
@@ -57,7 +57,7 @@ def test_an_episode_of_one_frame_stays() -> None:
 
 
 def test_no_caption_is_too_long_for_the_text_encoder() -> None:
-    tokenizer, _ = _load()
+    tokenizer, _ = load_encoder()
     for halves in product(product((-FAR, 0, FAR), (-2 * FAR, 0, 2 * FAR), (-FAR / 2, 0, FAR / 2)), repeat=2):
         caption = motion_caption(path(*halves))
         assert len(tokenizer(caption)["input_ids"]) <= TEXT_TOKENS, caption

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.planner import PromptError, Sampling, VideoPlanner
+from sail_models.planner import VideoPlanner
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
+from sail_models.sampling import PromptError, Sampling
 from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
 
 PROMPTS = ["press the handle", "open the door", "close the drawer", "press the handle"]

@@ -24,7 +24,7 @@ def test_it_loads_and_embeds_without_a_network(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    text._load.cache_clear()
+    text.load_encoder.cache_clear()
     assert TextEncoder()(["open the door"]).shape == (1, TEXT_TOKENS, TEXT_WIDTH)
 
 
@@ -60,8 +60,8 @@ def test_a_long_prompt_is_cut(encoder: TextEncoder) -> None:
 
 def test_each_prompt_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
-    embed = text._embed
-    monkeypatch.setattr(text, "_embed", lambda prompt: (computed.append(prompt), embed(prompt))[1])
+    embed = text.embed
+    monkeypatch.setattr(text, "embed", lambda prompt: (computed.append(prompt), embed(prompt))[1])
     encoder = TextEncoder()
     first = encoder(["a", "b", "a", ""])
     torch.testing.assert_close(encoder(["b"])[0], first[1])
@@ -70,7 +70,7 @@ def test_each_prompt_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal(monkeypatch: pytest.MonkeyPatch, spec: object) -> str:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
-    text._load.cache_clear()
+    text.load_encoder.cache_clear()
     with pytest.raises(TextEncoderError) as caught:
         TextEncoder()(["open the door"])
     message = str(caught.value)

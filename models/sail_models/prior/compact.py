@@ -76,9 +76,11 @@ class CompactPrior(ChangeDenoiser):
         pictures = config.frames // config.patch
         tokens, _, expected = self.grounding(first_frame, text)
         # As pictures of `patch` frames: (B, pictures, channels, h, w).
-        shown = [change.reshape(len(noisy), pictures, -1, *noisy.shape[3:]) for change in (noisy, expected)]
+        shown = [
+            change.reshape(noisy.shape[0], pictures, -1, *noisy.shape[3:]) for change in (noisy, expected)
+        ]
         first = first_frame[:, None].expand(-1, pictures, -1, -1, -1)
-        times = self.times.expand(len(noisy), pictures, 1, *noisy.shape[3:])
+        times = self.times.expand(noisy.shape[0], pictures, 1, *noisy.shape[3:])
         given = torch.cat([*shown, first, times], dim=2).transpose(1, 2)  # diffusers' order: channels, time
         states = tokens[:, None].expand(-1, pictures, -1, -1).flatten(0, 1)
         # Attention over so few places is small: CPUs do it faster without the fused kernel.

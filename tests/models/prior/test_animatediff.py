@@ -20,11 +20,12 @@ from torch import Tensor
 
 from sail.types import UInt8
 from sail_models.composition import RULES
-from sail_models.planner import Sampling, VideoPlanner, _noise
+from sail_models.planner import VideoPlanner, _noise
 from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
 from sail_models.prior.fitting import OverChanges, PriorError, check_fit
 from sail_models.sampler import Conditioned, sample_latents
+from sail_models.sampling import Sampling
 
 FRAMES = 3
 PROMPT, NEGATIVE = "open the door", "blurry"

@@ -9,10 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sail.data.atomic import write_atomically
-from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH
-from sail_models.saving import WeightsError
+from sail.types import SailError
 
 FILE = "embodiment.json"
+
+
+class EmbodimentError(SailError):
+    """Weights that do not say what they were trained to see and do."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Embodiment:
 # By what `sail train` calls the scenes.
 EMBODIMENTS = {
     "metaworld": Embodiment("metaworld/workspace", 0.0125, 0.01),
-    "panda": Embodiment("panda/workspace", CONTROL_SECONDS, STEP_LENGTH),
+    "panda": Embodiment("panda/workspace", 0.05, 0.01),
 }
 
 
@@ -38,7 +41,7 @@ def write_embodiment(base: Path, embodiment: Embodiment) -> None:
 
 
 def read_embodiment(base: Path) -> Embodiment:
-    """What base weights say of themselves. Raises WeightsError where they do not."""
+    """What base weights say of themselves. Raises EmbodimentError where they do not."""
     path = base / FILE
     try:
         content = json.loads(path.read_text())
@@ -46,10 +49,10 @@ def read_embodiment(base: Path) -> Embodiment:
             str(content["camera"]), float(content["control_seconds"]), float(content["step_length"])
         )
     except OSError as error:
-        raise WeightsError(
+        raise EmbodimentError(
             f"{path} is not there: it says what camera and actions the weights know; sail train writes it"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
+        raise EmbodimentError(
             f"{path} does not say what camera and actions the weights know ({error}): copy or write it again"
         ) from error

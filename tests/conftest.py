@@ -12,6 +12,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Here, so that tests of what needs no model do not wait for PyTorch.
     import torch
 
+    from sail.embodiment import EMBODIMENTS, write_embodiment
     from sail_models.autoencoder import Autoencoder, AutoencoderConfig
     from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
     from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
@@ -27,6 +28,41 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     for name, model in parts.items():
         save_model(folder / name, model, half=True)
+    write_embodiment(folder, EMBODIMENTS["panda"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_prior(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random prior for the tiny base."""
+    import torch
+
+    from sail_models.prior.compact import CompactPrior, CompactPriorConfig
+    from sail_models.saving import save_model
+
+    folder = tmp_path_factory.mktemp("tiny_prior")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        prior = CompactPrior(CompactPriorConfig(latent_channels=4, widths=(16, 32), grounding_layers=1))
+    save_model(folder, prior, half=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported_as(tiny_base: Path, tiny_prior: Path) -> tuple[str, ...]:
+    """The settings of what is exported: composed in the first of two steps."""
+    prior = ("kind=compact", f"path={tiny_prior}", "rule=inverse_probabilistic", "strength=0.3", "until=0.5")
+    settings = (f"base={tiny_base}", "planner.steps=2", "planner.guidance=2", "task=cups-orange")
+    return (*settings, *(f"prior.{setting}" for setting in prior))
+
+
+@pytest.fixture(scope="session")
+def exported(exported_as: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `sail export` made of the tiny base and prior. Read it, don't write into it."""
+    from sail import cli
+
+    folder = tmp_path_factory.mktemp("exported") / "folder"
+    assert cli.main(["export", *exported_as, "--out", str(folder)]) == 0
     return folder
 
 

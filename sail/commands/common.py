@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sail.config import RunConfig, load_config
-from sail.runfolder import file_errors
+from sail.runfolder import CONFIG, RunFolder, file_errors, open_run
 from sail.settings import not_found
 from sail.types import SailError
 
@@ -61,6 +61,33 @@ def config_of(arguments: argparse.Namespace, overrides: Sequence[str]) -> RunCon
     short = {"prior.kind": arguments.prior, "prior.path": arguments.prior_path}
     given = [f"{key}={value}" for key, value in short.items() if value is not None]
     return load_config(arguments.preset, arguments.config, [*given, *overrides])
+
+
+def run_or_config(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunConfig]:
+    """The run folder that the words name, if they do, and its settings; else the settings alone."""
+    paths, overrides = split_words(arguments.words, 1, "one run folder and overrides key=value")
+    if not paths:
+        if arguments.iteration is not None:
+            raise UsageError("--iteration is of a run: name its folder")
+        return None, config_of(arguments, overrides)
+    if arguments.config or arguments.preset:
+        raise UsageError("a run folder has its own settings: change them with key=value")
+    folder = open_run(paths[0])
+    arguments.config = paths[0] / CONFIG
+    return folder, config_of(arguments, overrides)
+
+
+def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
+    """The checkpoint asked for, or the base (0) and every checkpoint there is. Raises UsageError."""
+    there = [0]
+    if folder is not None:
+        checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
+        there += [k for k, path in checkpoints.items() if (path / "planner" / "config.json").is_file()]
+    if asked is None:
+        return there
+    if asked not in there:
+        raise UsageError(f"there is no checkpoint {asked}: there are {', '.join(map(str, there))}")
+    return [asked]
 
 
 def overrides_of(words: Sequence[str]) -> list[str]:

@@ -15,17 +15,16 @@ from rich.table import Table
 from sail.commands.common import (
     OVERRIDES,
     Command,
-    UsageError,
     add_config_options,
     add_json_option,
-    config_of,
+    iterations_of,
     one_of,
-    split_words,
+    run_or_config,
     tasks_of,
     whole_number,
 )
 from sail.config import RunConfig
-from sail.runfolder import CONFIG, RunFolder, open_run
+from sail.runfolder import RunFolder
 from sail.statistics import wilson_interval
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print one row a candidate and task."""
-    folder, config = _resolve(arguments)
+    folder, config = run_or_config(arguments)
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
     from sail.report.live import LiveTable
@@ -137,19 +136,6 @@ def run(arguments: argparse.Namespace) -> None:
     _print_table(rows)
     for probe in probed:
         print(probe.line())
-
-
-def _resolve(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunConfig]:
-    paths, overrides = split_words(arguments.words, 1, "one run folder and overrides key=value")
-    if not paths:
-        if arguments.iteration is not None:
-            raise UsageError("--iteration is of a run: name its folder")
-        return None, config_of(arguments, overrides)
-    if arguments.config or arguments.preset:
-        raise UsageError("a run folder has its own settings: change them with key=value")
-    folder = open_run(paths[0])
-    arguments.config = paths[0] / CONFIG
-    return folder, config_of(arguments, overrides)
 
 
 def _candidates(
@@ -174,25 +160,12 @@ def _candidates(
         return Candidate(name, iteration, agent, attempt)
 
     base = load_agent(config)
-    for iteration in _iterations(arguments.iteration, folder):
+    for iteration in iterations_of(arguments.iteration, folder):
         if folder is None or iteration == 0:
             yield planner("base weights", 0, base)
         else:
             agent = with_checkpoint(base, folder.checkpoint(iteration))
             yield planner(f"iteration {iteration}", iteration, agent)
-
-
-def _iterations(asked: int | None, folder: RunFolder | None) -> list[int]:
-    """Those to evaluate: one, or the base and every checkpoint there is."""
-    there = [0]
-    if folder is not None:
-        checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
-        there += [k for k, path in checkpoints.items() if (path / "planner" / "config.json").is_file()]
-    if asked is None:
-        return there
-    if asked not in there:
-        raise UsageError(f"there is no checkpoint {asked}: there are {', '.join(map(str, there))}")
-    return [asked]
 
 
 def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:

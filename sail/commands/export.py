@@ -1,0 +1,101 @@
+"""`sail export`: a planner and its inverse dynamics as ONNX models that run without torch."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from sail.commands.common import (
+    OVERRIDES,
+    Command,
+    UsageError,
+    add_config_options,
+    iterations_of,
+    one_of,
+    run_or_config,
+    whole_number,
+)
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config_options(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="an empty or new folder")
+    parser.add_argument(
+        "--precision",
+        type=one_of("precision", PRECISIONS),
+        default="fp32",
+        metavar="|".join(PRECISIONS),
+        help="of the planner: fp32 (default), fp16 for GPUs, int8 convolutions for CPUs",
+    )
+    parser.add_argument(
+        "--iteration", type=whole_number(0), metavar="K", help="a run's checkpoint; its last where left out"
+    )
+    parser.add_argument(
+        "--frames",
+        type=Path,
+        metavar="STORE",
+        help="compare by these episodes' frames, not by simulated ones",
+    )
+    parser.add_argument(
+        "--check", type=Path, metavar="DIR", help="only compare what is in this folder with its source"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Export and compare, or only compare."""
+    if arguments.check is not None:
+        if arguments.out is not None or arguments.words:
+            raise UsageError("--check compares what is there: give nothing else to export")
+        _check(arguments.check)
+        return
+    if arguments.out is None:
+        raise UsageError("where to? give --out DIR")
+    folder, config = run_or_config(arguments)
+    from sail.agent import load_agent, sampling_of, with_checkpoint
+    from sail.data.store import EpisodeStore
+    from sail.embodiment import read_embodiment
+    from sail.export.folder import check_empty
+    from sail.export.scenes import CHECKED, recorded, simulated
+    from sail.export.write import Source, export
+    from sail_envs.rendering import choose_backend
+    from sail_models.saving import find_base
+
+    check_empty(arguments.out)
+    choose_backend()
+    agent = load_agent(config)
+    iteration = iterations_of(arguments.iteration, folder)[-1]
+    if folder is not None and iteration:
+        agent = with_checkpoint(agent, folder.checkpoint(iteration))
+    source = Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
+    print(f"export of planner {agent.identity} ({arguments.precision}) into {arguments.out}", flush=True)
+    scenes = simulated(config.task) if arguments.frames is None else recorded(EpisodeStore(arguments.frames))
+    began = time.monotonic()
+
+    def report(stage: str) -> None:
+        print(f"  {time.monotonic() - began:5.0f} s  {stage}", flush=True)
+
+    made = export(source, *scenes.split(CHECKED), arguments.out, arguments.precision, report)
+    _tell(arguments.out, made.parity)
+
+
+def _check(folder: Path) -> None:
+    from sail.export.parity import check_folder
+
+    _tell(folder, check_folder(folder))
+
+
+def _tell(folder: Path, parity: Mapping[str, float]) -> None:
+    errors = ", ".join(f"{name} {error:.1e}" for name, error in parity.items() if name != "pixels")
+    print(f"{folder} is as its source: plans {parity['pixels']:.3%} of the pixels' range off ({errors})")
+
+
+COMMAND = Command(
+    "export",
+    "write a planner as ONNX models that run without torch",
+    f"RUN_FOLDER or {OVERRIDES}",
+    configure,
+    run,
+)

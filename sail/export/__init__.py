@@ -1,0 +1,1 @@
+"""Models as ONNX, and what runs them without torch."""

@@ -1,0 +1,105 @@
+"""A folder of exported models: what lies in it, and whether all of it is there and whole. Without torch."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sail.embodiment import Embodiment
+from sail.types import SailError
+from sail_models.sampling import Sampling
+
+FORMAT = 1
+CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"
+PLAN, DECODE, TEXT, DYNAMICS = "plan.onnx", "decode.onnx", "text.onnx", "inverse_dynamics.onnx"
+MODELS = (PLAN, DECODE, TEXT, DYNAMICS)
+Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+class ExportError(SailError):
+    """A model that cannot be exported, or a folder that does not hold what was exported."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What config.json says.
+
+    sampling: what was unrolled into the plan's graph. latent_shape: (F, C, h, w) of a plan. text_shape:
+    (L, D) of a prompt. chunk: actions of inverse dynamics. most: plans of one batch. identity, sources: of
+    the planner, and of every network, the first digits of the SHA-256 of its weights. sha256: of each file.
+    versions: of what wrote it. parity: how far from the source, and what was allowed (see `parity`).
+    """
+
+    precision: Precision
+    sampling: Sampling
+    latent_shape: tuple[int, int, int, int]
+    frame_size: int
+    text_shape: tuple[int, int]
+    chunk: int
+    most: int
+    identity: str
+    embodiment: Embodiment
+    sources: Mapping[str, str]
+    opset: int
+    sha256: Mapping[str, str]
+    versions: Mapping[str, str]
+    parity: Mapping[str, float]
+
+
+def check_empty(out: Path) -> None:
+    """Refuse to write into a folder that holds something. Raises ExportError."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ExportError(f"{out} is not empty: name another folder, or empty it")
+
+
+def write_config(folder: Path, config: ExportConfig) -> None:
+    """Write config.json."""
+    text = json.dumps({"format": FORMAT, **asdict(config)}, indent=2)
+    (folder / CONFIG).write_text(text + "\n")
+
+
+def read_config(folder: Path) -> ExportConfig:
+    """What config.json says, once every file is the one that it names. Raises ExportError."""
+    path = folder / CONFIG
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except OSError as error:
+        raise ExportError(
+            f"{path} cannot be read ({error.strerror}): name a folder that sail export wrote"
+        ) from error
+    except ValueError as error:
+        raise ExportError(f"{path} is damaged ({error}): export again") from error
+    found = content.pop("format", None) if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise ExportError(
+            f"{path} has format {found}, this version of sail reads {FORMAT}: "
+            "export again, or install the version that wrote it"
+        )
+    try:
+        config = ExportConfig(
+            **{
+                **content,
+                "sampling": Sampling(**content["sampling"]),
+                "embodiment": Embodiment(**content["embodiment"]),
+                "latent_shape": tuple(content["latent_shape"]),
+                "text_shape": tuple(content["text_shape"]),
+            }
+        )
+    except (TypeError, KeyError) as error:
+        raise ExportError(f"{path} lacks something ({error}): export again") from error
+    for name, expected in config.sha256.items():
+        if file_hash(folder / name) != expected:
+            raise ExportError(f"{folder / name} is damaged (wrong SHA-256): copy it again, or export again")
+    return config
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal. Raises ExportError where it is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ExportError(f"{path} cannot be read ({error.strerror}): copy the whole folder again") from error

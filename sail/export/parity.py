@@ -1,0 +1,100 @@
+"""How far exported models are from their source, on the samples that lie beside them. Without torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from sail.export.folder import SAMPLES, ExportError, read_config
+from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
+from sail.types import PROPRIOCEPTION_SIZE, Float32, UInt8
+
+# The most by which an output may differ, relative to the source's size. What int8 computes is not compared
+# number by number: its plans are, like all plans, by their pixels.
+RELATIVE = {"fp32": 1e-3, "fp16": 2e-2}
+# The most by which plans may differ on average, of the pixels' range.
+PIXELS = 0.01
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the source made of N real frames, with seeds 0 to N - 1: text (N, L, D), latents (N × F, C, h, w),
+    moved (N,), imagined frames uint8 (N × F, S, S, 3); actions (N, K, 4) of inverse dynamics towards goals
+    uint8 (N, S, S, 3), with the arm at zero."""
+
+    prompts: tuple[str, ...]
+    frames: UInt8
+    text: Float32
+    latents: Float32
+    moved: Float32
+    imagined: UInt8
+    goals: UInt8
+    actions: Float32
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All but the prompts, by name; contiguous, for safetensors writes whatever lies there."""
+        return {name: np.ascontiguousarray(value) for name, value in vars(self).items() if name != "prompts"}
+
+
+def read_samples(folder: Path) -> Samples:
+    """The samples in a folder. Raises ExportError."""
+    path = folder / SAMPLES
+    try:
+        with safe_open(path, "numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            return Samples(tuple(file.metadata()["prompts"].split("\n")), **arrays)
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise ExportError(f"{path} cannot be read ({error}): export again") from error
+
+
+def check_folder(folder: Path, provider: str | None = None) -> dict[str, float]:
+    """How far each output is from the source's: relative errors by name, and `pixels`, the plans' mean
+    difference as a share of the pixels' range. Raises ExportError where one is too far."""
+    config, samples = read_config(folder), read_samples(folder)
+    planner = ExportedPlanner(folder, provider)
+    count = len(samples.frames)
+    plans = [planner.plan(samples.frames[i : i + 1], [samples.prompts[i]], [i]) for i in range(count)]
+    imagined = np.concatenate([plan.frames[0] for plan in plans])
+    dynamics = ExportedInverseDynamics(folder, provider)
+    arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
+    found = {
+        "text": _relative(planner.embed(samples.prompts), samples.text),
+        "moved": _relative(np.concatenate([plan.moved for plan in plans]), samples.moved),
+        "decoded": _relative(planner.decode(samples.latents), samples.imagined),
+        "actions": _relative(dynamics.act(samples.frames, samples.goals, arms), samples.actions),
+        "latents": _relative(_latents(planner, samples), samples.latents),
+    }
+    pixels = float(np.abs(imagined.astype(np.int16) - samples.imagined).mean()) / 255.0
+    limit = RELATIVE.get(config.precision)
+    exact = RELATIVE["fp32"]
+    for name, error in found.items():
+        # Text encoder and inverse dynamics are of float32 whatever the planner is of.
+        allowed = exact if name in ("text", "actions") else limit
+        if allowed is not None and not error <= allowed:
+            raise ExportError(
+                f"{name} of {folder} are {error:.2g} off their source, more than {allowed:g}: "
+                "export with precision fp32, or report it"
+            )
+    if not pixels <= PIXELS:
+        raise ExportError(
+            f"plans of {folder} are {pixels:.2%} of the pixels' range off their source's, more than "
+            f"{PIXELS:.0%}: export with precision fp32, or report it"
+        )
+    return {**found, "pixels": pixels}
+
+
+def _latents(planner: ExportedPlanner, samples: Samples) -> Float32:
+    """All plans in batches of another size than one: the graph's batch is free."""
+    latents: list[Float32] = []
+    for first in range(0, len(samples.frames), 4):
+        some = slice(first, first + 4)
+        latents.append(
+            planner.latents(samples.frames[some], samples.prompts[some], range(len(samples.frames))[some])
+        )
+    return np.concatenate(latents)
+
+
+def _relative(found: np.ndarray, expected: np.ndarray) -> float:
+    size = float(np.linalg.norm(expected.astype(np.float64)))
+    return float(np.linalg.norm(found.astype(np.float64) - expected)) / max(size, 1e-12)

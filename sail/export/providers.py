@@ -1,0 +1,112 @@
+"""ONNX Runtime's execution providers: the fastest that there is, and what each is told. Without torch."""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from sail.export.folder import ExportError
+
+# The fastest first.
+PROVIDERS: Mapping[str, str] = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+# What brings them.
+_PACKAGES = {
+    "tensorrt": "sail-planner[tensorrt]",
+    "cuda": "sail-planner[gpu]",
+    "openvino": "sail-planner[openvino]",
+}
+# ONNX Runtime's: errors alone. What it warns of is told in our own words.
+_SEVERITY = 3
+
+
+class ProviderWarning(UserWarning):
+    """A slower provider takes over."""
+
+
+def available() -> list[str]:
+    """The providers that this ONNX Runtime was built with, the fastest first; they may lack a library yet."""
+    built = set(onnxruntime.get_available_providers())
+    return [name for name, theirs in PROVIDERS.items() if theirs in built]
+
+
+def open_session(
+    path: Path, sha256: str, provider: str | None, threads: int | None, batch: int | None
+) -> onnxruntime.InferenceSession:
+    """A model, ready to run.
+
+    provider: one of `PROVIDERS`, the fastest where None. threads: on the CPU; as many as it has cores where
+    None. batch: the only batch size, which the graph is then optimised for. Raises ExportError; warns where
+    a provider is there but cannot be loaded, and a slower one takes over.
+    """
+    there = available()
+    if provider is not None and provider not in PROVIDERS:
+        raise ExportError(f"nobody knows the provider '{provider}': choose one of {', '.join(PROVIDERS)}")
+    if provider is not None and provider not in there:
+        cure = f": pip install '{_PACKAGES[provider]}'" if provider in _PACKAGES else ""
+        raise ExportError(f"this ONNX Runtime has no {provider}, only {', '.join(there)}{cure}")
+    wanted = there[there.index(provider) :] if provider is not None else there
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _SEVERITY
+    options.intra_op_num_threads = threads or os.cpu_count() or 1
+    # Several small models wait for each other: threads that spin between two runs take the others' time.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if batch is not None:
+        options.add_free_dimension_override_by_name("batch", batch)
+    providers = [(PROVIDERS[name], _options(name, sha256, batch)) for name in wanted]
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its own exceptions have no common base but this
+        raise ExportError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {path} ({_first_line(error)}): "
+            "export again, or try another provider"
+        ) from error
+    taken = name_of(session)
+    if taken != wanted[0]:
+        warnings.warn(
+            f"{wanted[0]} is there but cannot be loaded (a library is missing?): {taken} plans, slower",
+            ProviderWarning,
+            stacklevel=3,
+        )
+    return session
+
+
+def name_of(session: onnxruntime.InferenceSession) -> str:
+    """The provider that a session runs on."""
+    first = session.get_providers()[0]
+    return next(name for name, theirs in PROVIDERS.items() if theirs == first)
+
+
+def cache_folder(sha256: str, batch: int | None) -> Path:
+    """Where TensorRT's engines for a model go: they fit one model, batch, ONNX Runtime and GPU alone."""
+    from sail.versions import gpu_name
+
+    key = json.dumps([sha256, batch, onnxruntime.__version__, gpu_name()])
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "sail" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _options(name: str, sha256: str, batch: int | None) -> dict[str, Any]:
+    if name != "tensorrt":
+        return {}
+    folder = cache_folder(sha256, batch)
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(folder),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(folder),
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

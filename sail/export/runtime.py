@@ -1,0 +1,163 @@
+"""Exported planner and inverse dynamics: what `VideoPlanner` and `InverseDynamics` do, without torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from sail.export.folder import DECODE, DYNAMICS, PLAN, TEXT, TOKENIZER, ExportConfig, ExportError, read_config
+from sail.export.noise import normal_noise
+from sail.export.providers import name_of, open_session
+from sail.types import ACTION_SIZE, Float32, UInt8
+from sail_models.sampling import Plan, Sampling, check_prompts
+
+
+class ExportedPlanner:
+    """The planner in a folder that `sail export` wrote. The same seed, frame and prompt give the same plan.
+
+    provider, threads, batch: see `open_session`. Raises ExportError.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        provider: str | None = None,
+        threads: int | None = None,
+        batch: int | None = None,
+    ) -> None:
+        self.config = config = read_config(folder)
+        self.sampling, self.identity = config.sampling, config.identity
+        self.embodiment = config.embodiment
+        sha = config.sha256
+        self._batch = batch
+        self._plan = open_session(folder / PLAN, sha[PLAN], provider, threads, batch)
+        self._decode = open_session(folder / DECODE, sha[DECODE], provider, threads, None)
+        self._text = open_session(folder / TEXT, sha[TEXT], "cpu", threads, None)
+        self.provider = name_of(self._plan)
+        self._device = "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.enable_truncation(config.text_shape[0])
+        self._tokenizer.no_padding()
+        self._known: dict[str, Float32] = {}
+
+    def plan(
+        self,
+        frames: UInt8,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling | None = None,
+        guidance: Float32 | None = None,
+        keep: int | None = None,
+    ) -> Plan:
+        """Imagine the next frames; see `VideoPlanner.plan`.
+
+        sampling: the exported one, but for guidance and temperature, which are free. Raises ExportError for
+        another, and for more plans at once than were exported; PromptError where a prompt is empty.
+        """
+        latents, moved = self._draw(frames, prompts, seeds, sampling, guidance)
+        if keep is None:
+            decoding: Any = self._decode.io_binding()
+            decoding.bind_ortvalue_input("latents", latents)
+            decoding.bind_output("frames", "cpu")
+            self._decode.run_with_iobinding(decoding)
+            decoded: UInt8 = decoding.get_outputs()[0].numpy()
+        else:
+            shape = self.config.latent_shape
+            kept = latents.numpy().reshape(-1, *shape)[:, :keep].reshape(-1, *shape[1:])
+            decoded = self.decode(kept)
+        return Plan(decoded.reshape(len(frames), -1, *decoded.shape[1:]), moved.numpy())
+
+    def latents(self, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int]) -> Float32:
+        """The imagined frames' latents alone, one after the other: float32 (B × F, C, h, w)."""
+        latents: Float32 = self._draw(frames, prompts, seeds, None, None)[0].numpy()
+        return latents
+
+    def _draw(
+        self,
+        frames: UInt8,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling | None,
+        guidance: Float32 | None,
+    ) -> tuple[Any, Any]:
+        """Latents and how much moves, as ONNX Runtime's values: the latents stay on the device."""
+        check_prompts(prompts)
+        sampling = self.sampling if sampling is None else sampling
+        check_sampling(self.config, sampling)
+        count = len(frames)
+        if count > self.config.most or (self._batch is not None and count != self._batch):
+            what = f"{self._batch} at once" if self._batch is not None else f"at most {self.config.most}"
+            raise ExportError(
+                f"{count} plans asked for, loaded for {what}: load the folder for another batch"
+            )
+        noise = np.stack([normal_noise(seed, self.config.latent_shape) for seed in seeds])
+        weights = np.full(count, sampling.guidance, np.float32) if guidance is None else guidance
+        inputs = {
+            "frames": frames,
+            "text": self.embed(prompts),
+            "noise": np.float32(sampling.temperature) * noise,
+            "guidance": weights,
+        }
+        bound: Any = self._plan.io_binding()
+        for name, value in inputs.items():
+            bound.bind_cpu_input(name, np.ascontiguousarray(value))
+        bound.bind_output("latents", self._device)
+        bound.bind_output("moved", "cpu")
+        self._plan.run_with_iobinding(bound)
+        latents, moved = bound.get_outputs()
+        return latents, moved
+
+    def embed(self, prompts: Sequence[str]) -> Float32:
+        """Embeddings float32 (N, L, D), each prompt's computed once."""
+        for prompt in prompts:
+            if prompt not in self._known:
+                self._known[prompt] = self.read(prompt)
+        return np.stack([self._known[prompt] for prompt in prompts])
+
+    def read(self, prompt: str) -> Float32:
+        """One prompt's embeddings, computed anew: float32 (L, D)."""
+        ids = np.array([self._tokenizer.encode(prompt).ids], np.int64)
+        tokens = self._text.run(None, {"ids": ids})[0][0]
+        padded = np.zeros(self.config.text_shape, np.float32)
+        padded[: len(tokens)] = tokens
+        return padded
+
+    def decode(self, latents: Float32) -> UInt8:
+        """Frames uint8 (N, S, S, 3) of latents (N, C, h, w)."""
+        frames: UInt8 = self._decode.run(None, {"latents": latents})[0]
+        return frames
+
+
+class ExportedInverseDynamics:
+    """The inverse dynamics in such a folder. Raises ExportError."""
+
+    def __init__(self, folder: Path, provider: str | None = None, threads: int | None = None) -> None:
+        config = read_config(folder)
+        self.embodiment = config.embodiment
+        self._size = config.chunk * ACTION_SIZE
+        self._session = open_session(folder / DYNAMICS, config.sha256[DYNAMICS], provider, threads, None)
+
+    def act(
+        self, current: UInt8, goal: UInt8, proprioception: Float32, seeds: Sequence[int] | None = None
+    ) -> Float32:
+        """Action chunks, see `InverseDynamics.act`."""
+        seeds = [0] * len(current) if seeds is None else seeds
+        noise = np.stack([normal_noise(seed, (self._size,)) for seed in seeds])
+        inputs = {"current": current, "goal": goal, "proprioception": proprioception, "noise": noise}
+        # The regression head takes no noise, and its graph has no such input.
+        taken = {one.name: inputs[one.name] for one in self._session.get_inputs()}
+        actions: Float32 = self._session.run(None, taken)[0]
+        return actions
+
+
+def check_sampling(config: ExportConfig, asked: Sampling) -> None:
+    """Refuse plans drawn in another way than the exported one. Raises ExportError."""
+    exported = config.sampling
+    for name in ("steps", "rule", "strength", "until", "negative"):
+        there, wanted = getattr(exported, name), getattr(asked, name)
+        if there != wanted:
+            raise ExportError(
+                f"exported with {name} = {there}, asked for {wanted}: export again with that, or ask for this"
+            )

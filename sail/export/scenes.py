@@ -1,0 +1,70 @@
+"""Real frames and prompts: what exported models are calibrated with and compared by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sail.data.store import EpisodeStore
+from sail.export.folder import ExportError
+from sail.types import ACTION_SIZE, FRAME_SIZE, UInt8
+from sail_envs.environment import TaskEnv
+from sail_envs.tasks import seen_like
+
+# Compared by, and calibrated with.
+CHECKED, CALIBRATED = 32, 16
+# Control steps of a wandering arm, at most, before a frame is taken.
+_WANDERING = 60
+# Far from the seeds of collecting and of evaluation.
+_SEED = 2**30
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """frames: uint8 (N, S, S, 3). prompts: N."""
+
+    frames: UInt8
+    prompts: tuple[str, ...]
+
+    def split(self, count: int) -> "tuple[Scenes, Scenes]":
+        """The first `count`, and the others."""
+        return (
+            Scenes(self.frames[:count], self.prompts[:count]),
+            Scenes(self.frames[count:], self.prompts[count:]),
+        )
+
+
+def simulated(task: str, count: int = CHECKED + CALIBRATED) -> Scenes:
+    """Frames of a task and of the seen ones of its family, in turn, at the beginning and after the arm has
+    wandered about."""
+    rng = np.random.default_rng(_SEED)
+    tasks = list(dict.fromkeys([task, *seen_like(task)]))
+    frames: list[UInt8] = []
+    prompts: list[str] = []
+    share = -(-count // len(tasks))
+    for one in tasks:
+        env = TaskEnv(one, size=FRAME_SIZE)
+        for number in range(share):
+            frame = env.reset(seed=_SEED + number)[0]["frame"]
+            drift = rng.uniform(-1.0, 1.0, ACTION_SIZE).astype(np.float32)
+            for _ in range(number * _WANDERING // share):
+                frame = env.step(drift)[0]["frame"]
+            frames.append(frame)
+            prompts.append(env.prompt)
+        env.close()
+    mixed = rng.permutation(len(frames))[:count]
+    return Scenes(np.stack([frames[i] for i in mixed]), tuple(prompts[i] for i in mixed))
+
+
+def recorded(store: EpisodeStore, count: int = CHECKED + CALIBRATED) -> Scenes:
+    """Frames from the first halves of a store's episodes. Raises ExportError where it holds none."""
+    records = store.records()
+    if not records:
+        raise ExportError(f"{store.folder} holds no episodes to take frames from: name another store")
+    rng = np.random.default_rng(_SEED)
+    frames, prompts = [], []
+    for number in range(count):
+        record = records[number * len(records) // count]
+        index = int(rng.integers(record.length // 2 + 1))
+        frames.append(store.read_clip(record.id, [index])[0])
+        prompts.append(record.prompt)
+    return Scenes(np.stack(frames), tuple(prompts))

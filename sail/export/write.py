@@ -1,0 +1,194 @@
+"""Networks to a folder of ONNX models: traced, made smaller where asked for, compared with their source."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor, nn
+
+from sail.agent import Agent
+from sail.embodiment import Embodiment
+from sail.export.folder import (
+    DECODE,
+    DYNAMICS,
+    MODELS,
+    PLAN,
+    SAMPLES,
+    TEXT,
+    TOKENIZER,
+    ExportConfig,
+    ExportError,
+    Precision,
+    check_empty,
+    file_hash,
+    write_config,
+)
+from sail.export.graphs import DecodeGraph, DynamicsGraph, PlanGraph, TextGraph
+from sail.export.noise import normal_noise
+from sail.export.parity import Samples, check_folder
+from sail.export.precision import halve, quantise
+from sail.export.scenes import Scenes
+from sail.export.trace import OPSET, trace
+from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
+from sail.versions import environment_versions
+from sail_models.sampling import Sampling
+from sail_models.saving import model_identity
+from sail_models.text import load_encoder, model_folder
+
+# Plans of one batch, at most.
+MOST = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported: an agent, how its plans are drawn, and what it was trained to see and do."""
+
+    agent: Agent
+    sampling: Sampling
+    embodiment: Embodiment
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(F, C, h, w) of a plan."""
+        return (self.agent.planner.frames, *self.agent.planner.latent_shape)
+
+    def inputs(self, scenes: Scenes) -> dict[str, Tensor]:
+        """What the plan's graph takes, with seeds from 0 on."""
+        count = len(scenes.frames)
+        noise = np.stack([normal_noise(seed, self.latent_shape) for seed in range(count)])
+        return {
+            "frames": torch.from_numpy(scenes.frames),
+            "text": self.agent.text(list(scenes.prompts)),
+            "noise": self.sampling.temperature * torch.from_numpy(noise),
+            "guidance": torch.full((count,), self.sampling.guidance),
+        }
+
+
+def export(
+    source: Source,
+    compared: Scenes,
+    calibration: Scenes,
+    out: Path,
+    precision: Precision = "fp32",
+    report: Callable[[str], None] = lambda stage: None,
+) -> ExportConfig:
+    """Fill the empty folder `out`, and compare what is in it with its source.
+
+    compared: scenes whose plans are compared. calibration: others, that set the ranges of int8. report:
+    called with each stage's name. Raises ExportError; nothing is left in `out` then.
+    """
+    check_empty(out)
+    if source.agent.prior is not None and not isinstance(source.agent.prior, nn.Module):
+        raise ExportError("this prior cannot be exported: choose prior.kind=compact or none")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        folder = Path(temporary) / out.name
+        folder.mkdir()
+        _write_graphs(source, compared, folder, report)
+        if precision == "fp16":
+            report("halve")
+            halve(folder / PLAN)
+            halve(folder / DECODE)
+        if precision == "int8":
+            report("quantise")
+            inputs = {name: value.numpy() for name, value in source.inputs(calibration).items()}
+            rows = range(len(calibration.frames))
+            quantise(
+                folder / PLAN, [{name: value[i : i + 1] for name, value in inputs.items()} for i in rows]
+            )
+        config = _describe(source, folder, precision)
+        write_config(folder, config)
+        report("compare")
+        config = replace(config, parity=check_folder(folder, "cpu"))
+        write_config(folder, config)
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
+    return config
+
+
+def _write_graphs(source: Source, compared: Scenes, folder: Path, report: Callable[[str], None]) -> None:
+    agent = source.agent
+    plan, decode = PlanGraph(agent.video_planner, source.sampling), DecodeGraph(agent.autoencoder)
+    dynamics = DynamicsGraph(agent.inverse_dynamics)
+    inputs = source.inputs(compared)
+    report("trace the plan")
+    two = {name: value[:2] for name, value in inputs.items()}
+    trace(plan, two, ("latents", "moved"), folder / PLAN)
+    report("trace the rest")
+    trace(decode, {"latents": torch.zeros(2, *source.latent_shape[1:])}, ("frames",), folder / DECODE)
+    acting = _acting(dynamics, inputs["frames"], inputs["frames"])
+    trace(dynamics, {name: value[:2] for name, value in acting.items()}, ("actions",), folder / DYNAMICS)
+    _, encoder = load_encoder()
+    assert isinstance(encoder, nn.Module)
+    trace(TextGraph(encoder), {"ids": torch.ones(1, 2).long()}, ("tokens",), folder / TEXT, axis=1)
+    shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
+    report("plan with the source")
+    samples = _sample(plan, decode, dynamics, inputs, compared.prompts)
+    save_file(samples.arrays(), folder / SAMPLES, {"prompts": "\n".join(samples.prompts)})
+
+
+def _acting(dynamics: DynamicsGraph, current: Tensor, goal: Tensor) -> dict[str, Tensor]:
+    """What the graph of inverse dynamics takes, with the arm at zero and seed 0."""
+    count, size = len(current), dynamics.model.config.chunk * ACTION_SIZE
+    noise = torch.from_numpy(normal_noise(0, (size,))).expand(count, -1).contiguous()
+    arm = torch.zeros(count, PROPRIOCEPTION_SIZE)
+    return {"current": current, "goal": goal, "proprioception": arm, "noise": noise}
+
+
+@torch.no_grad()
+def _sample(
+    plan: PlanGraph,
+    decode: DecodeGraph,
+    dynamics: DynamicsGraph,
+    inputs: dict[str, Tensor],
+    prompts: Sequence[str],
+) -> Samples:
+    """What the source makes of real frames, in float32."""
+    latents, moved = plan(**inputs)
+    imagined = decode(latents)
+    goals = imagined.unflatten(0, (len(prompts), -1))[:, 0]
+    actions = dynamics(**_acting(dynamics, inputs["frames"], goals))
+    return Samples(
+        prompts=tuple(prompts),
+        frames=inputs["frames"].numpy(),
+        text=inputs["text"].numpy(),
+        latents=latents.numpy(),
+        moved=moved.numpy(),
+        imagined=imagined.numpy(),
+        goals=goals.numpy(),
+        actions=actions.numpy(),
+    )
+
+
+def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfig:
+    agent, text = source.agent, source.agent.text(["text"])
+    networks = {
+        "planner": agent.planner,
+        "autoencoder": agent.autoencoder,
+        "inverse_dynamics": agent.inverse_dynamics,
+        "prior": agent.prior,
+    }
+    return ExportConfig(
+        precision=precision,
+        sampling=source.sampling,
+        latent_shape=source.latent_shape,
+        frame_size=FRAME_SIZE,
+        text_shape=(int(text.shape[1]), int(text.shape[2])),
+        chunk=agent.inverse_dynamics.config.chunk,
+        most=MOST,
+        identity=agent.identity,
+        embodiment=source.embodiment,
+        sources={
+            name: model_identity(model) for name, model in networks.items() if isinstance(model, nn.Module)
+        },
+        opset=OPSET,
+        sha256={name: file_hash(folder / name) for name in (*MODELS, TOKENIZER, SAMPLES)},
+        versions={name: str(value) for name, value in environment_versions().items()},
+        parity={},
+    )

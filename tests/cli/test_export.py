@@ -1,0 +1,38 @@
+"""`sail export`: what it is told, and what it refuses before anything is computed."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers import Capture, refused, sail
+
+
+def test_a_folder_is_compared_again(capsys: Capture, exported: Path) -> None:
+    code, out, error = sail(capsys, "export", "--check", exported)
+    assert code == 0, error
+    assert f"{exported} is as its source: plans 0.0" in out and "latents" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "where to? give --out DIR"),
+        (("--check", "x", "--out", "y"), "give nothing else to export"),
+        (("--out", "x", "--precision", "fp8"), "fp8"),
+        (("--out", "x", "--iteration", "1"), "--iteration is of a run"),
+        (("--out", "x", "base=nothing"), "no base weights 'nothing'"),
+        (("--check", "nowhere"), "name a folder that sail export wrote"),
+        (("--out", "x", "--frames", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_means_nothing_is_one_line(
+    capsys: Capture, words: tuple[str, ...], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(capsys, "export", *words)
+
+
+def test_what_is_there_is_not_written_over(capsys: Capture, exported: Path, tiny_base: Path) -> None:
+    before = sorted(path.name for path in exported.iterdir())
+    assert "is not empty" in refused(capsys, "export", f"base={tiny_base}", "--out", exported)
+    assert sorted(path.name for path in exported.iterdir()) == before

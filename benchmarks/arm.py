@@ -26,14 +26,17 @@ def main() -> None:
     parser.add_argument("--task", default="cups-green")
     parser.add_argument("--attempts", type=int, default=20)
     parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--exported", default="", help="plan with this folder of sail export")
     parser.add_argument("overrides", nargs="*", help="configuration, as for `sail run`")
     arguments = parser.parse_intermixed_args()
     words = [f"task={arguments.task}", f"evaluation_episodes={arguments.attempts}", *arguments.overrides]
     config = load_config("panda", None, words)
     endings: list[str] = []
+    exported = {"exported": arguments.exported}
+    changes = {"planner": exported, "controller": exported}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Arm(arguments.task, Path(folder), arguments.overrides, speed=arguments.speed) as arm,
+        Arm(arguments.task, Path(folder), arguments.overrides, arguments.speed, changes) as arm,
     ):
         for number in range(arguments.attempts):
             endings.append(arm.attempt())
@@ -49,11 +52,12 @@ def main() -> None:
             "endings": endings,
             "interventions": counted,
             "speed": arguments.speed,
+            "exported": Path(arguments.exported).name,
         },
         "environment_alone": rate(evaluate(load_agent(config), config)),
     }
     print(result)
-    write_result(f"arm_{arguments.task}", result)
+    write_result(f"arm_{arguments.task}{'_exported' if arguments.exported else ''}", result)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ ARGUMENTS = (
         "prior", default_value="none", choices=("none", "compact", "animatediff"), description="the prior"
     ),
     DeclareLaunchArgument("checkpoint", default_value="", description="a run's checkpoints/iteration_NNN"),
+    DeclareLaunchArgument(
+        "exported", default_value="", description="a folder of sail export, instead of base and checkpoint"
+    ),
     DeclareLaunchArgument("image_topic", default_value="image", description="the camera's images"),
     DeclareLaunchArgument("compressed", default_value="false", choices=YES_NO, description="CompressedImage"),
     DeclareLaunchArgument(
@@ -98,7 +101,12 @@ def nodes(context: LaunchContext) -> list[Node]:
     parameters: dict[str, dict[str, object]] = {
         # The simulated arm can be hurt by nothing: there is no need to ask for motion twice.
         "guard": {**robot, "dry_run": of("dry_run") == "true" and not simulated},
-        "controller": {**robot, "base": of("base"), "robot_description": description},
+        "controller": {
+            **robot,
+            "base": of("base"),
+            "exported": of("exported"),
+            "robot_description": description,
+        },
         "planner": {
             "use_sim_time": simulated,
             "limits": limits,
@@ -106,6 +114,7 @@ def nodes(context: LaunchContext) -> list[Node]:
             "preset": of("preset"),
             "overrides": overrides,
             "checkpoint": of("checkpoint"),
+            "exported": of("exported"),
             "prompt": of("prompt"),
         },
         "episode": {

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray
 
-from sail.agent import FRAME_SIZE, load_base
-from sail.rollout import FRAME_SKIP
-from sail.types import Float32, SailError, UInt8
+from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, SailError, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
 from sail_robot.conversions import (
     joint_values,
@@ -28,8 +25,14 @@ from sail_robot.conversions import (
     trajectory_message,
     twist_message,
 )
-from sail_robot.fitting import check_base
-from sail_robot.following import Follower, TimedPlan
+from sail_robot.fitting import check_fit
+from sail_robot.following import (
+    Follower,
+    InverseDynamics,
+    TimedPlan,
+    load_dynamics,
+    load_exported_dynamics,
+)
 from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
 from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
@@ -56,6 +59,7 @@ class ControllerNode(ManagedNode):
         self.declare_parameter("limits", "")
         self.declare_parameter("output", "twist")
         self.declare_parameter("base", "panda")
+        self.declare_parameter("exported", "")
         self.declare_parameter("compressed", False)
         self.declare_parameter("always", False)
         self.declare_parameter("follow", 4)
@@ -63,13 +67,20 @@ class ControllerNode(ManagedNode):
 
     def configure(self) -> None:
         """Load inverse dynamics."""
-        torch.set_num_threads(1)
         self._robot = read_limits(Path(self.text("limits")))
         self._output, self._kind = self.output()
-        check_base(self.text("base"), self._robot.camera)
-        self._inverse_dynamics = load_base(self.text("base")).inverse_dynamics
+        self._inverse_dynamics = self._load()
         if self._output == "joint_trajectory":
             self._kinematics = self._read_kinematics()
+
+    def _load(self) -> InverseDynamics:
+        exported, base = self.text("exported"), self.text("base")
+        if exported:
+            model, embodiment = load_exported_dynamics(exported)
+        else:
+            model, embodiment = load_dynamics(base)
+        check_fit(embodiment, self._robot.camera, exported or f"base '{base}'")
+        return model
 
     def begin(self) -> None:
         """Open everything."""

@@ -12,9 +12,8 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
-from sail.agent import FRAME_SIZE
 from sail.data.store import EpisodeStore
-from sail.types import SailError, Source, UInt8
+from sail.types import FRAME_SIZE, SailError, Source, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_robot.conversions import opening, pixels, pose_values, square
 from sail_robot.limits import read_limits

@@ -5,10 +5,12 @@ already; those are skipped, so that the arm goes on without a break where one pl
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from sail.embodiment import Embodiment, read_embodiment
 from sail.types import Float32, UInt8
 
 
@@ -18,6 +20,26 @@ class InverseDynamics(Protocol):
     def act(self, current: UInt8, goal: UInt8, proprioception: Float32) -> Float32:
         """Chunks of actions, float32 (B, K, 4)."""
         ...
+
+
+def load_dynamics(base: str) -> tuple[InverseDynamics, Embodiment]:
+    """Those of base weights, a shipped name or a folder, on one thread. Raises SailError."""
+    import torch  # which an exported model is without
+
+    from sail.agent import load_base
+    from sail_models.saving import find_base
+
+    torch.set_num_threads(1)
+    embodiment = read_embodiment(find_base(base))
+    return load_base(base).inverse_dynamics, embodiment
+
+
+def load_exported_dynamics(folder: str) -> tuple[InverseDynamics, Embodiment]:
+    """Those that `sail export` wrote into a folder, on one thread. Raises SailError."""
+    from sail.export.runtime import ExportedInverseDynamics
+
+    model = ExportedInverseDynamics(Path(folder), threads=1)
+    return model, model.embodiment
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32, String
 from std_srvs.srv import Trigger
 
-from sail.agent import FRAME_SIZE
-from sail.rollout import FRAME_SKIP
-from sail.types import SailError
+from sail.types import FRAME_SIZE, FRAME_SKIP, SailError
 from sail_envs.panda.arm import CONTROL_SECONDS
-from sail_models.planner import PromptError
+from sail_models.sampling import PromptError
 from sail_robot.conversions import image_message, pixels, plan_message, seconds_of, square
-from sail_robot.fitting import check_base
+from sail_robot.fitting import check_fit
 from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
-from sail_robot.planning import Planned, PlanningThread, load_model
+from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
 
 # Where it shares a computer with controller and guard it gives way to them.
 _NICENESS = 10
@@ -27,8 +24,8 @@ _NICENESS = 10
 
 class PlannerNode(ManagedNode):
     """Topics in: image, prompt. Out: plan (all its frames in one tall image), imagined (one after the other,
-    to look at), plan_score, plan_age, model. Service: ~/reload takes the parameters `overrides` and
-    `checkpoint` as they are now."""
+    to look at), plan_score, plan_age, model. Service: ~/reload takes the parameters `overrides`,
+    `checkpoint` and `exported` (a folder of `sail export`, instead of these two) as they are now."""
 
     def __init__(self) -> None:
         super().__init__("planner")
@@ -39,6 +36,7 @@ class PlannerNode(ManagedNode):
         self.declare_parameter("preset", "panda")
         self.declare_parameter("overrides", [""])
         self.declare_parameter("checkpoint", "")
+        self.declare_parameter("exported", "")
         self.declare_parameter("prompt", "")
         self.declare_parameter("compressed", False)
         self.declare_parameter("threads", 1)
@@ -46,7 +44,6 @@ class PlannerNode(ManagedNode):
 
     def configure(self) -> None:
         """Load the model."""
-        torch.set_num_threads(int(self.number("threads")))
         os.nice(_NICENESS)
         if not self.text("prompt").strip():
             raise PromptError("the prompt is empty: say what the arm is to do (parameter prompt)")
@@ -67,7 +64,7 @@ class PlannerNode(ManagedNode):
             self._model, self._planned, self._failed, time.monotonic, int(self.number("seed"))
         )
         self._thread.ask(self.text("prompt"))
-        self._identity.publish(String(data=self._model.agent.identity))
+        self._identity.publish(String(data=self._model.identity))
         self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.service(Trigger, "~/reload", self._on_reload)
@@ -80,10 +77,14 @@ class PlannerNode(ManagedNode):
         if thread is not None:
             thread.stop()
 
-    def _load(self) -> Any:
+    def _load(self) -> Model:
         overrides = [word for word in self.get_parameter("overrides").value if word]
-        model = load_model(self.text("preset"), overrides, self.text("checkpoint"))
-        check_base(model.config.base, self._camera)
+        exported, threads = self.text("exported"), int(self.number("threads"))
+        if exported:
+            model = load_exported(exported, threads)
+        else:
+            model = load_model(self.text("preset"), overrides, self.text("checkpoint"), threads)
+        check_fit(model.embodiment, self._camera, exported or "the base")
         return model
 
     def _on_image(self, message: Any) -> None:
@@ -105,8 +106,8 @@ class PlannerNode(ManagedNode):
             response.success, response.message = False, str(error)
             return response
         self._thread.use(self._model)
-        self._identity.publish(String(data=self._model.agent.identity))
-        response.success, response.message = True, f"planning with {self._model.agent.identity}"
+        self._identity.publish(String(data=self._model.identity))
+        response.success, response.message = True, f"planning with {self._model.identity}"
         return response
 
     # From the planning thread.
@@ -131,7 +132,7 @@ class PlannerNode(ManagedNode):
 
     def _tell(self) -> None:
         plan = self._plan
-        values: dict[str, object] = {"model": self._model.agent.identity}
+        values: dict[str, object] = {"model": self._model.identity}
         if plan is not None:
             values |= {
                 "age": f"{self.seconds() - plan.made:.2f} s",

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from sail.agent import Agent, load_agent, sampling_of, with_checkpoint
-from sail.config import RunConfig, load_config
+from sail.embodiment import Embodiment, read_embodiment
 from sail.types import SailError, UInt8
+from sail_models.sampling import Plan, Sampling
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,48 @@ class Planned:
     seconds: float
 
 
+class Planner(Protocol):
+    """`VideoPlanner`, or an exported one."""
+
+    def plan(self, frames: UInt8, prompts: list[str], seeds: list[int], sampling: Sampling) -> Plan:
+        """Imagine the next frames."""
+        ...
+
+
 @dataclass(frozen=True)
 class Model:
-    """Everything that plans."""
+    """Everything that plans. identity: of the planner's weights. embodiment: what they know."""
 
-    agent: Agent
-    config: RunConfig
+    planner: Planner
+    sampling: Sampling
+    identity: str
+    embodiment: Embodiment
 
 
-def load_model(preset: str, overrides: list[str], checkpoint: str) -> Model:
+def load_model(preset: str, overrides: list[str], checkpoint: str, threads: int) -> Model:
     """What a preset and overrides name (as for `sail run`), with a run's checkpoint if one is given. Raises
     SailError."""
+    import torch
+
+    from sail.agent import load_agent, sampling_of, with_checkpoint  # torch, which an exported one is without
+    from sail.config import load_config
+    from sail_models.saving import find_base
+
+    torch.set_num_threads(threads)
     config = load_config(preset, None, overrides)
+    embodiment = read_embodiment(find_base(config.base))
     agent = load_agent(config)
-    return Model(with_checkpoint(agent, Path(checkpoint)) if checkpoint else agent, config)
+    if checkpoint:
+        agent = with_checkpoint(agent, Path(checkpoint))
+    return Model(agent.video_planner, sampling_of(config), agent.identity, embodiment)
+
+
+def load_exported(folder: str, threads: int) -> Model:
+    """The planner that `sail export` wrote into a folder. Raises SailError."""
+    from sail.export.runtime import ExportedPlanner
+
+    planner = ExportedPlanner(Path(folder), threads=threads, batch=1)
+    return Model(planner, planner.sampling, planner.identity, planner.embodiment)
 
 
 class PlanningThread:
@@ -110,10 +139,7 @@ class PlanningThread:
 
     def _plan(self, model: Model, frame: UInt8, made: float, prompt: str) -> Planned:
         begun = self._clock()
-        planner = model.agent.video_planner
         seed = int(self._rng.integers(2**62))
-        latents = planner.plan_latents(frame[None], [prompt], [seed], sampling_of(model.config))
-        change = model.agent.planner.to_change(latents, planner.codec.encode_frames(frame[None]))
-        frames = planner.codec.decode_frames(latents[0])
-        score = float(change.square().mean().sqrt())
-        return Planned(frames, made, score, model.agent.identity, self._clock() - begun)
+        plan = model.planner.plan(frame[None], [prompt], [seed], model.sampling)
+        score = float(plan.moved[0])
+        return Planned(plan.frames[0], made, score, model.identity, self._clock() - begun)

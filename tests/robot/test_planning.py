@@ -2,16 +2,16 @@
 
 import threading
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from sail.config import load_config
+from sail.embodiment import EMBODIMENTS
 from sail.types import UInt8
-from sail_robot.planning import Model, Planned, PlanningThread, load_model
+from sail_models.sampling import Plan, Sampling
+from sail_robot.following import Follower, TimedPlan, load_exported_dynamics
+from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
 
 FRAME = np.zeros((8, 8, 3), np.uint8)
 
@@ -25,24 +25,15 @@ class Gate:
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     let: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def plan_latents(
-        self, frames: UInt8, prompts: list[str], seeds: list[int], sampling: Any
-    ) -> torch.Tensor:
+    def plan(self, frames: UInt8, prompts: list[str], seeds: list[int], sampling: Sampling) -> Plan:
         self.asked.append((int(frames[0, 0, 0, 0]), prompts[0]))
         self.begun.release()
         self.let.acquire()
-        return torch.full((1, 2, 4, 1, 1), 2.0)
+        return Plan(np.zeros((1, 2, 8, 8, 3), np.uint8), np.full(1, 2.0, np.float32))
 
     @property
     def model(self) -> Model:
-        codec = SimpleNamespace(
-            encode_frames=lambda frames: torch.zeros(1, 4, 1, 1),
-            decode_frames=lambda latents: np.zeros((2, 8, 8, 3), np.uint8),
-        )
-        planner = SimpleNamespace(plan_latents=self.plan_latents, codec=codec)
-        network = SimpleNamespace(to_change=lambda future, first: future - first[:, None])
-        agent: Any = SimpleNamespace(video_planner=planner, planner=network, identity=self.identity)
-        return Model(agent, load_config("panda", None, ["prior.kind=none"]))
+        return Model(self, Sampling(), self.identity, EMBODIMENTS["panda"])
 
 
 class Watching:
@@ -107,7 +98,7 @@ def test_without_a_prompt_nothing_is_planned() -> None:
 
 
 def test_the_shipped_model_plans_what_it_is_asked() -> None:
-    model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
+    model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "", 1)
     plans: list[Planned] = []
     done = threading.Event()
 
@@ -121,4 +112,31 @@ def test_the_shipped_model_plans_what_it_is_asked() -> None:
     assert done.wait(60)
     thread.stop()
     assert plans[0].frames.shape == (8, 64, 64, 3) and plans[0].frames.dtype == np.uint8
-    assert plans[0].made == 7.0 and plans[0].model == model.agent.identity and plans[0].score > 0.0
+    assert plans[0].made == 7.0 and plans[0].model == model.identity and plans[0].score > 0.0
+
+
+def test_an_exported_model_plans_what_it_is_asked(exported: Path) -> None:
+    model = load_exported(str(exported), 1)
+    assert model.embodiment == EMBODIMENTS["panda"]
+    plans: list[Planned] = []
+    done = threading.Event()
+
+    def planned(plan: Planned) -> None:
+        plans.append(plan)
+        done.set()
+
+    thread = PlanningThread(model, planned, lambda line: None, lambda: 0.0)
+    thread.ask("push the green cup forward")
+    thread.see(np.full((64, 64, 3), 120, np.uint8), 7.0)
+    assert done.wait(60)
+    thread.stop()
+    assert plans[0].frames.shape == (8, 64, 64, 3) and plans[0].model == model.identity
+
+
+def test_exported_inverse_dynamics_is_followed(exported: Path) -> None:
+    model, embodiment = load_exported_dynamics(str(exported))
+    assert embodiment == EMBODIMENTS["panda"]
+    follower = Follower(model, 0.05, 8)
+    follower.take(TimedPlan(np.zeros((8, 64, 64, 3), np.uint8), 0.0))
+    action = follower.act(0.1, np.zeros((64, 64, 3), np.uint8), np.zeros(4, np.float32))
+    assert action is not None and action.shape == (4,) and np.abs(action).max() <= 1.0

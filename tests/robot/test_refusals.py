@@ -57,7 +57,13 @@ def test_a_planner_without_a_prompt_does_not_start() -> None:
 def test_weights_of_another_camera_do_not_start(node: str, base: tuple[str, ...]) -> None:
     code, output = started(node, f"limits:={PANDA}", *base)
     assert code == 1 and "Traceback" not in output
-    assert "base 'base' knows the camera 'metaworld/workspace', the robot's is 'panda/workspace'" in output
+    assert "knows the camera 'metaworld/workspace', the robot's is 'panda/workspace'" in output
+
+
+@pytest.mark.parametrize(("node", "more"), [("planner", ("prompt:='push it'",)), ("controller", ())])
+def test_a_folder_that_was_not_exported_does_not_start(node: str, more: tuple[str, ...]) -> None:
+    code, output = started(node, f"limits:={PANDA}", "exported:=nowhere", *more)
+    assert code == 1 and "name a folder that sail export wrote" in output and "Traceback" not in output
 
 
 def test_a_task_that_is_not_on_the_table() -> None:

@@ -1,16 +1,17 @@
 """What can act in a rollout: the planner with inverse dynamics, a perfect plan, random waypoints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.agent import Agent, sampling_of
+from sail.agent import sampling_of
 from sail.config import ExplorationConfig, RunConfig
 from sail.types import ACTION_SIZE, FRAME_SKIP, Float32, SailError, UInt8
 from sail_envs.tasks import TASKS, family_of
+from sail_models.sampling import Plan, Sampling
 
 NO_EXPLORATION = ExplorationConfig()
 # One control step moves the end effector by at most this, in metres.
@@ -22,6 +23,45 @@ BURST_CHUNKS = 5
 
 class PlanLengthError(SailError):
     """More planned frames are to be followed than are planned."""
+
+
+class Planning(Protocol):
+    """See `VideoPlanner.plan`."""
+
+    def plan(
+        self,
+        frames: UInt8,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        guidance: Float32 | None = None,
+        keep: int | None = None,
+    ) -> Plan:
+        """Imagine the next frames."""
+        ...
+
+
+class Acting(Protocol):
+    """See `InverseDynamics.act`."""
+
+    def act(
+        self, current: UInt8, goal: UInt8, proprioception: Float32, seeds: Sequence[int] | None = None
+    ) -> Float32:
+        """Action chunks."""
+        ...
+
+
+class PlanningAgent(Protocol):
+    """What plans and acts: `Agent`, or an exported one. planned_frames: of one plan."""
+
+    @property
+    def video_planner(self) -> Planning: ...
+    @property
+    def inverse_dynamics(self) -> Acting: ...
+    @property
+    def planned_frames(self) -> int: ...
+    @property
+    def identity(self) -> str: ...
 
 
 @dataclass
@@ -45,16 +85,16 @@ class PlannerActor:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: PlanningAgent,
         config: RunConfig,
         exploration: ExplorationConfig = NO_EXPLORATION,
         salt: int = 0,
         servo: bool = True,
     ) -> None:
-        if config.planner.replan_every > agent.planner.frames:
+        if config.planner.replan_every > agent.planned_frames:
             raise PlanLengthError(
                 f"planner.replan_every is {config.planner.replan_every}: "
-                f"these weights plan {agent.planner.frames} frames, choose at most that"
+                f"these weights plan {agent.planned_frames} frames, choose at most that"
             )
         self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
         self._family = family_of(config.task)

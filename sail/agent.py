@@ -51,6 +51,11 @@ class Agent:
             check_fit(self.prior, self.planner)
 
     @property
+    def planned_frames(self) -> int:
+        """Frames of a plan."""
+        return self.planner.frames
+
+    @property
     def video_planner(self) -> VideoPlanner:
         """The planner over these networks."""
         return VideoPlanner(self.planner, self.autoencoder, self.text, self.prior)

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from sail.actors import PlannerActor, WaypointActor
-from sail.agent import Agent
+from sail.actors import PlannerActor, PlanningAgent, WaypointActor
 from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
@@ -30,7 +29,7 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
 
 
 def evaluate(
-    agent: Agent,
+    agent: PlanningAgent,
     config: RunConfig,
     salt: int = 0,
     following: Following = "servo",

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
@@ -106,6 +107,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="servo|pair",
         help="the camera's frame against the next planned one (default), or two planned ones",
     )
+    parser.add_argument(
+        "--exported", type=Path, metavar="DIR", help="the planner that sail export wrote there, without torch"
+    )
     parser.add_argument("--random", action="store_true", help="the control: random waypoints, no planner")
     parser.add_argument(
         "--probes",
@@ -145,6 +149,9 @@ def _candidates(
     from sail.agent import load_agent, with_checkpoint
     from sail.evaluate import evaluate, evaluate_random
 
+    if arguments.exported is not None:
+        yield _exported(arguments.exported, cast("Following", arguments.following))
+        return
     if arguments.random:
         yield Candidate(
             "random waypoints", None, None, lambda config, done: evaluate_random(config, finished=done)
@@ -166,6 +173,18 @@ def _candidates(
         else:
             agent = with_checkpoint(base, folder.checkpoint(iteration))
             yield planner(f"iteration {iteration}", iteration, agent)
+
+
+def _exported(folder: Path, following: "Following") -> Candidate:
+    from sail.evaluate import evaluate
+    from sail.export.runtime import load_exported_agent
+
+    agent = load_exported_agent(folder)
+
+    def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
+        return evaluate(agent, config, 0, following, done)
+
+    return Candidate(f"exported {folder.name}", None, None, attempt)
 
 
 def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:

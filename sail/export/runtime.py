@@ -1,6 +1,7 @@
 """Exported planner and inverse dynamics: what `VideoPlanner` and `InverseDynamics` do, without torch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,29 @@ class ExportedInverseDynamics:
         taken = {one.name: inputs[one.name] for one in self._session.get_inputs()}
         actions: Float32 = self._session.run(None, taken)[0]
         return actions
+
+
+@dataclass(frozen=True)
+class ExportedAgent:
+    """Both, as something that acts in a rollout."""
+
+    video_planner: ExportedPlanner
+    inverse_dynamics: ExportedInverseDynamics
+
+    @property
+    def planned_frames(self) -> int:
+        """Frames of a plan."""
+        return self.video_planner.config.latent_shape[0]
+
+    @property
+    def identity(self) -> str:
+        """The planner's."""
+        return self.video_planner.identity
+
+
+def load_exported_agent(folder: Path, provider: str | None = None) -> ExportedAgent:
+    """All of a folder. Raises ExportError."""
+    return ExportedAgent(ExportedPlanner(folder, provider), ExportedInverseDynamics(folder, provider))
 
 
 def check_sampling(config: ExportConfig, asked: Sampling) -> None:

@@ -1,5 +1,6 @@
 """`sail export`: what it is told, and what it refuses before anything is computed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def test_what_means_nothing_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert says in refused(capsys, "export", *words)
+
+
+def test_what_is_exported_is_evaluated(
+    capsys: Capture, exported: Path, exported_as: tuple[str, ...], tmp_path: Path
+) -> None:
+    few = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=16")
+    words = ("evaluate", "--exported", exported, *exported_as, *few)
+    code, out, error = sail(capsys, *words, "--json")
+    assert code == 0, error
+    (row,) = json.loads(out)["rows"]
+    assert row["candidate"] == "exported folder" and row["episodes"] == 2
+    assert "exported with steps = 2, asked for 3" in refused(capsys, *words, "planner.steps=3")
 
 
 def test_what_is_there_is_not_written_over(capsys: Capture, exported: Path, tiny_base: Path) -> None:

@@ -43,7 +43,7 @@ def tiny_prior(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("tiny_prior")
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        prior = CompactPrior(CompactPriorConfig(latent_channels=4, widths=(16, 32), grounding_layers=1))
+        prior = CompactPrior(CompactPriorConfig(latent_channels=4, widths=(16,), grounding_layers=1))
     save_model(folder, prior, half=True)
     return folder
 

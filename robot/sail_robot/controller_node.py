@@ -78,6 +78,9 @@ class ControllerNode(ManagedNode):
         if exported:
             model, embodiment = load_exported_dynamics(exported)
         else:
+            import torch  # which an exported model is without
+
+            torch.set_num_threads(1)
             model, embodiment = load_dynamics(base)
         check_fit(embodiment, self._robot.camera, exported or f"base '{base}'")
         return model
@@ -93,7 +96,7 @@ class ControllerNode(ManagedNode):
         self._opening = 0.0 if self._robot.gripper.joint == "none" else np.nan
         self._joints: list[float] | None = None
         self._target: NDArray[np.float64] | None = None
-        self._on = self.flag("always")
+        self._attempt = False
         self._jitter = Durations()
         self._beat: float | None = None
         self._complaint: str | None = None
@@ -136,20 +139,19 @@ class ControllerNode(ManagedNode):
         self._follower.take(TimedPlan(frames, seconds_of(message.header.stamp)))
 
     def _on_attempt(self, message: Bool) -> None:
-        if message.data and not self._on:
+        if message.data and not self._attempt:
             self._follower.forget(self.seconds())
-        self._on = bool(message.data) or self.flag("always")
+        self._attempt = bool(message.data)
 
     def _tell(self) -> None:
-        if (
-            self._on
-            and not self.flag("always")
-            and not self.count_publishers(self.resolve_topic_name("attempt"))
-        ):
+        if self._attempt and not self.count_publishers(self.resolve_topic_name("attempt")):
             # Who began the attempt cannot end it any more.
-            self._on = False
+            self._attempt = False
             self._complain("the recorder is gone in the middle of an attempt")
-        self.tell(self._complaint, {"attempt": self._on, "jitter_p99": self._jitter.p99()})
+        self.tell(
+            self._complaint,
+            {"attempt": self._attempt or self.flag("always"), "jitter_p99": self._jitter.p99()},
+        )
 
     def _control(self) -> None:
         beat = time.monotonic()
@@ -157,7 +159,8 @@ class ControllerNode(ManagedNode):
             self._jitter.add(abs(beat - self._beat - CONTROL_SECONDS))
         self._beat = beat
         now, action = self.seconds(), None
-        if self._on and self._frame is not None and self._position is not None:
+        on = self._attempt or self.flag("always")
+        if on and self._frame is not None and self._position is not None:
             arm = np.array([*self._position, self._opening], np.float32)
             if np.isfinite(arm).all():
                 action = self._follower.act(now, self._frame, arm)

@@ -23,13 +23,10 @@ class InverseDynamics(Protocol):
 
 
 def load_dynamics(base: str) -> tuple[InverseDynamics, Embodiment]:
-    """Those of base weights, a shipped name or a folder, on one thread. Raises SailError."""
-    import torch  # which an exported model is without
-
-    from sail.agent import load_base
+    """Those of base weights, a shipped name or a folder. Raises SailError."""
+    from sail.agent import load_base  # torch, which an exported model is without
     from sail_models.saving import find_base
 
-    torch.set_num_threads(1)
     embodiment = read_embodiment(find_base(base))
     return load_base(base).inverse_dynamics, embodiment
 

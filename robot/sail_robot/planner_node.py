@@ -83,7 +83,10 @@ class PlannerNode(ManagedNode):
         if exported:
             model = load_exported(exported, threads)
         else:
-            model = load_model(self.text("preset"), overrides, self.text("checkpoint"), threads)
+            import torch  # which an exported model is without
+
+            torch.set_num_threads(threads)
+            model = load_model(self.text("preset"), overrides, self.text("checkpoint"))
         check_fit(model.embodiment, self._camera, exported or "the base")
         return model
 

@@ -44,16 +44,13 @@ class Model:
     embodiment: Embodiment
 
 
-def load_model(preset: str, overrides: list[str], checkpoint: str, threads: int) -> Model:
+def load_model(preset: str, overrides: list[str], checkpoint: str) -> Model:
     """What a preset and overrides name (as for `sail run`), with a run's checkpoint if one is given. Raises
     SailError."""
-    import torch
-
     from sail.agent import load_agent, sampling_of, with_checkpoint  # torch, which an exported one is without
     from sail.config import load_config
     from sail_models.saving import find_base
 
-    torch.set_num_threads(threads)
     config = load_config(preset, None, overrides)
     embodiment = read_embodiment(find_base(config.base))
     agent = load_agent(config)

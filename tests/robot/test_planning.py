@@ -98,7 +98,7 @@ def test_without_a_prompt_nothing_is_planned() -> None:
 
 
 def test_the_shipped_model_plans_what_it_is_asked() -> None:
-    model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "", 1)
+    model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
     plans: list[Planned] = []
     done = threading.Event()
 

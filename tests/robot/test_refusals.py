@@ -52,7 +52,10 @@ def test_a_planner_without_a_prompt_does_not_start() -> None:
 
 @pytest.mark.parametrize(
     ("node", "base"),
-    [("planner", ("overrides:=['base=base']", "prompt:='open the door'")), ("controller", ("base:=base",))],
+    [
+        ("planner", ("overrides:=['base=base','prior.kind=none']", "prompt:='open the door'")),
+        ("controller", ("base:=base",)),
+    ],
 )
 def test_weights_of_another_camera_do_not_start(node: str, base: tuple[str, ...]) -> None:
     code, output = started(node, f"limits:={PANDA}", *base)

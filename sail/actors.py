@@ -1,6 +1,6 @@
 """What can act in a rollout: the planner with inverse dynamics, a perfect plan, random waypoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from sail.agent import sampling_of
 from sail.config import ExplorationConfig, RunConfig
 from sail.types import ACTION_SIZE, FRAME_SKIP, Float32, SailError, UInt8
 from sail_envs.tasks import TASKS, family_of
-from sail_models.sampling import Plan, Sampling
+from sail_models.sampling import Acting, Planning
 
 NO_EXPLORATION = ExplorationConfig()
 # One control step moves the end effector by at most this, in metres.
@@ -23,32 +23,6 @@ BURST_CHUNKS = 5
 
 class PlanLengthError(SailError):
     """More planned frames are to be followed than are planned."""
-
-
-class Planning(Protocol):
-    """See `VideoPlanner.plan`."""
-
-    def plan(
-        self,
-        frames: UInt8,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        sampling: Sampling,
-        guidance: Float32 | None = None,
-        keep: int | None = None,
-    ) -> Plan:
-        """Imagine the next frames."""
-        ...
-
-
-class Acting(Protocol):
-    """See `InverseDynamics.act`."""
-
-    def act(
-        self, current: UInt8, goal: UInt8, proprioception: Float32, seeds: Sequence[int] | None = None
-    ) -> Float32:
-        """Action chunks."""
-        ...
 
 
 class PlanningAgent(Protocol):

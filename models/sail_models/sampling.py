@@ -1,7 +1,8 @@
-"""How plans are asked for, and what comes back; without torch, for exported planners too."""
+"""How plans and actions are asked for, and what comes back; without torch, for exported models too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sail.types import Float32, SailError, UInt8
 
@@ -45,3 +46,29 @@ def check_prompts(prompts: Sequence[str]) -> None:
     """Raises PromptError where a prompt is empty."""
     if not all(prompt.strip() for prompt in prompts):
         raise PromptError("an empty prompt plans nothing: say what the arm is to do")
+
+
+class Planning(Protocol):
+    """See `VideoPlanner.plan`."""
+
+    def plan(
+        self,
+        frames: UInt8,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        guidance: Float32 | None = None,
+        keep: int | None = None,
+    ) -> Plan:
+        """Imagine the next frames."""
+        ...
+
+
+class Acting(Protocol):
+    """See `InverseDynamics.act`."""
+
+    def act(
+        self, current: UInt8, goal: UInt8, proprioception: Float32, seeds: Sequence[int] | None = None
+    ) -> Float32:
+        """Action chunks."""
+        ...

@@ -13,6 +13,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 
 from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, SailError, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
+from sail_models.sampling import Acting
 from sail_robot.conversions import (
     joint_values,
     opening,
@@ -28,7 +29,6 @@ from sail_robot.conversions import (
 from sail_robot.fitting import check_fit
 from sail_robot.following import (
     Follower,
-    InverseDynamics,
     TimedPlan,
     load_dynamics,
     load_exported_dynamics,
@@ -73,7 +73,7 @@ class ControllerNode(ManagedNode):
         if self._output == "joint_trajectory":
             self._kinematics = self._read_kinematics()
 
-    def _load(self) -> InverseDynamics:
+    def _load(self) -> Acting:
         exported, base = self.text("exported"), self.text("base")
         if exported:
             model, embodiment = load_exported_dynamics(exported)

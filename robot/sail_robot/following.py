@@ -6,23 +6,15 @@ already; those are skipped, so that the arm goes on without a break where one pl
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
 from sail.types import Float32, UInt8
+from sail_models.sampling import Acting
 
 
-class InverseDynamics(Protocol):
-    """See `sail_models.inverse_dynamics`."""
-
-    def act(self, current: UInt8, goal: UInt8, proprioception: Float32) -> Float32:
-        """Chunks of actions, float32 (B, K, 4)."""
-        ...
-
-
-def load_dynamics(base: str) -> tuple[InverseDynamics, Embodiment]:
+def load_dynamics(base: str) -> tuple[Acting, Embodiment]:
     """Those of base weights, a shipped name or a folder. Raises SailError."""
     from sail.agent import load_base  # torch, which an exported model is without
     from sail_models.saving import find_base
@@ -31,7 +23,7 @@ def load_dynamics(base: str) -> tuple[InverseDynamics, Embodiment]:
     return load_base(base).inverse_dynamics, embodiment
 
 
-def load_exported_dynamics(folder: str) -> tuple[InverseDynamics, Embodiment]:
+def load_exported_dynamics(folder: str) -> tuple[Acting, Embodiment]:
     """Those that `sail export` wrote into a folder, on one thread. Raises SailError."""
     from sail.export.runtime import ExportedInverseDynamics
 
@@ -55,9 +47,7 @@ class Follower:
     they do a thing, and an arm that changes its mind too often does nothing.
     """
 
-    def __init__(
-        self, inverse_dynamics: InverseDynamics, seconds: float, skip: int, at_least: int = 1
-    ) -> None:
+    def __init__(self, inverse_dynamics: Acting, seconds: float, skip: int, at_least: int = 1) -> None:
         self._inverse_dynamics, self._seconds = inverse_dynamics, seconds
         self._skip, self._at_least = skip, at_least
         self.forget(-np.inf)

@@ -55,9 +55,8 @@ class Improver(Operator):
                 begin = best(rounds).checkpoint
                 self.get_logger().info(f"iteration {iteration}: learning")
                 store = EpisodeStore(value["episodes"])
-                folder = learn(config, begin, store, demonstrations, iteration, out, self._report)
-                checkpoint = str(folder.resolve())
-            self._plan_with(checkpoint)
+                checkpoint = learn(config, begin, store, demonstrations, iteration, out, self._report)
+            self._plan_with(out, checkpoint)
             self._attempts(iteration, value["attempts"], task, value)
             rounds.append(judged(rounds, iteration, checkpoint, EpisodeStore(value["episodes"]), task))
             write_rounds(out, task, rounds)
@@ -66,7 +65,7 @@ class Improver(Operator):
                 f"iteration {iteration}: {last.successes} of {last.attempts}"
                 + ("" if last.promoted else "; worse than before: the better planner goes on")
             )
-        self._plan_with(best(rounds).checkpoint)
+        self._plan_with(out, best(rounds).checkpoint)
         return rounds
 
     def _attempts(self, iteration: int, count: int, task: str, value: dict[str, object]) -> None:
@@ -90,8 +89,8 @@ class Improver(Operator):
         begun = len(self.recorded)
         self.wait(lambda: len(self.recorded) - begun >= missing, "attempts", _FOREVER)
 
-    def _plan_with(self, checkpoint: str) -> None:
-        self.set("planner", "checkpoint", checkpoint)
+    def _plan_with(self, out: Path, checkpoint: str) -> None:
+        self.set("planner", "checkpoint", str((out / checkpoint).resolve()) if checkpoint else "")
         self.call(Trigger, "planner/reload", Trigger.Request())
 
     def _report(self, step: int, loss: float) -> None:

@@ -27,8 +27,9 @@ class ProgressError(SailError):
 
 @dataclass(frozen=True)
 class Round:
-    """iteration: whose planner acted, 0 the base. checkpoint: its folder, "" for the base. promoted: it was
-    not worse than the best before it, and goes on. kept: episodes that teach, of all rounds so far."""
+    """iteration: whose planner acted, 0 the base. checkpoint: its folder within the rounds' own, "" for the
+    base. promoted: it was not worse than the best before it, and goes on. kept: episodes that teach, of all
+    rounds so far."""
 
     iteration: int
     checkpoint: str
@@ -68,12 +69,12 @@ def learn(
     iteration: int,
     out: Path,
     report: Callable[[int, float], None],
-) -> Path:
+) -> str:
     """Fine-tune the planner in the checkpoint `start` ("": the base's) on what was kept so far; the new
-    checkpoint's folder."""
+    checkpoint. Both are folders within `out`."""
     agent = load_agent(config)
     if start:
-        agent = with_checkpoint(agent, Path(start))
+        agent = with_checkpoint(agent, out / start)
     records = store.records(task=config.task, source="self")
     mask = find_filter(config.filter).keep(records).mask
     kept = [record for record, keep in zip(records, mask, strict=True) if keep]
@@ -84,8 +85,8 @@ def learn(
     )
     collected = [store.read(record.id) for record in kept]
     planner = finetune_planner(agent, rehearsed, collected, config.training, config.seed + iteration, report)
-    folder = out / "checkpoints" / f"iteration_{iteration:03d}"
-    save_model(folder / "planner", planner, half=True)
+    folder = f"checkpoints/iteration_{iteration:03d}"
+    save_model(out / folder / "planner", planner, half=True)
     return folder
 
 

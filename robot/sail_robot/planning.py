@@ -4,13 +4,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
 from sail.types import SailError, UInt8
-from sail_models.sampling import Plan, Sampling
+from sail_models.sampling import Planning, Sampling
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,11 @@ class Planned:
     seconds: float
 
 
-class Planner(Protocol):
-    """`VideoPlanner`, or an exported one."""
-
-    def plan(self, frames: UInt8, prompts: list[str], seeds: list[int], sampling: Sampling) -> Plan:
-        """Imagine the next frames."""
-        ...
-
-
 @dataclass(frozen=True)
 class Model:
     """Everything that plans. identity: of the planner's weights. embodiment: what they know."""
 
-    planner: Planner
+    planner: Planning
     sampling: Sampling
     identity: str
     embodiment: Embodiment

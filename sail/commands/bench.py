@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -16,10 +17,9 @@ from sail.commands.common import (
     UsageError,
     add_config_options,
     add_json_option,
-    iterations_of,
-    run_or_config,
     whole_number,
 )
+from sail.commands.export import source_of
 
 if TYPE_CHECKING:
     from sail.export.bench import Row
@@ -51,22 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"what is to be measured? sail bench {WHAT}")
     arguments.words = arguments.words[1:]
     batches = [int(whole_number(1)(word)) for word in arguments.batches.split(",")]
-    folder, config = run_or_config(arguments)
-    from sail.agent import load_agent, sampling_of, with_checkpoint
-    from sail.embodiment import read_embodiment
     from sail.export.bench import as_json, bench
     from sail.export.scenes import simulated
-    from sail.export.write import Source
     from sail.versions import environment_versions
-    from sail_envs.rendering import choose_backend
-    from sail_models.saving import find_base
 
-    choose_backend()
-    agent = load_agent(config)
-    iteration = iterations_of(arguments.iteration, folder)[-1]
-    if folder is not None and iteration:
-        agent = with_checkpoint(agent, folder.checkpoint(iteration))
-    source = Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
+    config, source = source_of(arguments)
     began = time.monotonic()
 
     def report(stage: str) -> None:
@@ -82,10 +71,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _print(most: "Ceiling", rows: "list[Row]") -> None:
     possible = f"{most.operations / 1e9:.0f} GFLOP/s and {most.bytes / 1e9:.0f} GB/s"
-    table = Table(title=f"milliseconds, medians; this machine does {possible}")
+    table = Table(
+        title=f"milliseconds, medians of a call; this machine does {possible}", box=SIMPLE, padding=(0, 0)
+    )
     stages = list(rows[0].stages)
-    for title in ("", "batch", *stages, "plan, p99", "memory", "operations", "share", "times"):
-        table.add_column(title, justify="left" if not title else "right")
+    for title in ("", "plans", *stages, "p99", "MB", "share", "times"):
+        table.add_column(title, justify="left" if not title else "right", no_wrap=True)
     for row in rows:
         first = next(other for other in rows if other.batch == row.batch)
         table.add_row(
@@ -93,8 +84,7 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
             str(row.batch),
             *(f"{1e3 * row.stages[stage].median:.1f}" for stage in stages),
             f"{1e3 * row.stages['plan'].p99:.1f}",
-            f"{row.memory / 2**20:.0f} MB",
-            f"{row.operations / 1e9:.1f} G",
+            f"{row.memory / 2**20:.0f}",
             f"{row.share:.0%}",
             f"{first.stages['plan'].median / row.stages['plan'].median:.2f}",
         )

@@ -16,6 +16,7 @@ from rich.table import Table
 from sail.commands.common import (
     OVERRIDES,
     Command,
+    UsageError,
     add_config_options,
     add_json_option,
     iterations_of,
@@ -29,6 +30,7 @@ from sail.runfolder import RunFolder
 from sail.statistics import wilson_interval
 
 if TYPE_CHECKING:
+    from sail.actors import PlanningAgent
     from sail.agent import Agent
     from sail.evaluate import Following
     from sail.probes import PlanError
@@ -47,7 +49,7 @@ class Candidate:
 
     name: str
     iteration: int | None
-    agent: "Agent | None"
+    agent: "PlanningAgent | None"
     attempt: Attempt
 
 
@@ -122,6 +124,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print one row a candidate and task."""
     folder, config = run_or_config(arguments)
+    if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
+        raise UsageError("--exported is a planner of its own: no run folder, --random or --probes beside it")
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
     from sail.report.live import LiveTable
@@ -133,7 +137,8 @@ def run(arguments: argparse.Namespace) -> None:
             for task in tasks:
                 rows.append(_measure(candidate, replace(config, task=task), live))
                 if arguments.probes and candidate.agent is not None:
-                    probed.append(_probe(candidate.agent, rows[-1], replace(config, task=task), live))
+                    agent = cast("Agent", candidate.agent)  # an exported one has no probes
+                    probed.append(_probe(agent, rows[-1], replace(config, task=task), live))
     if arguments.json:
         print(_as_json(rows, probed, arguments.following))
         return
@@ -149,23 +154,25 @@ def _candidates(
     from sail.agent import load_agent, with_checkpoint
     from sail.evaluate import evaluate, evaluate_random
 
-    if arguments.exported is not None:
-        yield _exported(arguments.exported, cast("Following", arguments.following))
-        return
     if arguments.random:
         yield Candidate(
             "random waypoints", None, None, lambda config, done: evaluate_random(config, finished=done)
         )
         return
 
-    def planner(name: str, iteration: int, agent: "Agent") -> Candidate:
+    def planner(name: str, iteration: int | None, agent: "PlanningAgent") -> Candidate:
         following = cast("Following", arguments.following)
 
         def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
-            return evaluate(agent, config, iteration, following, done)
+            return evaluate(agent, config, iteration or 0, following, done)
 
         return Candidate(name, iteration, agent, attempt)
 
+    if arguments.exported is not None:
+        from sail.export.runtime import load_exported_agent
+
+        yield planner(f"exported {arguments.exported.name}", None, load_exported_agent(arguments.exported))
+        return
     base = load_agent(config)
     for iteration in iterations_of(arguments.iteration, folder):
         if folder is None or iteration == 0:
@@ -173,18 +180,6 @@ def _candidates(
         else:
             agent = with_checkpoint(base, folder.checkpoint(iteration))
             yield planner(f"iteration {iteration}", iteration, agent)
-
-
-def _exported(folder: Path, following: "Following") -> Candidate:
-    from sail.evaluate import evaluate
-    from sail.export.runtime import load_exported_agent
-
-    agent = load_exported_agent(folder)
-
-    def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
-        return evaluate(agent, config, 0, following, done)
-
-    return Candidate(f"exported {folder.name}", None, None, attempt)
 
 
 def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:

@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sail.commands.common import (
     OVERRIDES,
@@ -15,6 +16,10 @@ from sail.commands.common import (
     run_or_config,
     whole_number,
 )
+
+if TYPE_CHECKING:
+    from sail.config import RunConfig
+    from sail.export.write import Source
 
 PRECISIONS = ("fp32", "fp16", "int8")
 
@@ -53,24 +58,15 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.out is None:
         raise UsageError("where to? give --out DIR")
-    folder, config = run_or_config(arguments)
-    from sail.agent import load_agent, sampling_of, with_checkpoint
     from sail.data.store import EpisodeStore
-    from sail.embodiment import read_embodiment
     from sail.export.folder import check_empty
     from sail.export.scenes import CHECKED, recorded, simulated
-    from sail.export.write import Source, export
-    from sail_envs.rendering import choose_backend
-    from sail_models.saving import find_base
+    from sail.export.write import export
 
     check_empty(arguments.out)
-    choose_backend()
-    agent = load_agent(config)
-    iteration = iterations_of(arguments.iteration, folder)[-1]
-    if folder is not None and iteration:
-        agent = with_checkpoint(agent, folder.checkpoint(iteration))
-    source = Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
-    print(f"export of planner {agent.identity} ({arguments.precision}) into {arguments.out}", flush=True)
+    config, source = source_of(arguments)
+    identity = source.agent.identity
+    print(f"export of planner {identity} ({arguments.precision}) into {arguments.out}", flush=True)
     scenes = simulated(config.task) if arguments.frames is None else recorded(EpisodeStore(arguments.frames))
     began = time.monotonic()
 
@@ -79,6 +75,23 @@ def run(arguments: argparse.Namespace) -> None:
 
     made = export(source, *scenes.split(CHECKED), arguments.out, arguments.precision, report)
     _tell(arguments.out, made.parity)
+
+
+def source_of(arguments: argparse.Namespace) -> "tuple[RunConfig, Source]":
+    """The run, or the settings, that the arguments name (with `--iteration`), as something to export."""
+    folder, config = run_or_config(arguments)
+    from sail.agent import load_agent, sampling_of, with_checkpoint
+    from sail.embodiment import read_embodiment
+    from sail.export.write import Source
+    from sail_envs.rendering import choose_backend
+    from sail_models.saving import find_base
+
+    choose_backend()  # before MuJoCo is imported
+    agent = load_agent(config)
+    iteration = iterations_of(arguments.iteration, folder)[-1]
+    if folder is not None and iteration:
+        agent = with_checkpoint(agent, folder.checkpoint(iteration))
+    return config, Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
 
 
 def _check(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""One table of what planning costs: eager, compiled and exported, by stage and batch, in one run."""
+"""One table of what planning costs: eager and exported, by stage and batch, in one run."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext

@@ -40,12 +40,14 @@ def timings(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
         for _ in range(_WARM):
             call()
     gc.disable()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            begun = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - begun)
-    gc.enable()
+    try:
+        for _ in range(rounds):
+            for name, call in calls.items():
+                begun = time.perf_counter()
+                call()
+                seconds[name].append(time.perf_counter() - begun)
+    finally:
+        gc.enable()
     return {
         name: Timing(float(np.median(some)), float(np.quantile(some, 0.99))) for name, some in seconds.items()
     }

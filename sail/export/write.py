@@ -35,7 +35,7 @@ from sail.export.precision import halve, quantise
 from sail.export.scenes import Scenes
 from sail.export.trace import OPSET, trace
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
-from sail.versions import environment_versions
+from sail.versions import environment_versions, package_version
 from sail_models.sampling import Sampling
 from sail_models.saving import model_identity
 from sail_models.text import load_encoder, model_folder
@@ -189,6 +189,12 @@ def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfi
         },
         opset=OPSET,
         sha256={name: file_hash(folder / name) for name in (*MODELS, TOKENIZER, SAMPLES)},
-        versions={name: str(value) for name, value in environment_versions().items()},
+        versions=_versions(),
         parity={},
     )
+
+
+def _versions() -> dict[str, str]:
+    """Of what wrote the folder, as far as it is installed."""
+    tools = {name: package_version(name) for name in ("onnx", "onnxruntime")}
+    return {name: value for name, value in {**environment_versions(), **tools}.items() if value}

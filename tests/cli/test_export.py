@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sail.export.folder import read_config
+
 from helpers import Capture, refused, sail
 
 
@@ -42,7 +44,34 @@ def test_what_is_exported_is_evaluated(
     assert code == 0, error
     (row,) = json.loads(out)["rows"]
     assert row["candidate"] == "exported folder" and row["episodes"] == 2
+    assert row["model"] == read_config(exported).identity
+    assert "a planner of its own" in refused(capsys, *words, "--random")
     assert "exported with steps = 2, asked for 3" in refused(capsys, *words, "planner.steps=3")
+
+
+def test_what_planning_costs(capsys: Capture, exported: Path, exported_as: tuple[str, ...]) -> None:
+    words = ("bench", "inference", *exported_as, "--exported", exported, "--batches", "1,2", "--rounds", "2")
+    code, out, error = sail(capsys, *words, "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["ceiling"]["operations"] > 1e9 and found["ceiling"]["bytes"] > 1e8
+    engines = ("eager", "eager float32", "ONNX folder")
+    assert [(row["engine"], row["batch"]) for row in found["rows"]] == [
+        (engine, batch) for batch in (1, 2) for engine in engines
+    ]
+    for row in found["rows"]:
+        stages = row["stages"]
+        assert set(stages) == {"text", "draw", "decode", "dynamics", "plan"}
+        # A plan is drawn and decoded; its embeddings are known.
+        assert stages["plan"]["median"] > 0.5 * stages["draw"]["median"] > 0.0
+        assert (
+            0.0
+            < row["share"]
+            == pytest.approx(row["operations"] / stages["plan"]["median"] / found["ceiling"]["operations"])
+        )
+    assert found["rows"][3]["operations"] == 2 * found["rows"][0]["operations"]
+    assert "sail bench inference" in refused(capsys, "bench", *exported_as)
+    assert sail(capsys, *words)[0] == 0
 
 
 def test_what_is_there_is_not_written_over(capsys: Capture, exported: Path, tiny_base: Path) -> None:

@@ -71,5 +71,6 @@ def test_what_is_learnt_changes_the_planner_and_comes_from_successes_alone(tmp_p
     assert not losses
     changed = learn(config, "", successes, None, 2, tmp_path, lambda step, loss: losses.append(loss))
     assert len(losses) == 2
-    before, after = (load_model(folder / "planner", "planner") for folder in (unchanged, changed))
+    before, after = (load_model(tmp_path / folder / "planner", "planner") for folder in (unchanged, changed))
+    learn(config, changed, successes, None, 3, tmp_path, lambda step, loss: None)  # it goes on from there
     assert any((old != new).any() for old, new in zip(before.parameters(), after.parameters(), strict=True))

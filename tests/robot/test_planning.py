@@ -97,8 +97,13 @@ def test_without_a_prompt_nothing_is_planned() -> None:
     watching.thread.stop()
 
 
-def test_the_shipped_model_plans_what_it_is_asked() -> None:
-    model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
+@pytest.mark.parametrize("kind", ["shipped", "exported"])
+def test_a_real_model_plans_what_it_is_asked(kind: str, request: pytest.FixtureRequest) -> None:
+    if kind == "shipped":
+        model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
+    else:
+        model = load_exported(str(request.getfixturevalue("exported")), 1)
+    assert model.embodiment == EMBODIMENTS["panda"]
     plans: list[Planned] = []
     done = threading.Event()
 
@@ -113,24 +118,6 @@ def test_the_shipped_model_plans_what_it_is_asked() -> None:
     thread.stop()
     assert plans[0].frames.shape == (8, 64, 64, 3) and plans[0].frames.dtype == np.uint8
     assert plans[0].made == 7.0 and plans[0].model == model.identity and plans[0].score > 0.0
-
-
-def test_an_exported_model_plans_what_it_is_asked(exported: Path) -> None:
-    model = load_exported(str(exported), 1)
-    assert model.embodiment == EMBODIMENTS["panda"]
-    plans: list[Planned] = []
-    done = threading.Event()
-
-    def planned(plan: Planned) -> None:
-        plans.append(plan)
-        done.set()
-
-    thread = PlanningThread(model, planned, lambda line: None, lambda: 0.0)
-    thread.ask("push the green cup forward")
-    thread.see(np.full((64, 64, 3), 120, np.uint8), 7.0)
-    assert done.wait(60)
-    thread.stop()
-    assert plans[0].frames.shape == (8, 64, 64, 3) and plans[0].model == model.identity
 
 
 def test_exported_inverse_dynamics_is_followed(exported: Path) -> None:

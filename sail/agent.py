@@ -24,7 +24,7 @@ from sail_models.text import TextEncoder
 class Agent:
     """The networks that turn a frame and a prompt into actions, and the planner's identity.
 
-    Raises WeightsError where the networks do not fit each other.
+    Raises WeightsError and PriorError where the networks do not fit each other.
     """
 
     autoencoder: Autoencoder
@@ -48,6 +48,8 @@ class Agent:
                 f"not {FRAME_SIZE}: take all parts from one base"
             )
         if self.prior is not None:
+            if self.planner.config.distilled:
+                raise PriorError("a distilled planner has the prior in its weights: choose prior.kind=none")
             check_fit(self.prior, self.planner)
 
     @property

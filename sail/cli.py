@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from sail.commands import bench, collect, data, doctor, evaluate, export, plan, report, run, train
+from sail.commands import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
 from sail.commands.common import Command, Interrupted, UsageError
 from sail.settings import not_found
 from sail.types import SailError
 from sail.versions import package_version
 
-MODULES = (run, evaluate, collect, train, plan, export, bench, report, data, doctor)
+MODULES = (run, evaluate, collect, train, plan, distill, export, bench, report, data, doctor)
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in MODULES}
 ERROR = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

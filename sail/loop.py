@@ -27,7 +27,7 @@ from sail.probes import measure_beside
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
-from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.train.finetune import check_trainable, finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
@@ -55,6 +55,8 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
     base = agent = load_agent(config)
+    if config.method == "sail":
+        check_trainable(agent.planner)
     folder.begin_from(base.identity)
     _demonstrate(run)
     results = [_evaluate(run, agent, 0, {})]

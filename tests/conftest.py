@@ -66,6 +66,52 @@ def exported(exported_as: tuple[str, ...], tmp_path_factory: pytest.TempPathFact
     return folder
 
 
+@pytest.fixture(scope="session")
+def two_episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two episodes of noise, in the planner's size."""
+    from sail.data.store import EpisodeStore
+    from sail.types import FRAME_SIZE
+
+    from helpers import make_episode
+
+    folder = tmp_path_factory.mktemp("two_episodes")
+    store = EpisodeStore(folder)
+    for seed in range(2):
+        store.add(make_episode(steps=9, seed=seed, shape=(FRAME_SIZE, FRAME_SIZE)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def composed_as(tiny_base: Path, tiny_prior: Path) -> tuple[str, ...]:
+    """The settings of a teacher: the tiny base composed with the tiny prior, in four steps."""
+    prior = ("prior.kind=compact", f"prior.path={tiny_prior}", "prior.until=0.5")
+    return (f"base={tiny_base}", *prior, "task=cups-red", "planner.steps=4", "planner.guidance=3")
+
+
+@pytest.fixture(scope="session")
+def tiny_student(
+    composed_as: tuple[str, ...], two_episodes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder that `sail distill` made of that teacher. Read it, don't write into it."""
+    from sail import cli
+
+    folder = tmp_path_factory.mktemp("student") / "out"
+    words = ("distill", "few-step", *composed_as, "--data", two_episodes, "--out", folder)
+    assert cli.main([str(word) for word in (*words, "--pairs", 8, "--steps", 150, "--batch", 8)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported_student(tiny_student: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `sail export` made of the student, in one step. Read it, don't write into it."""
+    from sail import cli
+
+    folder = tmp_path_factory.mktemp("exported_student") / "folder"
+    words = ("export", f"base={tiny_student}", "prior.kind=none", "planner.steps=1", "task=cups-red")
+    assert cli.main([*words, "--out", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
 def processes_of_session() -> Callable[[int], list[int]]:
     """Finds the processes of a session, by the id of its first process, that have not ended."""

@@ -92,7 +92,7 @@ class Rule:
         return tuple(text for model, text in self.branches if model == part)
 
 
-# Goes on where the prior has had its say (`prior.until`).
+# Goes on where the prior has had its say (`prior.until`), and is all that a distilled planner needs.
 FINISH = Rule((("domain", "text"),), conditional)
 _PRIOR_LEADS: tuple[tuple[Part, Text], ...] = (("prior", "text"), ("prior", "empty"), ("domain", "text"))
 RULES: dict[str, Rule] = {

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sail.types import Float32, UInt8
-from sail_models.composition import RULES, Part
+from sail_models.composition import FINISH, RULES, Part, Rule
 from sail_models.denoiser import Denoiser, FrameCodec, Texts
 from sail_models.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
@@ -49,6 +49,10 @@ class VideoPlanner:
         moved = change.square().mean((1, 2, 3, 4)).sqrt().numpy()
         return Plan(decoded.reshape(*latents.shape[:2], *decoded.shape[1:]), moved)
 
+    def rule(self, sampling: Sampling) -> Rule:
+        """By which the models' noise is combined; a distilled network's has been already."""
+        return FINISH if self.network.config.distilled else RULES[sampling.rule]
+
     def plan_latents(
         self,
         frames: UInt8,
@@ -72,7 +76,7 @@ class VideoPlanner:
         """The change that is diffused (B, F, C, h, w), and the first frames' latents."""
         check_prompts(prompts)
         shape = (self.network.frames, *self.network.latent_shape)
-        noise = torch.stack([_noise(seed, shape) for seed in seeds]) * sampling.temperature
+        noise = torch.stack([noise_of(seed, shape) for seed in seeds]) * sampling.temperature
         weights = np.full(len(frames), sampling.guidance, np.float32) if guidance is None else guidance
         first_frame = self.codec.encode_frames(frames)
         text, empty = self.text(list(prompts)), self.text([""] * len(prompts))
@@ -82,7 +86,7 @@ class VideoPlanner:
             models["prior"] = Conditioned(self.prior, text, negative, first_frame)
         with mixed_precision():
             change = sample_latents(
-                RULES[sampling.rule],
+                self.rule(sampling),
                 models,
                 noise,
                 sampling.steps,
@@ -93,5 +97,6 @@ class VideoPlanner:
         return change.float(), first_frame
 
 
-def _noise(seed: int, shape: tuple[int, ...]) -> Tensor:
+def noise_of(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """What the plan with this seed begins with, at temperature 1: float32 of this shape."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))

@@ -22,7 +22,8 @@ class PlannerNetworkConfig:
     """Shapes and widths. change_scale: see `ChangeShape`. text_width: of the token embeddings.
 
     grounding_layers: the transformer's of `Grounding`; with 0 there is none, and the text's tokens are all
-    that the network attends to. residual: see `ChangeDenoiser`.
+    that the network attends to. residual: see `ChangeDenoiser`. distilled: taught by another planner's plans,
+    whose guidance (and prior) it has in its weights: it is sampled under the text alone.
     """
 
     frames: int = 8
@@ -36,6 +37,7 @@ class PlannerNetworkConfig:
     grounding_width: int = 128
     grounding_layers: int = 2
     residual: float = 0.1
+    distilled: bool = False
 
 
 # `compact`: 64-pixel frames in our autoencoder's latents; `wide`: the same, for trainings of an hour or more.

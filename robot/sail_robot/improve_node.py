@@ -11,8 +11,10 @@ import rclpy
 import torch
 from std_srvs.srv import Trigger
 
+from sail.agent import load_agent
 from sail.config import load_config
 from sail.data.store import EpisodeStore
+from sail.train.finetune import check_trainable
 from sail.types import SailError
 from sail_robot.improving import Round, best, judged, learn, read_rounds, write_rounds
 from sail_robot.operator_node import Operator
@@ -46,6 +48,7 @@ class Improver(Operator):
         config = load_config(
             value["preset"], None, [*overrides, f"training.self_fraction={value['self_fraction']}"]
         )
+        check_trainable(load_agent(config).planner)  # now, not when a round's attempts are made
         demonstrations = EpisodeStore(value["demonstrations"]) if value["demonstrations"] else None
         rounds = read_rounds(out, task)
         self.ready()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batches", default="1,4,16", metavar="N,N", help="plans at once (default: 1,4,16)")
     parser.add_argument("--rounds", type=whole_number(2), default=20, metavar="N", help="of every stage")
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile too: it compiles for minutes, and needs g++"
+    )
     parser.add_argument("--iteration", type=whole_number(0), metavar="K", help="a run's checkpoint")
     add_json_option(parser)
 
@@ -62,7 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"  {time.monotonic() - began:5.0f} s  {stage}", file=sys.stderr, flush=True)
 
     scenes = simulated(config.task, max(batches))
-    most, rows = bench(source, arguments.exported, scenes, batches, int(arguments.rounds), report)
+    rounds, compiled = int(arguments.rounds), bool(arguments.compile)
+    if compiled and shutil.which("g++") is None:
+        raise UsageError("torch.compile needs g++: install it, or leave --compile out")
+    most, rows = bench(source, arguments.exported, scenes, batches, rounds, report, compiled)
     if arguments.json:
         print(json.dumps({**as_json(most, rows), "environment": environment_versions()}, indent=2))
         return
@@ -75,7 +82,7 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
         title=f"milliseconds, medians of a call; this machine does {possible}", box=SIMPLE, padding=(0, 0)
     )
     stages = list(rows[0].stages)
-    for title in ("", "plans", *stages, "p99", "MB", "share", "times"):
+    for title in ("", "plans", *stages, "p99", "MB", "start", "share", "times"):
         table.add_column(title, justify="left" if not title else "right", no_wrap=True)
     for row in rows:
         first = next(other for other in rows if other.batch == row.batch)
@@ -85,6 +92,7 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
             *(f"{1e3 * row.stages[stage].median:.1f}" for stage in stages),
             f"{1e3 * row.stages['plan'].p99:.1f}",
             f"{row.memory / 2**20:.0f}",
+            "" if row.start is None else f"{row.start:.1f} s",
             f"{row.share:.0%}",
             f"{first.stages['plan'].median / row.stages['plan'].median:.2f}",
         )

@@ -1,18 +1,24 @@
 """One table of what planning costs: eager and exported, by stage and batch, in one run."""
 
+import copy
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import torch
+from torch import nn
 
+from sail.export.folder import DECODE
 from sail.export.graphs import DecodeGraph, PlanGraph
 from sail.export.measure import Ceiling, Timing, ceiling, memory, operations, timings
+from sail.export.providers import loadable
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.scenes import Scenes
+from sail.export.start import cold_start
 from sail.export.write import Source
 from sail.types import PROPRIOCEPTION_SIZE
 from sail_models import text
@@ -26,7 +32,8 @@ class Row:
     """One engine at one batch. stages: "text" (one prompt, not known yet), "draw" (encoding and all denoising
     steps), "decode", "dynamics", and "plan", the whole of a call. memory: bytes that loading it and a first
     plan took. operations: floating-point operations of a plan. share: of what the machine can do, at the
-    median; bits count for nothing there."""
+    median; bits count for nothing there. start: seconds of a new process to its first plan, where exported.
+    """
 
     engine: str
     batch: int
@@ -34,6 +41,7 @@ class Row:
     memory: int
     operations: int
     share: float
+    start: float | None
 
 
 def bench(
@@ -43,18 +51,26 @@ def bench(
     batches: Sequence[int],
     rounds: int,
     report: Callable[[str], None] = lambda stage: None,
+    compiled: bool = False,
 ) -> tuple[Ceiling, list[Row]]:
-    """Measure the source's planner as it runs, in float32, and every exported folder. Raises SailError."""
+    """Measure the source's planner as it runs, in float32, where asked for also by torch.compile, and every
+    exported folder on every provider that there is. Raises SailError."""
     rows: list[Row] = []
     report("what the machine can do")
     most = ceiling()
+    report("cold starts")
+    starts = {
+        _name(folder, provider): cold_start(folder, provider)
+        for folder in folders
+        for provider in loadable(folder / DECODE)
+    }
     for batch in batches:
         some = Scenes(np.resize(scenes.frames, (batch, *scenes.frames.shape[1:])), scenes.prompts[:1] * batch)
         report(f"batch {batch}: operations")
         count = _operations(source, some)
         engines: dict[str, Stages] = {}
         held: dict[str, int] = {}
-        for name, make in _engines(source, folders).items():
+        for name, make in _engines(source, folders, compiled).items():
             report(f"batch {batch}: {name}")
             before = memory()
             engines[name] = make(some)
@@ -68,7 +84,7 @@ def bench(
         for name, stages in engines.items():
             taken = {stage: found[f"{name}/{stage}"] for stage in stages}
             share = count / taken["plan"].median / most.operations
-            rows.append(Row(name, batch, taken, held[name], count, share))
+            rows.append(Row(name, batch, taken, held[name], count, share, starts.get(name)))
     return most, rows
 
 
@@ -77,14 +93,33 @@ def as_json(most: Ceiling, rows: Sequence[Row]) -> dict[str, object]:
     return {"ceiling": asdict(most), "rows": [asdict(row) for row in rows]}
 
 
-def _engines(source: Source, folders: Sequence[Path]) -> dict[str, Callable[[Scenes], Stages]]:
+def _engines(
+    source: Source, folders: Sequence[Path], compiled: bool
+) -> dict[str, Callable[[Scenes], Stages]]:
     made: dict[str, Callable[[Scenes], Stages]] = {
         "eager": lambda scenes: _eager(source, scenes, exact=False),
         "eager float32": lambda scenes: _eager(source, scenes, exact=True),
     }
+    if compiled:
+        faster = _compiled(source)
+        made["torch.compile"] = lambda scenes: _eager(faster, scenes, exact=False)
     for folder in folders:
-        made[f"ONNX {folder.name}"] = lambda scenes, folder=folder: _exported(folder, scenes)  # type: ignore[misc]
+        for provider in loadable(folder / DECODE):
+            made[_name(folder, provider)] = functools.partial(_exported, folder, provider)
     return made
+
+
+def _name(folder: Path, provider: str) -> str:
+    return f"ONNX {folder.name}" + (f" ({provider})" if provider != "cpu" else "")
+
+
+def _compiled(source: Source) -> Source:
+    """The same with planner and prior compiled at their first plan, for every shape anew: minutes."""
+    agent = copy.deepcopy(source.agent)
+    for network in (agent.planner, agent.prior):
+        if isinstance(network, nn.Module):
+            network.compile(dynamic=False)
+    return replace(source, agent=agent)
 
 
 def _eager(source: Source, scenes: Scenes, exact: bool) -> Stages:
@@ -111,10 +146,10 @@ def _eager(source: Source, scenes: Scenes, exact: bool) -> Stages:
     }
 
 
-def _exported(folder: Path, scenes: Scenes) -> Stages:
+def _exported(folder: Path, provider: str, scenes: Scenes) -> Stages:
     count = len(scenes.frames)
-    planner = ExportedPlanner(folder, batch=count)
-    dynamics = ExportedInverseDynamics(folder)
+    planner = ExportedPlanner(folder, provider, batch=count)
+    dynamics = ExportedInverseDynamics(folder, provider)
     seeds, prompts = list(range(count)), list(scenes.prompts)
     latents = planner.latents(scenes.frames, prompts, seeds)
     arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sail_models.autoencoder import Autoencoder
-from sail_models.composition import RULES, Part
+from sail_models.composition import Part
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner import VideoPlanner
 from sail_models.sampler import Conditioned, denoise, make_schedule
@@ -21,7 +21,7 @@ class PlanGraph(nn.Module):
         super().__init__()
         assert isinstance(planner.codec, Autoencoder)
         self.codec, self.network, self.prior = planner.codec, planner.network, planner.prior
-        rule = RULES[sampling.rule]
+        rule = planner.rule(sampling)
         alphas: dict[Part, Tensor] = {"domain": planner.network.alphas}
         if planner.prior is not None:
             alphas["prior"] = planner.prior.alphas

@@ -19,6 +19,8 @@ PROVIDERS: Mapping[str, str] = {
     "openvino": "OpenVINOExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+# Those that run on the GPU, and can record a run as a CUDA graph.
+RECORDING = ("tensorrt", "cuda")
 # What brings them.
 _PACKAGES = {
     "tensorrt": "sail-planner[tensorrt]",
@@ -40,13 +42,19 @@ def available() -> list[str]:
 
 
 def open_session(
-    path: Path, sha256: str, provider: str | None, threads: int | None, batch: int | None
+    path: Path,
+    sha256: str,
+    provider: str | None,
+    threads: int | None,
+    batch: int | None,
+    recorded: bool = False,
 ) -> onnxruntime.InferenceSession:
     """A model, ready to run.
 
     provider: one of `PROVIDERS`, the fastest where None. threads: on the CPU; as many as it has cores where
-    None. batch: the only batch size, which the graph is then optimised for. Raises ExportError; warns where
-    a provider is there but cannot be loaded, and a slower one takes over.
+    None. batch: the only batch size, which the graph is then optimised for. recorded: as a CUDA graph, where
+    the provider can; whoever runs it then keeps inputs and outputs where they are. Raises ExportError; warns
+    where a provider is there but cannot be loaded, and a slower one takes over.
     """
     there = available()
     if provider is not None and provider not in PROVIDERS:
@@ -62,7 +70,7 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if batch is not None:
         options.add_free_dimension_override_by_name("batch", batch)
-    providers = [(PROVIDERS[name], _options(name, sha256, batch)) for name in wanted]
+    providers = [(PROVIDERS[name], options_of(name, sha256, batch, recorded)) for name in wanted]
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its own exceptions have no common base but this
@@ -80,10 +88,22 @@ def open_session(
     return session
 
 
+def loadable(path: Path) -> list[str]:
+    """The providers that really run this model here, the fastest first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProviderWarning)
+        return [name for name in available() if name_of(open_session(path, "", name, 1, None)) == name]
+
+
 def name_of(session: onnxruntime.InferenceSession) -> str:
     """The provider that a session runs on."""
     first = session.get_providers()[0]
     return next(name for name, theirs in PROVIDERS.items() if theirs == first)
+
+
+def device_of(provider: str) -> str:
+    """Where a provider keeps its values, as ONNX Runtime calls it."""
+    return "cuda" if provider in RECORDING else "cpu"
 
 
 def cache_folder(sha256: str, batch: int | None) -> Path:
@@ -95,12 +115,16 @@ def cache_folder(sha256: str, batch: int | None) -> Path:
     return root / "sail" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def _options(name: str, sha256: str, batch: int | None) -> dict[str, Any]:
+def options_of(name: str, sha256: str, batch: int | None, recorded: bool) -> dict[str, Any]:
+    """What a provider is told, in ONNX Runtime's words; see `open_session`."""
+    if name == "cuda" and recorded:
+        return {"enable_cuda_graph": "1"}
     if name != "tensorrt":
         return {}
     folder = cache_folder(sha256, batch)
     folder.mkdir(parents=True, exist_ok=True)
     return {
+        "trt_cuda_graph_enable": recorded,
         "trt_engine_cache_enable": True,
         "trt_engine_cache_path": str(folder),
         "trt_timing_cache_enable": True,

@@ -1,5 +1,6 @@
 """Exported planner and inverse dynamics: what `VideoPlanner` and `InverseDynamics` do, without torch."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from sail.export.binding import Placed
 from sail.export.folder import DECODE, DYNAMICS, PLAN, TEXT, TOKENIZER, ExportConfig, ExportError, read_config
 from sail.export.noise import normal_noise
-from sail.export.providers import name_of, open_session
+from sail.export.providers import RECORDING, ProviderWarning, device_of, name_of, open_session
 from sail.types import ACTION_SIZE, Float32, UInt8
 from sail_models.sampling import Plan, Sampling, check_prompts
 
@@ -32,16 +34,40 @@ class ExportedPlanner:
         self.sampling, self.identity = config.sampling, config.identity
         self.embodiment = config.embodiment
         sha = config.sha256
-        self._batch = batch
-        self._plan = open_session(folder / PLAN, sha[PLAN], provider, threads, batch)
+        self._folder, self._wanted, self._threads, self._batch = folder, provider, threads, batch
         self._decode = open_session(folder / DECODE, sha[DECODE], provider, threads, None)
         self._text = open_session(folder / TEXT, sha[TEXT], "cpu", threads, None)
-        self.provider = name_of(self._plan)
-        self._device = "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.enable_truncation(config.text_shape[0])
         self._tokenizer.no_padding()
         self._known: dict[str, Float32] = {}
+        self._open_plan(recorded=batch is not None)
+
+    def _open_plan(self, recorded: bool) -> None:
+        """Load the plan's graph, and where the batch is known plan once: so that no later plan waits for what
+        is compiled or recorded at the first."""
+        path, batch = self._folder / PLAN, self._batch
+        self._plan = open_session(
+            path, self.config.sha256[PLAN], self._wanted, self._threads, batch, recorded
+        )
+        self.provider = name_of(self._plan)
+        self._device = device_of(self.provider)
+        self._placed: dict[int, Placed] = {}
+        if batch is None:
+            return
+        nothing = np.zeros((batch, self.config.frame_size, self.config.frame_size, 3), np.uint8)
+        try:
+            self.latents(nothing, ["nothing"] * batch, [0] * batch)
+        except Exception as error:  # ONNX Runtime's own exceptions have no common base but this
+            if not recorded or self.provider not in RECORDING:
+                raise
+            reason = str(error).strip().splitlines()[0][:200]
+            warnings.warn(
+                f"{self.provider} cannot record plans as a CUDA graph ({reason}): it plans without, slower",
+                ProviderWarning,
+                stacklevel=3,
+            )
+            self._open_plan(recorded=False)
 
     def plan(
         self,
@@ -68,11 +94,11 @@ class ExportedPlanner:
             shape = self.config.latent_shape
             kept = latents.numpy().reshape(-1, *shape)[:, :keep].reshape(-1, *shape[1:])
             decoded = self.decode(kept)
-        return Plan(decoded.reshape(len(frames), -1, *decoded.shape[1:]), moved.numpy())
+        return Plan(decoded.reshape(len(frames), -1, *decoded.shape[1:]), np.array(moved.numpy()))
 
     def latents(self, frames: UInt8, prompts: Sequence[str], seeds: Sequence[int]) -> Float32:
         """The imagined frames' latents alone, one after the other: float32 (B × F, C, h, w)."""
-        latents: Float32 = self._draw(frames, prompts, seeds, None, None)[0].numpy()
+        latents: Float32 = np.array(self._draw(frames, prompts, seeds, None, None)[0].numpy())
         return latents
 
     def _draw(
@@ -83,7 +109,7 @@ class ExportedPlanner:
         sampling: Sampling | None,
         guidance: Float32 | None,
     ) -> tuple[Any, Any]:
-        """Latents and how much moves, as ONNX Runtime's values: the latents stay on the device."""
+        """Latents and how much moves, as ONNX Runtime's values on the device: good until the next plan."""
         check_prompts(prompts)
         sampling = self.sampling if sampling is None else sampling
         check_sampling(self.config, sampling)
@@ -101,14 +127,12 @@ class ExportedPlanner:
             "noise": np.float32(sampling.temperature) * noise,
             "guidance": weights,
         }
-        bound: Any = self._plan.io_binding()
-        for name, value in inputs.items():
-            bound.bind_cpu_input(name, np.ascontiguousarray(value))
-        bound.bind_output("latents", self._device)
-        bound.bind_output("moved", "cpu")
-        self._plan.run_with_iobinding(bound)
-        latents, moved = bound.get_outputs()
-        return latents, moved
+        if count not in self._placed:
+            planned, *one = self.config.latent_shape
+            outputs = {"latents": (count * planned, *one), "moved": (count,)}
+            self._placed[count] = Placed(self._plan, self._device, inputs, outputs)
+        outcome = self._placed[count].run(inputs)
+        return outcome["latents"], outcome["moved"]
 
     def embed(self, prompts: Sequence[str]) -> Float32:
         """Embeddings float32 (N, L, D), each prompt's computed once."""

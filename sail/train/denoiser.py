@@ -33,29 +33,37 @@ PLACE_WEIGHT = 0.2
 class PlanBatch:
     """first_frame: latents (B, C, h, w). future: latents (B, F, C, h, w). text: (B, L, D). at: where the
     named thing is in the first frame, (B, 2) shares from the left and from the top; nan where not known,
-    None where it never is."""
+    None where it never is. noise: what a teacher drew the future from, like it; None where it was seen."""
 
     first_frame: Tensor
     future: Tensor
     text: Tensor
     at: Tensor | None = None
+    noise: Tensor | None = None
 
 
 def diffusion_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
     """The weighted squared error of the predicted x_0 at random timesteps (one scalar)."""
     clean = network.to_change(batch.future, batch.first_frame)
-    count = len(clean)
-    # Half of the timesteps are among the noisiest quarter: few-step plans are decided there.
-    timestep = (TRAINING_STEPS * (1.0 - torch.rand(count, generator=generator).square())).long()
-    timestep = timestep.clamp(max=TRAINING_STEPS - 1)
+    timestep = noisier_timesteps(len(clean), generator)
     alpha = network.alphas[timestep][:, None, None, None, None]
     noise = torch.randn(clean.shape, generator=generator)
     noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * noise
     text = _with_dropout(batch.text, generator)
     with mixed_precision():
         predicted: Tensor = network(noisy, timestep, text, batch.first_frame)
-    weight = (alpha / (1.0 - alpha)).clamp(MINIMUM_SNR, MAXIMUM_SNR)
-    return (weight * (predicted.float() - clean).square()).mean()
+    return (signal_weight(alpha) * (predicted.float() - clean).square()).mean()
+
+
+def noisier_timesteps(count: int, generator: torch.Generator) -> Tensor:
+    """Random timesteps (count,), half among the noisiest quarter: few-step plans are decided there."""
+    timestep = (TRAINING_STEPS * (1.0 - torch.rand(count, generator=generator).square())).long()
+    return timestep.clamp(max=TRAINING_STEPS - 1)
+
+
+def signal_weight(alpha: Tensor) -> Tensor:
+    """The weight of x_0's error where the signal's share is alpha."""
+    return (alpha / (1.0 - alpha)).clamp(MINIMUM_SNR, MAXIMUM_SNR)
 
 
 Loss = Callable[[Any, PlanBatch, torch.Generator], Tensor]

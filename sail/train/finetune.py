@@ -12,11 +12,18 @@ from sail.data.windows import mix_batch
 from sail.train.denoiser import DenoiserTrainer
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import join, sample_batch, to_latents
+from sail.train.resumable import TrainError
 from sail.types import FRAME_SKIP, Episode
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner_network import PlannerNetwork
 
 Report = Callable[[int, float], None]
+
+
+def check_trainable(planner: PlannerNetwork) -> None:
+    """Raises TrainError where further training would undo what the planner is."""
+    if planner.config.distilled:
+        raise TrainError("this planner was distilled: improve its teacher, then sail distill again")
 
 
 def finetune_planner(
@@ -31,8 +38,9 @@ def finetune_planner(
 
     Of each batch `config.self_fraction` comes from `collected`, the rest from `demonstrations`; where one
     of them is empty the other fills the batch, and where both are it is a copy of what it was.
-    report(step, loss) is called after every step.
+    report(step, loss) is called after every step. Raises TrainError.
     """
+    check_trainable(agent.planner)
     if not demonstrations and not collected:
         return copy.deepcopy(agent.planner)
     network = copy.deepcopy(agent.planner).requires_grad_(True)

@@ -69,6 +69,9 @@ def test_what_planning_costs(capsys: Capture, exported: Path, exported_as: tuple
             < row["share"]
             == pytest.approx(row["operations"] / stages["plan"]["median"] / found["ceiling"]["operations"])
         )
+    for row in found["rows"]:
+        assert (row["start"] is not None) == row["engine"].startswith("ONNX")
+        assert row["start"] is None or 0.05 < row["start"] < 60.0
     assert found["rows"][3]["operations"] == 2 * found["rows"][0]["operations"]
     assert "sail bench inference" in refused(capsys, "bench", *exported_as)
     assert sail(capsys, *words)[0] == 0

@@ -12,17 +12,17 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from sail.agent import load_agent, sampling_of
+from sail.agent import load_agent, load_base, sampling_of
 from sail.config import load_config
 from sail.embodiment import EMBODIMENTS
-from sail.export import providers
+from sail.export import binding, providers, runtime
 from sail.export.folder import CONFIG, DYNAMICS, PLAN, SAMPLES, ExportError, file_hash, read_config
 from sail.export.parity import check_folder, read_samples
 from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.write import Source
 from sail_models import planner as planning
-from sail_models.sampling import PromptError
+from sail_models.sampling import PromptError, Sampling
 
 PROMPTS = ["push the green cup forward", "open the red drawer", "push the pink cup forward"]
 SEEDS = [5, 6, 2**40]
@@ -82,6 +82,17 @@ def test_guidance_temperature_and_fewer_frames_are_free(planner: ExportedPlanner
     plan = planner.plan(FRAMES, PROMPTS, SEEDS, sampling, weights, keep=2)
     assert plan.frames.shape == (3, 2, 64, 64, 3)
     assert off(plan.frames, expected.frames) < 0.05
+
+
+def test_a_student_is_exported_like_any_planner(exported_student: Path, tiny_student: Path) -> None:
+    student = load_base(str(tiny_student))
+    once = Sampling(steps=1)
+    expected = student.video_planner.plan(FRAMES, PROMPTS, SEEDS, once)
+    exported = ExportedPlanner(exported_student, "cpu")
+    for guidance in (0.0, 5.0):  # it has its own in its weights
+        plan = exported.plan(FRAMES, PROMPTS, SEEDS, guidance=np.full(3, guidance, np.float32))
+        assert off(plan.frames, expected.frames) < 0.05
+    assert "prior" not in exported.config.sources
 
 
 def test_inverse_dynamics_acts_as_its_source(exported: Path, source: Source) -> None:
@@ -207,6 +218,54 @@ def test_providers(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         planner = ExportedPlanner(exported)
     assert planner.provider == "cpu"
     assert planner.plan(FRAMES[:1], PROMPTS[:1], [0]).frames.shape == (1, 8, 64, 64, 3)
+
+
+def test_a_plan_is_not_overwritten_by_the_next(planner: ExportedPlanner) -> None:
+    first = planner.plan(FRAMES, PROMPTS, SEEDS)
+    kept, moved = first.frames.copy(), first.moved.copy()
+    latents = planner.latents(FRAMES, PROMPTS, SEEDS)
+    before = latents.copy()
+    planner.plan(FRAMES[::-1].copy(), PROMPTS, [1, 2, 3])
+    assert np.array_equal(first.frames, kept) and np.array_equal(first.moved, moved)
+    assert np.array_equal(latents, before)
+    np.testing.assert_array_equal(planner.plan(FRAMES, PROMPTS, SEEDS).frames, kept)
+
+
+def test_where_plans_cannot_be_recorded_they_are_made_without(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    opened, run = runtime.open_session, binding.Placed.run
+
+    def spy(path: Path, *words: object) -> object:
+        if path.name == PLAN:
+            asked.append(bool(words[4]))
+        return opened(path, *words)  # type: ignore[arg-type]
+
+    def failing(placed: binding.Placed, inputs: dict[str, np.ndarray]) -> object:
+        if asked == [True]:
+            raise RuntimeError("this graph cannot be captured\nand more")
+        return run(placed, inputs)
+
+    # As on a GPU, but for the device.
+    monkeypatch.setattr(runtime, "RECORDING", ("cpu",))
+    monkeypatch.setattr(runtime, "device_of", lambda provider: "cpu")
+    monkeypatch.setattr(runtime, "open_session", spy)
+    monkeypatch.setattr(binding.Placed, "run", failing)
+    with pytest.warns(ProviderWarning, match=r"cannot record .* \(this graph cannot be captured\): .*slower"):
+        planner = ExportedPlanner(exported, "cpu", batch=1)
+    assert asked == [True, False]
+    assert planner.plan(FRAMES[:1], PROMPTS[:1], SEEDS[:1]).frames.shape == (1, 8, 64, 64, 3)
+
+
+def test_what_a_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    told = providers.options_of
+    assert told("cpu", "a", 1, True) == told("cuda", "a", None, False) == {}
+    assert told("cuda", "a", 1, True) == {"enable_cuda_graph": "1"}
+    engines = told("tensorrt", "a", 1, True)
+    assert engines["trt_cuda_graph_enable"] and engines["trt_engine_cache_enable"]
+    assert Path(engines["trt_engine_cache_path"]).is_relative_to(tmp_path)
 
 
 def test_engines_of_another_gpu_or_version_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The planning thread: newest frame, newest prompt, newest model, and nothing that is out of date."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +119,42 @@ def test_a_real_model_plans_what_it_is_asked(kind: str, request: pytest.FixtureR
     thread.stop()
     assert plans[0].frames.shape == (8, 64, 64, 3) and plans[0].frames.dtype == np.uint8
     assert plans[0].made == 7.0 and plans[0].model == model.identity and plans[0].score > 0.0
+
+
+def test_another_exported_planner_takes_over_while_plans_are_made(
+    exported: Path, exported_student: Path
+) -> None:
+    first, plans, failures = load_exported(str(exported), 1), list[Planned](), list[str]()
+    made = threading.Semaphore(0)
+
+    def planned(plan: Planned) -> None:
+        plans.append(plan)
+        made.release()
+
+    thread = PlanningThread(first, planned, failures.append, time.monotonic)
+    thread.ask("push the red cup forward")
+    over = threading.Event()
+
+    def camera() -> None:
+        while not over.is_set():
+            thread.see(np.full((64, 64, 3), 120, np.uint8), time.monotonic())
+            time.sleep(0.005)
+
+    watching = threading.Thread(target=camera)
+    watching.start()
+    assert made.acquire(timeout=60)
+    second = load_exported(str(exported_student), 1)  # planning goes on meanwhile
+    before = len(plans)
+    thread.use(second)
+    while plans[-1].model != second.identity:
+        assert made.acquire(timeout=60)
+    assert made.acquire(timeout=60)
+    over.set()
+    watching.join()
+    thread.stop()
+    assert before > 1 and not failures and first.identity != second.identity
+    models = [plan.model for plan in plans]
+    assert models == sorted(models, key=[first.identity, second.identity].index)
 
 
 def test_exported_inverse_dynamics_is_followed(exported: Path) -> None:

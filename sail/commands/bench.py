@@ -91,9 +91,9 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
             str(row.batch),
             *(f"{1e3 * row.stages[stage].median:.1f}" for stage in stages),
             f"{1e3 * row.stages['plan'].p99:.1f}",
-            f"{row.memory / 2**20:.0f}",
+            "" if row.memory is None else f"{row.memory / 2**20:.0f}",
             "" if row.start is None else f"{row.start:.1f} s",
-            f"{row.share:.0%}",
+            "" if row.share is None else f"{row.share:.0%}",
             f"{first.stages['plan'].median / row.stages['plan'].median:.2f}",
         )
     Console().print(table)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sail.export.folder import DECODE
+from sail.export.folder import DECODE, ExportConfig, read_config
 from sail.export.graphs import DecodeGraph, PlanGraph
 from sail.export.measure import Ceiling, Timing, ceiling, memory, operations, timings
 from sail.export.providers import loadable
@@ -30,17 +30,19 @@ Stages = dict[str, Callable[[], object]]
 @dataclass(frozen=True)
 class Row:
     """One engine at one batch. stages: "text" (one prompt, not known yet), "draw" (encoding and all denoising
-    steps), "decode", "dynamics", and "plan", the whole of a call. memory: bytes that loading it and a first
-    plan took. operations: floating-point operations of a plan. share: of what the machine can do, at the
-    median; bits count for nothing there. start: seconds of a new process to its first plan, where exported.
+    steps), "decode", "dynamics", and "plan", the whole of a call. operations: floating-point operations of a
+    plan, None of an exported planner other than the source. share: of what the machine can do, at the median;
+    bits count for nothing there. memory: bytes of a
+    process that plans so and does nothing else. start: seconds of a new process to its first plan. Both are
+    of one plan at a time, and None where they were not measured.
     """
 
     engine: str
     batch: int
     stages: dict[str, Timing]
-    memory: int
-    operations: int
-    share: float
+    operations: int | None
+    share: float | None
+    memory: int | None
     start: float | None
 
 
@@ -56,26 +58,31 @@ def bench(
     """Measure the source's planner as it runs, in float32, where asked for also by torch.compile, and every
     exported folder on every provider that there is. Raises SailError."""
     rows: list[Row] = []
+    report("memory")
+    once = Scenes(scenes.frames[:1], scenes.prompts[:1])
+    _eager(source, once, exact=False)["plan"]()
+    held: dict[str, int] = {"eager": memory()}  # before anything else is loaded
     report("what the machine can do")
     most = ceiling()
-    report("cold starts")
-    starts = {
-        _name(folder, provider): cold_start(folder, provider)
-        for folder in folders
-        for provider in loadable(folder / DECODE)
-    }
+    starts: dict[str, float] = {}
+    others: set[str] = set()  # exported from another planner, or drawn in another way: another count
+    for folder in folders:
+        for provider in loadable(folder / DECODE):
+            name = _name(folder, provider)
+            if not _alike(read_config(folder), source):
+                others.add(name)
+            report(f"cold start: {name}")
+            start = cold_start(folder, provider)
+            starts[name], held[name] = start.seconds, start.memory
     for batch in batches:
         some = Scenes(np.resize(scenes.frames, (batch, *scenes.frames.shape[1:])), scenes.prompts[:1] * batch)
         report(f"batch {batch}: operations")
         count = _operations(source, some)
         engines: dict[str, Stages] = {}
-        held: dict[str, int] = {}
         for name, make in _engines(source, folders, compiled).items():
             report(f"batch {batch}: {name}")
-            before = memory()
             engines[name] = make(some)
             engines[name]["plan"]()
-            held[name] = max(0, memory() - before)
         report(f"batch {batch}: {rounds} rounds")
         found = timings(
             {f"{name}/{stage}": call for name, stages in engines.items() for stage, call in stages.items()},
@@ -83,9 +90,17 @@ def bench(
         )
         for name, stages in engines.items():
             taken = {stage: found[f"{name}/{stage}"] for stage in stages}
-            share = count / taken["plan"].median / most.operations
-            rows.append(Row(name, batch, taken, held[name], count, share, starts.get(name)))
+            work = None if name in others else count
+            share = None if work is None else work / taken["plan"].median / most.operations
+            rows.append(Row(name, batch, taken, work, share, held.get(name), starts.get(name)))
     return most, rows
+
+
+def _alike(config: ExportConfig, source: Source) -> bool:
+    """Whether as much is computed."""
+    exported, sampling = config.sampling, source.sampling
+    same = all(getattr(exported, name) == getattr(sampling, name) for name in ("steps", "rule", "until"))
+    return same and config.identity == source.agent.identity
 
 
 def as_json(most: Ceiling, rows: Sequence[Row]) -> dict[str, object]:

@@ -1,8 +1,10 @@
-"""How long a new process takes to its first plan: `python -m sail.export.start FOLDER PROVIDER` makes one."""
+"""What a new process needs to plan: `python -m sail.export.start FOLDER PROVIDER` is one, and plans once."""
 
+import resource
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +14,36 @@ from sail.export.runtime import ExportedPlanner
 
 # The first makes the files and caches warm, and is not counted.
 _TIMES = 4
+_KILOBYTE = 1024
 
 
-def cold_start(folder: Path, provider: str) -> float:
-    """Seconds from nothing, interpreter and imports included, to a first plan: the median of several, after
-    one that leaves all caches warm. Raises ExportError."""
-    seconds = []
+@dataclass(frozen=True)
+class Start:
+    """seconds: from nothing, interpreter and imports included, to a first plan. memory: bytes at most."""
+
+    seconds: float
+    memory: int
+
+
+def cold_start(folder: Path, provider: str) -> Start:
+    """The median of several new processes, after one that leaves all caches warm. Raises ExportError."""
+    found = []
     for _ in range(_TIMES):
         begun = time.perf_counter()
         command = [sys.executable, "-m", "sail.export.start", str(folder), provider]
         ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode != 0:
             raise ExportError(f"a new process cannot plan with {folder}: {ended.stderr.strip()[-200:]}")
-        seconds.append(time.perf_counter() - begun)
-    return float(np.median(seconds[1:]))
+        found.append((time.perf_counter() - begun, int(ended.stdout)))
+    seconds, memory = np.median(np.array(found[1:]), axis=0)
+    return Start(float(seconds), int(memory))
 
 
 def _plan_once(folder: Path, provider: str) -> None:
     planner = ExportedPlanner(folder, provider, batch=1)
     side = planner.config.frame_size
     planner.plan(np.zeros((1, side, side, 3), np.uint8), ["push the cup forward"], [0])
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ def test_what_planning_costs(capsys: Capture, exported: Path, exported_as: tuple
     for row in found["rows"]:
         assert (row["start"] is not None) == row["engine"].startswith("ONNX")
         assert row["start"] is None or 0.05 < row["start"] < 60.0
+        assert (row["memory"] is not None) == (row["engine"] != "eager float32")
+        assert row["memory"] is None or row["memory"] > 2**25
     assert found["rows"][3]["operations"] == 2 * found["rows"][0]["operations"]
     assert "sail bench inference" in refused(capsys, "bench", *exported_as)
     assert sail(capsys, *words)[0] == 0

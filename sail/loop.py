@@ -49,8 +49,10 @@ class Run:
     live: LiveTable
 
 
-def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, Any]:
-    """Run the loop, or go on with it, and return results.json's content."""
+def improve(
+    config: RunConfig, folder: RunFolder, live: LiveTable, until: int | None = None
+) -> dict[str, Any]:
+    """Run the loop, or go on with it, and return results.json's content. until: stop after that iteration."""
     run = Run(config, folder, EpisodeStore(folder.episodes), live)
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
@@ -61,7 +63,8 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
     _demonstrate(run)
     results = [_evaluate(run, agent, 0, {})]
     folder.write_results(base.identity, results)
-    for iteration in range(1, config.iterations + 1):
+    last = config.iterations if until is None else until
+    for iteration in range(1, last + 1):
         seconds = {"collect": _collect(run, agent, iteration)}
         kept = _filter(run, iteration)
         if config.method == "sail":
@@ -69,7 +72,8 @@ def improve(config: RunConfig, folder: RunFolder, live: LiveTable) -> dict[str, 
             agent = with_checkpoint(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
-    return folder.write_results(base.identity, results, sections=_probe(run, agent))
+    sections = _probe(run, agent) if last == config.iterations else {}
+    return folder.write_results(base.identity, results, sections=sections)
 
 
 def _demonstrate(run: Run) -> None:

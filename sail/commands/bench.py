@@ -1,4 +1,4 @@
-"""`sail bench`: what planning costs on this machine."""
+"""`sail bench`: what planning costs on this machine, and how far the loop comes on many tasks."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from sail.commands.bench_protocol import configure_protocol, run_protocol
 from sail.commands.common import (
     OVERRIDES,
     Command,
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
     from sail.export.bench import Row
     from sail.export.measure import Ceiling
 
-WHAT = "inference"
+INFERENCE, PROTOCOL = "inference", "protocol"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config_options(parser)
-    parser.add_argument(
+    inference = parser.add_argument_group(f"sail bench {INFERENCE} [RUN_FOLDER or {OVERRIDES}]")
+    inference.add_argument(
         "--exported",
         type=Path,
         action="append",
@@ -40,20 +42,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a folder of sail export, to measure beside the source; as often as you like",
     )
-    parser.add_argument("--batches", default="1,4,16", metavar="N,N", help="plans at once (default: 1,4,16)")
-    parser.add_argument("--rounds", type=whole_number(2), default=20, metavar="N", help="of every stage")
-    parser.add_argument(
+    inference.add_argument("--batches", default="1,4,16", metavar="N,N", help="plans at once (1,4,16)")
+    inference.add_argument("--rounds", type=whole_number(2), default=20, metavar="N", help="of every stage")
+    inference.add_argument(
         "--compile", action="store_true", help="torch.compile too: it compiles for minutes, and needs g++"
     )
-    parser.add_argument("--iteration", type=whole_number(0), metavar="K", help="a run's checkpoint")
+    inference.add_argument("--iteration", type=whole_number(0), metavar="K", help="a run's checkpoint")
+    configure_protocol(parser.add_argument_group(f"sail bench {PROTOCOL} [{OVERRIDES}]"))
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and print one table."""
-    if arguments.words[:1] != [WHAT]:
-        raise UsageError(f"what is to be measured? sail bench {WHAT}")
+    what = arguments.words[:1]
+    if what not in ([INFERENCE], [PROTOCOL]):
+        raise UsageError(f"what is to be measured? sail bench {INFERENCE}, or sail bench {PROTOCOL}")
     arguments.words = arguments.words[1:]
+    (_inference if what == [INFERENCE] else run_protocol)(arguments)
+
+
+def _inference(arguments: argparse.Namespace) -> None:
     batches = [int(whole_number(1)(word)) for word in arguments.batches.split(",")]
     from sail.export.bench import as_json, bench
     from sail.export.scenes import simulated
@@ -101,8 +109,8 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
 
 COMMAND = Command(
     "bench",
-    "measure what planning costs: sail bench inference",
-    f"{WHAT} [RUN_FOLDER or {OVERRIDES}]",
+    "measure what planning costs, or the loop on many tasks",
+    f"{INFERENCE} [RUN_FOLDER or {OVERRIDES}], or {PROTOCOL} [{OVERRIDES}]",
     configure,
     run,
 )

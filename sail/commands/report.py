@@ -1,8 +1,9 @@
-"""`sail report`: write a run's report again."""
+"""`sail report`: write the report of a run, or of many, again."""
 
 import argparse
 
 from sail.commands.common import Command, only_path
+from sail.protocol.ledger import CELLS
 from sail.runfolder import open_run
 
 
@@ -11,11 +12,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write report.html from what the run folder holds."""
-    folder = open_run(only_path(arguments.words, "one run folder"))
+    """Write report.html from what the folder holds."""
+    path = only_path(arguments.words, "one folder, of a run or of sail bench protocol")
+    if (path / CELLS).exists():
+        from sail.protocol.summary import write_summary
+
+        print(f"report: {write_summary(path)}")
+        return
+    folder = open_run(path)
     from sail.report.html import write_report
 
     print(f"report: {write_report(folder.path)}")
 
 
-COMMAND = Command("report", "write a run's report.html again", "RUN_FOLDER", configure, run)
+COMMAND = Command(
+    "report", "write a report.html again, of a run or of sail bench protocol", "FOLDER", configure, run
+)

@@ -30,11 +30,12 @@ Stages = dict[str, Callable[[], object]]
 @dataclass(frozen=True)
 class Row:
     """One engine at one batch. stages: "text" (one prompt, not known yet), "draw" (encoding and all denoising
-    steps), "decode", "dynamics", and "plan", the whole of a call. operations: floating-point operations of a
-    plan, None of an exported planner other than the source. share: of what the machine can do, at the median;
-    bits count for nothing there. memory: bytes of a
-    process that plans so and does nothing else. start: seconds of a new process to its first plan. Both are
-    of one plan at a time, and None where they were not measured.
+    steps), "decode", "dynamics", and "plan", the whole of a call.
+
+    operations: floating-point operations of a plan, None of an exported planner other than the source. share:
+    of what the machine can do, at the median; bits count for nothing there. memory: bytes of a process that
+    plans so and does nothing else. start: seconds of a new process to its first plan. Both are of one plan at
+    a time, and None where they were not measured.
     """
 
     engine: str

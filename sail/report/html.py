@@ -58,11 +58,12 @@ def write_report(run_folder: Path) -> Path:
         f"<footer>{escape(FOOTER)}</footer>",
     ]
     path = run_folder / "report.html"
-    _write_whole(path, _page(f"SAIL: {results.task}", sections))
+    _write_whole(path, page(f"SAIL: {results.task}", sections))
     return path
 
 
-def _page(title: str, sections: Iterable[str]) -> str:
+def page(title: str, sections: Iterable[str]) -> str:
+    """A whole document that loads nothing from elsewhere."""
     style = files("sail.report").joinpath("report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

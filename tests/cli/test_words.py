@@ -61,7 +61,7 @@ from helpers import Capture, refused, sail
         ("train --out x --corpus nowhere", "nowhere is no corpus"),
         ("train --out x --data y autoencoder=nowhere", "is nowhere a autoencoder?"),
         ("train --out x --corpus nowhere priorsteps=1", "the nearest is 'prior_steps'"),
-        ("report", "expected one run folder"),
+        ("report", "expected one folder"),
         ("report no-folder", "no-folder is no run folder"),
         ("data no-folder", "no-folder is no folder"),
         ("doctor now", "cannot make sense of 'now'"),

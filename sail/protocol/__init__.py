@@ -1,0 +1,1 @@
+"""The paper's protocol as a grid of cells: task × method × filter × seed × iteration."""

@@ -1,0 +1,65 @@
+"""The grid: which runs there are, and in which order their iterations tell most."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sail.settings import ConfigError, not_found
+
+# The settings that make a method; the loop is the same.
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "sail": ("method=sail",),
+    "frozen": ("method=frozen",),
+    "random": ("method=random",),
+}
+# Of a run's own settings: the grid says how far each goes, and may later go on further.
+ENDLESS = 1000
+# Methods that do not learn have nothing to filter: they are run once, under this one.
+UNFILTERED = "oracle"
+# Whose figure is the same in every iteration: one is enough.
+ONCE = ("random",)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One iteration of one run."""
+
+    task: str
+    method: str
+    filter: str
+    seed: int
+    iteration: int
+
+    @property
+    def run(self) -> str:
+        """The name of the run that it belongs to."""
+        return f"{self.task}-{self.method}-{self.filter}-s{self.seed}"
+
+    @property
+    def name(self) -> str:
+        """What people read."""
+        return f"{self.run}, iteration {self.iteration}"
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The settings that make it, beside those of all cells."""
+        own = (f"task={self.task}", f"filter={self.filter}", f"seed={self.seed}", f"iterations={ENDLESS}")
+        return (*METHODS[self.method], *own)
+
+
+def grid(
+    tasks: Sequence[str], methods: Sequence[str], filters: Sequence[str], seeds: int, iterations: int
+) -> list[Cell]:
+    """All cells, those that tell most first: one seed of everything before the next, and an iteration of all
+    tasks before the next, so that whenever it stops what is there can be compared. Raises ConfigError."""
+    for method in methods:
+        if method not in METHODS:
+            raise ConfigError(not_found("method", method, list(METHODS)))
+    return [
+        Cell(task, method, one, seed, iteration)
+        for seed in range(seeds)
+        for iteration in range(iterations + 1)
+        for task in tasks
+        for method in methods
+        for one in (filters if method == "sail" else (UNFILTERED,))
+        if iteration == 0 or method not in ONCE
+    ]

@@ -1,0 +1,99 @@
+"""Runs the grid's cells, each as far as its iteration, and writes down what came of it."""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sail.config import RunConfig, to_yaml
+from sail.loop import improve
+from sail.protocol.grid import Cell
+from sail.protocol.ledger import Ledger, LedgerError
+from sail.report.live import LiveTable
+from sail.runfolder import MANIFEST, create_run
+from sail.versions import environment_versions
+
+
+def run_grid(
+    cells: Sequence[Cell],
+    ledger: Ledger,
+    configure: Callable[[Cell], RunConfig],
+    budget: float,
+    live: LiveTable,
+    told: Callable[[str], None],
+) -> int:
+    """Run what is not finished, in this order; returns how many cells are left.
+
+    configure: the settings of a cell's run. budget: seconds. No cell is begun that, going by those like it,
+    would not end within. told: called with a line for every cell. Raises LedgerError where what is finished
+    was made with other settings.
+    """
+    began = time.monotonic()
+    with ledger.writing():
+        rows = ledger.rows()
+        for cell in cells:
+            config = configure(cell)
+            if cell in rows:
+                _check_same(cell, rows[cell], config, ledger)
+        missing = [cell for cell in cells if cell not in rows]
+        for number, cell in enumerate(missing):
+            expected = _expected(cell, ledger)
+            left = budget - (time.monotonic() - began)
+            if expected > left:
+                told(f"{cell.name} takes about {expected:.0f} s, {left:.0f} s are left")
+                return len(missing) - number
+            row = _run(cell, configure(cell), ledger.folder, live)
+            ledger.append(cell, row)
+            done = f"{number + 1} of {len(missing)}"
+            told(f"{done}: {cell.name}: {row['successes']} of {row['episodes']}")
+    return 0
+
+
+def config_hash(config: RunConfig) -> str:
+    """The first 12 digits of the SHA-256 of all settings that decide on figures."""
+    same = replace(config, workers=1)
+    return hashlib.sha256(to_yaml(same).encode()).hexdigest()[:12]
+
+
+def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable) -> dict[str, Any]:
+    path = folder / "runs" / cell.run
+    there = (path / MANIFEST).exists()
+    results = improve(config, create_run(path, config, resume=there), live, until=cell.iteration)
+    (found,) = (row for row in results["iterations"] if row["iteration"] == cell.iteration)
+    return {
+        **{key: found[key] for key in ("successes", "episodes", "collected", "kept", "seconds")},
+        "config": config_hash(config),
+        "model": results["model"],
+        "code": _commit(),
+        "machine": environment_versions(),
+    }
+
+
+def _expected(cell: Cell, ledger: Ledger) -> float:
+    """Seconds, as the cells of its method took that learned as it does; 0 where there is none yet."""
+    alike = [
+        sum(row["seconds"].values())
+        for other, row in ledger.rows().items()
+        if other.method == cell.method and (other.iteration > 0) == (cell.iteration > 0)
+    ]
+    return sum(alike) / len(alike) if alike else 0.0
+
+
+def _check_same(cell: Cell, row: dict[str, Any], config: RunConfig, ledger: Ledger) -> None:
+    if row.get("config") != config_hash(config):
+        raise LedgerError(
+            f"{ledger.path} holds {cell.run} with other settings: go on with those, or choose another --out"
+        )
+
+
+def _commit() -> str:
+    """Of the code, where it is a repository's."""
+    try:
+        asked = ["git", "describe", "--always", "--dirty"]
+        answer = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return answer.stdout.strip()

@@ -1,0 +1,119 @@
+"""The grid runs, stops, goes on, and says what it found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sail.protocol.grid import Cell, grid
+from sail.protocol.ledger import CELLS, Ledger, LedgerError
+from sail.protocol.summary import curves, tables
+from sail.settings import ConfigError
+
+from helpers import SMALL, Capture, assert_one_line, refused, sail
+
+TASKS = ("handle-press", "door-close")
+
+
+def row(successes: int, episodes: int = 10, seconds: float = 1.0) -> dict[str, object]:
+    return {"successes": successes, "episodes": episodes, "seconds": {"evaluate": seconds}}
+
+
+def test_one_seed_of_everything_comes_before_the_next() -> None:
+    cells = grid(TASKS, ("sail", "random"), ("oracle", "none"), seeds=2, iterations=1)
+    assert len(cells) == len(set(cells)) == 2 * (2 * (2 + 1) + 2 * 2)
+    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+    first = [cell for cell in cells if cell.seed == 0]
+    assert [cell.iteration for cell in first] == sorted(cell.iteration for cell in first)
+    # Chance does not learn, and filters nothing.
+    assert {(cell.iteration, cell.filter) for cell in cells if cell.method == "random"} == {(0, "oracle")}
+    with pytest.raises(ConfigError) as error:
+        grid(TASKS, ("sial",), ("oracle",), 1, 1)
+    assert_one_line(error, "unknown method 'sial'", "'sail'")
+
+
+def test_a_line_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
+    ledger, (first, second, *_) = Ledger(tmp_path), grid(TASKS, ("sail",), ("oracle",), 1, 1)
+    with ledger.writing():
+        ledger.append(first, row(1))
+        ledger.append(second, row(2))
+    path = tmp_path / CELLS
+    path.write_bytes(path.read_bytes()[:-5])
+    assert set(ledger.rows()) == {first}
+    with ledger.writing():
+        ledger.append(second, row(3))
+    assert {cell: found["successes"] for cell, found in ledger.rows().items()} == {first: 1, second: 3}
+    path.write_text("nonsense\n" + path.read_text())
+    with pytest.raises(LedgerError) as error:
+        ledger.rows()
+    assert_one_line(error, "line 1", "remove that line")
+
+
+def test_two_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    with Ledger(tmp_path).writing(), pytest.raises(LedgerError) as error, Ledger(tmp_path).writing():
+        pass
+    assert_one_line(error, "another process writes to")
+    with Ledger(tmp_path).writing():
+        pass
+
+
+def test_curves_are_of_all_tasks_and_seeds_that_began() -> None:
+    cells = grid(TASKS, ("sail", "frozen"), ("oracle",), seeds=2, iterations=1)
+    rows = {cell: row(5 + cell.iteration * (3 if cell.method == "sail" else 0)) for cell in cells}
+    unfinished = Cell("door-close", "sail", "oracle", 1, 1)
+    del rows[unfinished]
+    learned, frozen = curves(rows)
+    assert learned.name == "sail" and [rate.value for rate in learned.rates] == [0.5]
+    assert [rate.value for rate in frozen.rates] == [0.5, 0.5] and frozen.rates[0].episodes == 40
+    assert [rate.value for rate in learned.tasks["handle-press"]] == [0.5, 0.8]
+    assert learned.tasks["door-close"][1].episodes == 10  # of one seed
+    table = tables([learned, frozen])
+    assert "| frozen | 50\N{NO-BREAK SPACE}%" in table and "## door-close" in table
+
+
+@pytest.fixture
+def words(tiny_base: Path, tmp_path: Path) -> tuple[str, ...]:
+    grid = ("--tasks", "handle-press", "--methods", "sail,random", "--seeds", "1", "--iterations", "1")
+    small = (word for word in SMALL if not word.startswith("filter"))
+    return ("bench", "protocol", "--out", str(tmp_path / "out"), *grid, f"base={tiny_base}", *small)
+
+
+def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, told, error = sail(capsys, *words)
+    assert code == 0, error
+    assert "3 cells, 3 of them to do" in told and f"report: {out / 'report.html'}" in told
+    rows = [json.loads(line) for line in (out / CELLS).read_text().splitlines()]
+    assert [(one["method"], one["iteration"]) for one in rows] == [("sail", 0), ("random", 0), ("sail", 1)]
+    assert all(one["episodes"] == 2 and one["config"] and one["machine"]["python"] for one in rows)
+    assert rows[2]["collected"] == 2 and rows[2]["seconds"]["train"] > 0.0
+    before = (out / CELLS).read_bytes()
+    code, told, _ = sail(capsys, *words)
+    assert code == 0 and "3 cells, 0 of them to do" in told and (out / CELLS).read_bytes() == before
+    page = (out / "report.html").read_text()
+    assert "handle-press" in page and "random" in page and "</svg>" in page
+    (out / "report.html").unlink()
+    assert sail(capsys, "report", out)[0] == 0
+    assert (out / "report.html").read_text() == page
+    # What was measured with other settings is not mixed with it.
+    assert "with other settings" in refused(capsys, *words, "planner.guidance=7")
+    # A second seed would take longer than there is.
+    code, told, _ = sail(capsys, *words, "--seeds", "2", "--budget", "0.01s")
+    assert code == 0 and "cells are left" in told and (out / CELLS).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--methods", "sail,bcloop"), "unknown method 'bcloop'"),
+        (("--tasks", "handle-pres"), "'handle-press'"),
+        (("--filters", "oracel"), "'oracle'"),
+        (("--budget", "90"), "expected a time such as 90m"),
+        (("planner.step=3",), "planner.steps"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_one_line(
+    capsys: Capture, words: tuple[str, ...], more: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    assert says in refused(capsys, *words, *more)
+    assert not (tmp_path / "out").exists()

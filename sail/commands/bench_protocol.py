@@ -35,7 +35,7 @@ def run_protocol(arguments: argparse.Namespace) -> None:
     from sail.filters import find_filter
     from sail.protocol.grid import Cell, grid
     from sail.protocol.ledger import Ledger
-    from sail.protocol.runner import run_grid
+    from sail.protocol.runner import check_settings, run_grid
     from sail.protocol.summary import write_summary
     from sail.report.live import LiveTable
 
@@ -52,9 +52,8 @@ def run_protocol(arguments: argparse.Namespace) -> None:
     def configure(cell: Cell) -> RunConfig:
         return config_of(arguments, [*overrides, *cell.overrides])
 
-    for cell in cells:
-        configure(cell)  # before anything is computed
     ledger = Ledger(arguments.out)
+    check_settings(cells, ledger, configure)  # before anything is computed
 
     def told(line: str) -> None:
         print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)

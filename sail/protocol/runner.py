@@ -28,16 +28,11 @@ def run_grid(
     """Run what is not finished, in this order; returns how many cells are left.
 
     configure: the settings of a cell's run. budget: seconds. No cell is begun that, going by those like it,
-    would not end within. told: called with a line for every cell. Raises LedgerError where what is finished
-    was made with other settings.
+    would not end within. told: called with a line for every cell. Raises LedgerError.
     """
     began = time.monotonic()
     with ledger.writing():
         rows = ledger.rows()
-        for cell in cells:
-            config = configure(cell)
-            if cell in rows:
-                _check_same(cell, rows[cell], config, ledger)
         missing = [cell for cell in cells if cell not in rows]
         for number, cell in enumerate(missing):
             expected = _expected(cell, ledger)
@@ -50,6 +45,18 @@ def run_grid(
             done = f"{number + 1} of {len(missing)}"
             told(f"{done}: {cell.name}: {row['successes']} of {row['episodes']}")
     return 0
+
+
+def check_settings(cells: Sequence[Cell], ledger: Ledger, configure: Callable[[Cell], RunConfig]) -> None:
+    """Raises LedgerError where what is finished was made with other settings, and ConfigError for those that
+    are none."""
+    rows = ledger.rows()
+    for cell in cells:
+        made_with = config_hash(configure(cell))
+        if cell in rows and rows[cell].get("config") != made_with:
+            raise LedgerError(
+                f"{ledger.path} holds {cell.run} with other settings: keep to those, or choose another --out"
+            )
 
 
 def config_hash(config: RunConfig) -> str:
@@ -80,13 +87,6 @@ def _expected(cell: Cell, ledger: Ledger) -> float:
         if other.method == cell.method and (other.iteration > 0) == (cell.iteration > 0)
     ]
     return sum(alike) / len(alike) if alike else 0.0
-
-
-def _check_same(cell: Cell, row: dict[str, Any], config: RunConfig, ledger: Ledger) -> None:
-    if row.get("config") != config_hash(config):
-        raise LedgerError(
-            f"{ledger.path} holds {cell.run} with other settings: go on with those, or choose another --out"
-        )
 
 
 def _commit() -> str:

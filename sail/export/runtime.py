@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sail.export.binding import Placed
@@ -121,7 +122,7 @@ class ExportedPlanner:
             )
         noise = np.stack([normal_noise(seed, self.config.latent_shape) for seed in seeds])
         weights = np.full(count, sampling.guidance, np.float32) if guidance is None else guidance
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             "frames": frames,
             "text": self.embed(prompts),
             "noise": np.float32(sampling.temperature) * noise,

@@ -101,13 +101,31 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class VlmConfig:
+    """The vision-language model that the filter "vlm" asks (see sail/vlm.py).
+
+    endpoint: of OpenAI's kind, up to /v1. frames: of an episode that it is shown, spread evenly. timeout:
+    seconds that an answer may take. retries: after one that does not come, or is no answer.
+    """
+
+    endpoint: str = "http://127.0.0.1:8000/v1"
+    model: str = "default"
+    frames: Annotated[int, Range(1, 64)] = 6
+    timeout: Annotated[float, Range(0.01, 3600)] = 60.0
+    retries: Annotated[int, Range(0, 20)] = 2
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "vlm.")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that decides a run. horizon: control steps. base: shipped weights' name, or a folder."""
 
     preset: str
     task: str = "handle-press"
     method: Literal["sail", "frozen", "random"] = "sail"
-    filter: Literal["oracle", "none"] = "oracle"
+    filter: Literal["oracle", "none", "vlm"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3
     rollouts: Annotated[int, Range(1, 100_000)] = 30
@@ -121,6 +139,7 @@ class RunConfig:
     prior: PriorConfig = field(default_factory=PriorConfig)
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    vlm: VlmConfig = field(default_factory=VlmConfig)
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "")

@@ -1,16 +1,18 @@
 """Which self-collected episodes teach the planner."""
 
-import difflib
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sail.data.store import EpisodeRecord
-from sail.types import SailError
+import numpy as np
 
+from sail.config import RunConfig, VlmConfig
+from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.runfolder import RunFolder
+from sail.vlm import judge
 
-class FilterError(SailError):
-    """There is no filter of the name that was asked for."""
+# Fewer successes than this all teach: a planner that sees only one or two episodes learns them by heart.
+FEW = 5
 
 
 class FilterResult(NamedTuple):
@@ -23,15 +25,15 @@ class FilterResult(NamedTuple):
 class Filter(Protocol):
     """Decides which episodes teach."""
 
-    def keep(self, episodes: Sequence[EpisodeRecord]) -> FilterResult:
-        """One verdict and one reason for each episode."""
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+        """One verdict and one reason for each episode. Raises SailError where it cannot decide."""
         ...
 
 
 class OracleFilter:
     """Keeps what the environment's own flag calls a success, as in the paper's main experiments."""
 
-    def keep(self, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """One verdict and one reason for each episode."""
         mask = [episode.success for episode in episodes]
         return FilterResult(mask, ["success" if kept else "no success" for kept in mask])
@@ -40,24 +42,68 @@ class OracleFilter:
 class NoFilter:
     """Keeps everything, failures too, as in the paper's experiments without a filter."""
 
-    def keep(self, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """One verdict and one reason for each episode."""
         return FilterResult([True] * len(episodes), ["not filtered"] * len(episodes))
 
 
-# Fewer successes than this all teach: a planner that sees only one or two episodes learns them by heart.
-FEW = 5
+class VlmFilter:
+    """Keeps what a vision-language model calls done, from a few frames and the prompt, as in the paper's
+    experiments without an oracle."""
 
-FILTERS: dict[str, Filter] = {"oracle": OracleFilter(), "none": NoFilter()}
+    def __init__(self, config: VlmConfig) -> None:
+        self.config = config
+
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+        """One verdict and one reason for each episode. Raises EndpointError where nobody answers."""
+        verdicts = []
+        for episode in episodes:
+            shown = np.linspace(0, episode.length, self.config.frames).round().astype(np.int64)
+            verdicts.append(judge(self.config, store.read_clip(episode.id, shown), episode.prompt))
+        return FilterResult([one.success for one in verdicts], [one.reason for one in verdicts])
 
 
-def find_filter(name: str) -> Filter:
-    """The filter of this name. Raises FilterError with the names there are and the nearest one."""
-    if name not in FILTERS:
-        nearest = difflib.get_close_matches(name, FILTERS, n=1, cutoff=0.0)[0]
-        known = ", ".join(FILTERS)
-        raise FilterError(f"unknown filter {name!r}: choose one of {known}; the nearest is {nearest!r}")
-    return FILTERS[name]
+def find_filter(config: RunConfig) -> Filter:
+    """The filter that a configuration names."""
+    if config.filter == "vlm":
+        return VlmFilter(config.vlm)
+    return OracleFilter() if config.filter == "oracle" else NoFilter()
+
+
+def kept_of(config: RunConfig, folder: RunFolder, store: EpisodeStore, iteration: int) -> list[EpisodeRecord]:
+    """The episodes of one iteration that teach, judged once: a judge may be slow, and may change its mind."""
+    step = f"filter_{iteration:03d}"
+    records = store.records(source="self", iteration=iteration)
+    if not folder.step_done(step):
+        result = find_filter(config).keep(store, records)
+        judged = zip(records, result.mask, result.reasons, strict=True)
+        folder.finish(step, {one.id: {"kept": kept, "reason": reason} for one, kept, reason in judged})
+    verdicts = folder.payload(step)
+    return [record for record in records if verdicts[record.id]["kept"]]
+
+
+def quality(folder: RunFolder, store: EpisodeStore, iterations: int) -> list[dict[str, Any]]:
+    """How well the filter separated, one row an iteration: the successes and failures that there were, and
+    how many of each were kept; what of the kept is success (precision), and how much of the success was kept
+    (recall), None of nothing."""
+    rows: list[dict[str, Any]] = []
+    for iteration in range(1, iterations + 1):
+        verdicts = folder.payload(f"filter_{iteration:03d}")
+        there = store.records(source="self", iteration=iteration)
+        kept = [record for record in there if verdicts[record.id]["kept"]]
+        right, all_right = (sum(record.success for record in some) for some in (kept, there))
+        rows.append(
+            {
+                "iteration": iteration,
+                "collected": len(there),
+                "successes": all_right,
+                "kept": len(kept),
+                "kept_successes": right,
+                "precision": right / len(kept) if kept else None,
+                "recall": right / all_right if all_right else None,
+            }
+        )
+    return rows
 
 
 def keep_fastest(records: Sequence[EpisodeRecord], fraction: float) -> list[EpisodeRecord]:

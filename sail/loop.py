@@ -3,7 +3,7 @@
     1  D ← demonstrations of the seen tasks; the planner is trained on them     load_agent, _demonstrate
     2  for each iteration:
     3      run the planner on the new task and record what happens               _collect
-    4      keep the episodes that teach                                          _filter
+    4      keep the episodes that teach                                          kept_of
     5      fine-tune the planner on D and everything kept so far                 _learn
     6      measure the success rate on episodes never collected on               _evaluate
 
@@ -22,7 +22,7 @@ from sail.collect import SELF_SEEDS, collect, expert_jobs
 from sail.config import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
-from sail.filters import find_filter, keep_fastest
+from sail.filters import keep_fastest, kept_of, quality
 from sail.probes import measure_beside
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
@@ -66,13 +66,15 @@ def improve(
     last = config.iterations if until is None else until
     for iteration in range(1, last + 1):
         seconds = {"collect": _collect(run, agent, iteration)}
-        kept = _filter(run, iteration)
+        kept = kept_of(config, folder, run.store, iteration)
         if config.method == "sail":
             seconds["train"] = _learn(run, agent, iteration)
             agent = with_checkpoint(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
-    sections = _probe(run, agent) if last == config.iterations else {}
+    sections = {"filter": quality(folder, run.store, last)}
+    if last == config.iterations:
+        sections |= _probe(run, agent)
     return folder.write_results(base.identity, results, sections=sections)
 
 
@@ -115,19 +117,13 @@ def _collect(run: Run, agent: Agent, iteration: int) -> float:
     return float(run.folder.payload(step))
 
 
-def _filter(run: Run, iteration: int) -> list[EpisodeRecord]:
-    """The episodes of one iteration that teach."""
-    records = run.store.records(source="self", iteration=iteration)
-    mask = find_filter(run.config.filter).keep(records).mask
-    return [record for record, keep in zip(records, mask, strict=True) if keep]
-
-
 def _learn(run: Run, agent: Agent, iteration: int) -> float:
     """Fine-tune on demonstrations and everything kept so far; save the checkpoint; returns the seconds."""
     step = f"train_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config.training, time.monotonic()
-        kept = [record for past in range(1, iteration + 1) for record in _filter(run, past)]
+        past = range(1, iteration + 1)
+        kept = [one for k in past for one in kept_of(run.config, run.folder, run.store, k)]
         if run.config.filter == "oracle":
             kept = keep_fastest(kept, config.keep_fastest)
         demonstrations = _read(run, run.store.records(source="expert"))

@@ -1,12 +1,20 @@
 """Filters and the choice of the fastest successes."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sail.data.store import EpisodeRecord
-from sail.filters import FEW, FILTERS, FilterError, find_filter, keep_fastest
-from sail.types import SailError
+from sail import filters
+from sail.config import ConfigError, VlmConfig, load_config
+from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.filters import FEW, FilterResult, find_filter, keep_fastest, kept_of, quality
+from sail.runfolder import create_run, open_run
+from sail.types import UInt8
+from sail.vlm import Verdict
+
+from helpers import assert_one_line, make_episode
 
 
 def record(index: int, success: bool, length: int = 10) -> EpisodeRecord:
@@ -26,38 +34,53 @@ def record(index: int, success: bool, length: int = 10) -> EpisodeRecord:
     )
 
 
-def test_the_oracle_keeps_the_successes() -> None:
-    result = find_filter("oracle").keep([record(0, True), record(1, False), record(2, True)])
+def filtered(name: str, tmp_path: Path, records: list[EpisodeRecord]) -> FilterResult:
+    config = load_config(None, None, [f"filter={name}"])
+    return find_filter(config).keep(EpisodeStore(tmp_path / "store"), records)
+
+
+def test_the_oracle_keeps_the_successes(tmp_path: Path) -> None:
+    result = filtered("oracle", tmp_path, [record(0, True), record(1, False), record(2, True)])
     assert result.mask == [True, False, True]
     assert result.reasons == ["success", "no success", "success"]
 
 
-def test_none_keeps_failures_too() -> None:
-    result = find_filter("none").keep([record(0, True), record(1, False)])
+def test_none_keeps_failures_too(tmp_path: Path) -> None:
+    result = filtered("none", tmp_path, [record(0, True), record(1, False)])
     assert result.mask == [True, True]
     assert len(result.reasons) == 2
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_nothing_collected_is_nothing_kept(name: str) -> None:
-    assert find_filter(name).keep([]) == ([], [])
+@pytest.mark.parametrize("name", ["oracle", "none", "vlm"])
+def test_nothing_collected_is_nothing_kept(name: str, tmp_path: Path) -> None:
+    assert filtered(name, tmp_path, []) == ([], [])
 
 
 @pytest.mark.parametrize(("given_name", "nearest"), [("orcale", "oracle"), ("non", "none")])
 def test_an_unknown_filter_is_answered_with_the_nearest(given_name: str, nearest: str) -> None:
-    with pytest.raises(FilterError) as error:
-        find_filter(given_name)
-    message = str(error.value)
-    assert isinstance(error.value, SailError)
-    assert len(message.splitlines()) == 1
-    assert f"'{given_name}'" in message
-    assert "oracle, none" in message
-    assert message.endswith(f"'{nearest}'")
+    with pytest.raises(ConfigError) as error:
+        load_config(None, None, [f"filter={given_name}"])
+    assert_one_line(error, f"'{given_name}'", "oracle, none, vlm", f"'{nearest}'")
 
 
-def test_an_empty_name_is_answered_too() -> None:
-    with pytest.raises(FilterError, match="nearest"):
-        find_filter("")
+def test_what_a_judge_said_stays_and_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, config = EpisodeStore(tmp_path / "episodes"), load_config(None, None, ["filter=vlm"])
+    folder = create_run(tmp_path / "run", config)
+    for seed in range(4):  # successes are 1 and 3
+        store.add(make_episode(seed=seed, iteration=1))
+    says = iter([True, True, False, False])
+
+    def judge(config: VlmConfig, frames: UInt8, prompt: str) -> Verdict:
+        assert frames.shape == (6, 6, 5, 3) and prompt == "press the handle"
+        return Verdict(next(says), "said so")
+
+    monkeypatch.setattr(filters, "judge", judge)
+    kept = kept_of(config, folder, store, 1)
+    assert [one.seed for one in kept] == [0, 1]
+    assert kept_of(config, open_run(folder.path), store, 1) == kept  # not asked again
+    (row,) = quality(folder, store, 1)
+    assert (row["collected"], row["successes"], row["kept"], row["kept_successes"]) == (4, 2, 2, 1)
+    assert row["precision"] == row["recall"] == 0.5
 
 
 def test_the_fastest_half_of_the_successes() -> None:

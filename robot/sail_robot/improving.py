@@ -76,7 +76,7 @@ def learn(
     if start:
         agent = with_checkpoint(agent, out / start)
     records = store.records(task=config.task, source="self")
-    mask = find_filter(config.filter).keep(records).mask
+    mask = find_filter(config).keep(store, records).mask
     kept = [record for record, keep in zip(records, mask, strict=True) if keep]
     if config.filter == "oracle":
         kept = keep_fastest(kept, config.training.keep_fastest)

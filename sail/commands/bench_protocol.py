@@ -32,15 +32,12 @@ def run_protocol(arguments: argparse.Namespace) -> None:
     overrides = overrides_of(arguments.words)
     filters = arguments.filters.split(",")
     from sail.config import RunConfig
-    from sail.filters import find_filter
     from sail.protocol.grid import Cell, grid
     from sail.protocol.ledger import Ledger
     from sail.protocol.runner import check_settings, run_grid
     from sail.protocol.summary import write_summary
     from sail.report.live import LiveTable
 
-    for name in filters:
-        find_filter(name)
     cells = grid(
         tasks_of(arguments.tasks),
         arguments.methods.split(","),

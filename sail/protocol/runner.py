@@ -70,8 +70,10 @@ def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable) -> dict[s
     there = (path / MANIFEST).exists()
     results = improve(config, create_run(path, config, resume=there), live, until=cell.iteration)
     (found,) = (row for row in results["iterations"] if row["iteration"] == cell.iteration)
+    judged = [row for row in results.get("filter", []) if row["iteration"] == cell.iteration]
     return {
         **{key: found[key] for key in ("successes", "episodes", "collected", "kept", "seconds")},
+        "filtered": judged[0] if judged else None,
         "config": config_hash(config),
         "model": results["model"],
         "code": _commit(),

@@ -10,6 +10,7 @@ from sail.report.clips import clips_section
 from sail.report.curve import interval_bar, interval_text, loss_curve, percent, stacked_bar, success_curve
 from sail.report.results import (
     STAGES,
+    Filtered,
     IterationResult,
     Rate,
     ReportError,
@@ -52,6 +53,7 @@ def write_report(run_folder: Path) -> Path:
         _iterations(results.iterations),
         _rates("Controls", CONTROLS, results.controls, last),
         _rates("Probes", PROBES, results.probes, last),
+        _filtered(results.filtered),
         _text(results.text_effects),
         clips_section(run_folder / "media", results.iterations),
         _configuration(run_folder / "config.yaml", results.environment),
@@ -152,6 +154,30 @@ def _rates(title: str, explanation: str, rates: Sequence[Rate], last: IterationR
     titles = ["", "rate", "0 to 100 %", "interval", "episodes"]
     table = _table(titles, rows, {"": "text name", "0 to 100 %": "wide text"})
     return f'<section><h2>{title}</h2><p class="soft">{explanation}</p>{table}</section>'
+
+
+def _filtered(rows: Sequence[Filtered]) -> str:
+    """How well the filter separated; "" where it was an oracle, or nothing was filtered."""
+    if all(row.kept == row.kept_successes == row.successes for row in rows):
+        return ""
+    cells = [
+        [
+            str(row.iteration),
+            str(row.collected),
+            str(row.successes),
+            str(row.kept),
+            str(row.kept_successes),
+            percent(row.kept_successes / row.kept) if row.kept else "–",
+            percent(row.kept_successes / row.successes) if row.successes else "–",
+        ]
+        for row in rows
+    ]
+    titles = ["iteration", "collected", "successes", "kept", "successes kept", "precision", "recall"]
+    told = (
+        "Precision: how much of what was kept is success. Recall: how much of the success was kept. By the "
+        "environment's own flag."
+    )
+    return f'<section><h2>Filter</h2><p class="soft">{told}</p>{_table(titles, cells, {})}</section>'
 
 
 def _rate_row(name: str, rate: Rate) -> list[str]:

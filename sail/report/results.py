@@ -55,6 +55,17 @@ class TextEffect:
 
 
 @dataclass(frozen=True)
+class Filtered:
+    """What the filter kept of one iteration's episodes, and how much of that was success."""
+
+    iteration: int
+    collected: int
+    successes: int
+    kept: int
+    kept_successes: int
+
+
+@dataclass(frozen=True)
 class Results:
     """results.json. facts: preset, method, seed, model. prompt: "" where the run does not say it."""
 
@@ -64,6 +75,7 @@ class Results:
     iterations: tuple[IterationResult, ...]
     controls: tuple[Rate, ...]
     probes: tuple[Rate, ...]
+    filtered: tuple[Filtered, ...]
     text_effects: tuple[TextEffect, ...]
     environment: dict[str, str]
 
@@ -138,6 +150,7 @@ def _parse(data: Mapping[str, object]) -> Results:
         iterations=iterations,
         controls=tuple(_rate(entry, "method") for entry in _entries(data, "controls", optional=True)),
         probes=tuple(_rate(entry, "name") for entry in _entries(data, "probes", optional=True)),
+        filtered=tuple(_filtered(entry) for entry in _entries(data, "filter", optional=True)),
         text_effects=tuple(_text_effect(entry) for entry in _entries(_mapping(text_effect), "rows")),
         environment=_flatten(_mapping(data["environment"])),
     )
@@ -157,6 +170,10 @@ def _iteration(entry: Mapping[str, object]) -> IterationResult:
         seconds={stage: _number(seconds.get(stage, 0.0), stage) for stage in STAGES},
         plans=tuple(str(name) for name in plans),
     )
+
+
+def _filtered(entry: Mapping[str, object]) -> Filtered:
+    return Filtered(**{name: _count(entry, name) for name in Filtered.__dataclass_fields__})
 
 
 def _rate(entry: Mapping[str, object], name_key: str) -> Rate:

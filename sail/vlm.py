@@ -1,0 +1,124 @@
+"""A vision-language model's verdict on an episode, asked of an endpoint like OpenAI's chat completions."""
+
+import base64
+import json
+import os
+import re
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from sail.config import VlmConfig
+from sail.types import SailError, UInt8
+
+# Where an endpoint wants a key, it is read from here and written nowhere.
+KEY = "SAIL_VLM_KEY"
+# A frame of 64 pixels is enlarged to this: models see small pictures badly.
+SIDE = 256
+# Answers that another try may change: too many requests, and whatever is the server's own fault.
+_TOO_MANY, _SERVER = 429, 500
+# Seconds before the first other try, doubled before each further one.
+_WAIT = 0.5
+_ASKED = (
+    "These {count} pictures show, in order of time, one attempt of a robot arm at this task: {prompt}. Is the "
+    'task done in the last? Answer with JSON alone: {{"success": true or false, "reason": "a sentence"}}'
+)
+
+
+class EndpointError(SailError):
+    """An endpoint that cannot be reached, or refuses to answer."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """success: false, too, where the answer was neither yes nor no; the reason says which."""
+
+    success: bool
+    reason: str
+
+
+def judge(config: VlmConfig, frames: UInt8, prompt: str) -> Verdict:
+    """Ask whether the frames uint8 (N, H, W, 3) RGB show the task done. Raises EndpointError.
+
+    A nonsensical answer is asked for again, and is then no success. A slow or silent endpoint is asked again,
+    and then an error: a loop without a judge would learn nothing, or nonsense.
+    """
+    said = ""
+    for _ in range(config.retries + 1):
+        said = _ask(config, frames, prompt)
+        verdict = read_verdict(said)
+        if verdict is not None:
+            return verdict
+    return Verdict(False, f"no verdict: {_short(said)}")
+
+
+def read_verdict(answer: str) -> Verdict | None:
+    """What an answer says; None where that is neither yes nor no."""
+    for found in re.finditer(r"\{[^{}]*\}", answer):
+        try:
+            value = json.loads(found.group())
+        except ValueError:
+            continue
+        if isinstance(value.get("success"), bool):
+            reason = _short(str(value.get("reason", "")))
+            return Verdict(value["success"], f"{'yes' if value['success'] else 'no'}: {reason}")
+    plain = re.match(r"\W*(yes|no)\b", answer, re.IGNORECASE)
+    if plain is None:
+        return None
+    return Verdict(plain[1].lower() == "yes", _short(answer))
+
+
+def _ask(config: VlmConfig, frames: UInt8, prompt: str) -> str:
+    content: list[dict[str, Any]] = [
+        {"type": "text", "text": _ASKED.format(count=len(frames), prompt=prompt)}
+    ]
+    content += [{"type": "image_url", "image_url": {"url": _picture(frame)}} for frame in frames]
+    body = {"model": config.model, "temperature": 0, "messages": [{"role": "user", "content": content}]}
+    headers = {"Content-Type": "application/json"}
+    if os.environ.get(KEY):
+        headers["Authorization"] = f"Bearer {os.environ[KEY]}"
+    url = f"{config.endpoint.rstrip('/')}/chat/completions"
+    if not url.startswith(("http://", "https://")):
+        raise EndpointError(f"vlm.endpoint is {config.endpoint}: give an address that begins with http(s)://")
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    reason = ""
+    for attempt in range(config.retries + 1):
+        if attempt:
+            time.sleep(_WAIT * 2 ** (attempt - 1))
+        try:
+            with urllib.request.urlopen(request, timeout=config.timeout) as response:
+                return _content(response.read())
+        except urllib.error.HTTPError as error:
+            reason = f"HTTP {error.code}, {_short(error.read().decode(errors='replace'))}"
+            if error.code != _TOO_MANY and error.code < _SERVER:
+                break
+        except TimeoutError:
+            reason = f"nothing within {config.timeout:g} s"
+        except OSError as error:
+            reason = _short(str(getattr(error, "reason", error)))
+    raise EndpointError(
+        f"{url} gave no answer ({reason}): start it, or set vlm.endpoint, vlm.model and vlm.timeout; what is "
+        "collected is kept"
+    )
+
+
+def _content(answer: bytes) -> str:
+    """The text of a completion; "" where it is none, which is as good as nonsense."""
+    try:
+        return str(json.loads(answer)["choices"][0]["message"]["content"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def _picture(frame: UInt8) -> str:
+    enlarged = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    _, png = cv2.imencode(".png", cv2.cvtColor(enlarged, cv2.COLOR_RGB2BGR))
+    return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:200]

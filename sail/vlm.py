@@ -24,8 +24,8 @@ _TOO_MANY, _SERVER = 429, 500
 # Seconds before the first other try, doubled before each further one.
 _WAIT = 0.5
 _ASKED = (
-    "These {count} pictures show, in order of time, one attempt of a robot arm at this task: {prompt}. Is the "
-    'task done in the last? Answer with JSON alone: {{"success": true or false, "reason": "a sentence"}}'
+    "These {count} pictures show, in order of time, one attempt of a robot arm at this task: {prompt}. "
+    'Is the task done in the last? Answer with JSON alone: {{"success": true or false, "reason": "why"}}'
 )
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
@@ -13,9 +12,9 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from sail.data.store import EpisodeStore
-from sail.types import FRAME_SIZE, SailError, Source, UInt8
+from sail.types import FRAME_SIZE, SailError, Source
 from sail_envs.panda.arm import CONTROL_SECONDS
-from sail_robot.conversions import opening, pixels, pose_values, square
+from sail_robot.conversions import opening, pixels, pose_values, seconds_of, square
 from sail_robot.limits import read_limits
 from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.recording import Attempt
@@ -56,8 +55,6 @@ class EpisodeNode(ManagedNode):
 
     def begin(self) -> None:
         """Open everything."""
-        self._frame: UInt8 | None = None
-        self._position: list[float] | None = None
         self._opening = 0.0
         self._prompt, self._model = self.text("prompt"), ""
         self._attempt: Attempt | None = None
@@ -108,8 +105,10 @@ class EpisodeNode(ManagedNode):
         return self._connections[topic]
 
     def _on_image(self, message: Any) -> None:
+        if self._attempt is None:
+            return
         try:
-            self._frame = square(pixels(message), FRAME_SIZE)
+            self._attempt.see(square(pixels(message), FRAME_SIZE), seconds_of(message.header.stamp))
         except SailError as error:
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
@@ -118,7 +117,8 @@ class EpisodeNode(ManagedNode):
             self._opening = opening(message, self._robot.gripper)
 
     def _on_hand(self, message: PoseStamped) -> None:
-        self._position = pose_values(message)[0]
+        if self._attempt is not None:
+            self._attempt.feel(pose_values(message)[0], seconds_of(message.header.stamp))
 
     def _on_prompt(self, message: String) -> None:
         self._prompt = message.data
@@ -147,9 +147,8 @@ class EpisodeNode(ManagedNode):
     def _begin(self) -> None:
         seed = len(self._store.records())
         source: Source = "teleop" if self.flag("demonstration") else "self"
-        self._attempt = Attempt(self.text("task"), self._prompt, seed, source)
+        self._attempt = Attempt(self.text("task"), self._prompt, seed, source, begun=self.seconds())
         self._ended, self._name = None, ""
-        self._begun = self.seconds()
         if self.text("bags"):
             self._open_bag(Path(self.text("bags")) / f"attempt_{seed:06d}")
         self._on.publish(Bool(data=source == "self"))
@@ -196,9 +195,8 @@ class EpisodeNode(ManagedNode):
         attempt = self._attempt
         if attempt is None:
             return
-        if self._frame is not None and self._position is not None:
-            attempt.add(self._frame, np.array([*self._position, self._opening], np.float32))
-        if self.seconds() - self._begun > self.number("timeout"):
+        attempt.step(self._opening)
+        if self.seconds() - attempt.begun > self.number("timeout"):
             self._end()
 
     def _tell(self) -> None:

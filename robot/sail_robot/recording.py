@@ -1,5 +1,6 @@
 """An attempt on the arm, as the episode that the loop trains from. Plain Python."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,10 @@ FEWEST = 8
 
 @dataclass
 class Attempt:
-    """Add what there is once every control step; `episode` makes an Episode of it."""
+    """Tell it what comes, and `step` once every control step; `episode` makes an Episode of it.
+
+    begun: the time in seconds from which on it counts: a picture taken before may be of another table.
+    """
 
     task: str
     prompt: str
@@ -21,6 +25,24 @@ class Attempt:
     source: Source = "self"
     frames: list[UInt8] = field(default_factory=list)
     arms: list[Float32] = field(default_factory=list)
+    begun: float = 0.0
+    _frame: UInt8 | None = None
+    _position: Sequence[float] | None = None
+
+    def see(self, frame: UInt8, taken: float) -> None:
+        """A camera frame uint8 (S, S, 3), and when it was taken."""
+        if taken >= self.begun:
+            self._frame = frame
+
+    def feel(self, position: Sequence[float], taken: float) -> None:
+        """Where the hand is, three metres, and since when."""
+        if taken >= self.begun:
+            self._position = position
+
+    def step(self, opening: float) -> None:
+        """Record what is known now, once frame and hand are. opening: the gripper's, 0 to 1."""
+        if self._frame is not None and self._position is not None:
+            self.add(self._frame, np.array([*self._position, opening], np.float32))
 
     def add(self, frame: UInt8, arm: Float32) -> None:
         """A frame uint8 (S, S, 3) and proprioception float32 (4,)."""

@@ -37,3 +37,20 @@ def test_a_hand_that_is_carried_off_is_no_action_beyond_one() -> None:
 
 def test_what_is_over_at_once_is_no_attempt() -> None:
     assert not attempt(FEWEST - 1).enough and attempt(FEWEST).enough
+
+
+def test_what_was_seen_before_it_began_is_of_another_table() -> None:
+    one = Attempt("cups-green", "push the green cup forward", 0, begun=10.0)
+    old, new = (np.full((64, 64, 3), grey, np.uint8) for grey in (0, 200))
+    one.see(old, 9.9)
+    one.feel([0.5, 0.0, 0.1], 9.95)
+    one.step(0.0)
+    assert not one.frames  # it waits for what is true now
+    one.feel([0.4, 0.1, 0.2], 10.0)
+    one.step(0.0)
+    assert not one.frames
+    one.see(new, 10.05)
+    one.see(old, 9.99)  # late
+    one.step(0.25)
+    assert [frame.max() for frame in one.frames] == [200]
+    np.testing.assert_allclose(one.arms, [[0.4, 0.1, 0.2, 0.25]])

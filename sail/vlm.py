@@ -60,7 +60,7 @@ def read_verdict(answer: str) -> Verdict | None:
     """What an answer says; None where that is neither yes nor no."""
     for found in re.finditer(r"\{[^{}]*\}", answer):
         try:
-            value = json.loads(found.group())
+            value = json.loads(found.group(), strict=False)  # models break lines within strings
         except ValueError:
             continue
         if isinstance(value.get("success"), bool):

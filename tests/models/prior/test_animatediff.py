@@ -20,7 +20,8 @@ from torch import Tensor
 
 from sail.types import UInt8
 from sail_models.composition import RULES
-from sail_models.planner import VideoPlanner, _noise
+from sail_models.planner import VideoPlanner
+from sail_models.planner import noise_of as planner_noise
 from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
 from sail_models.prior.fitting import OverChanges, PriorError, check_fit
@@ -263,7 +264,7 @@ def test_it_is_composed_with_an_in_domain_network(
     assert (plan != other).any()
     alone = replace(sampling, rule="prior", strength=None)
     latents = planner.plan_latents(frames, [PROMPT] * 2, [0, 1], alone)
-    noise = torch.stack([_noise(seed, latents.shape[1:]) for seed in (0, 1)])
+    noise = torch.stack([planner_noise(seed, latents.shape[1:]) for seed in (0, 1)])
     first_frame = prior.encode_frames(frames)
     shift = prior.alphas[-1].sqrt() * first_frame[:, None]
     drawn = sample_latents(

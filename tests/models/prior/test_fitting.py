@@ -14,8 +14,9 @@ from sail_models.schedule import stable_diffusion_alphas
 PLANNER = PlannerNetworkConfig(
     frames=3, latent_channels=4, latent_size=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)
 )
+ITS_OWN = ("residual", "distilled")
 PRIOR = CompactPriorConfig(
-    **{name: value for name, value in asdict(PLANNER).items() if name != "residual"} | {"patch": 1}
+    **{name: value for name, value in asdict(PLANNER).items() if name not in ITS_OWN} | {"patch": 1}
 )
 
 

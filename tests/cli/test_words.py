@@ -19,7 +19,7 @@ from helpers import Capture, refused, sail
     [
         ("", "no command given"),
         ("rnu", "unknown command 'rnu': the nearest is 'run'"),
-        ("distill", "unknown command"),
+        ("destil", "distill"),
         ("run task=door-clse", "unknown task 'door-clse': the nearest is 'door-close'"),
         ("run --preset quik", "unknown preset 'quik': the nearest is 'quick'"),
         ("run iteration=3", "unknown key 'iteration': the nearest is 'iterations'"),

@@ -22,7 +22,9 @@ def trace(
 ) -> None:
     """Write one graph. Dimension `axis` of all inputs is free, called "batch"; the examples have two of
     it."""
-    free = torch.export.Dim("batch", min=1)
+    # Bounds that torch's tracing finds for itself: told others, it traces all again in a slower way. The
+    # graph knows nothing of them.
+    free = torch.export.Dim("batch", min=2, max=63)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

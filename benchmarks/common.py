@@ -17,7 +17,8 @@ def write_result(name: str, values: dict[str, Any]) -> None:
         ["git", "describe", "--always", "--dirty"], cwd=RESULTS.parent, capture_output=True, text=True
     ).stdout.strip()
     script = Path(sys.argv[0]).name
-    command = " ".join(["python", f"benchmarks/{script}", *sys.argv[1:]])
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    command = " ".join(["python", f"benchmarks/{script}", *words])
     content = {"command": command, "commit": commit, "environment": environment_versions(), **values}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -67,7 +67,7 @@ def _inference(arguments: argparse.Namespace) -> None:
     from sail.export.scenes import simulated
     from sail.versions import environment_versions
 
-    config, source = source_of(arguments)
+    _, config, source = source_of(arguments)
     began = time.monotonic()
 
     def report(stage: str) -> None:

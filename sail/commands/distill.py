@@ -9,11 +9,10 @@ from sail.commands.common import (
     UsageError,
     add_config_options,
     going_on_with,
-    iterations_of,
-    run_or_config,
     whole_number,
     writable_folder,
 )
+from sail.commands.export import source_of
 
 WHAT = "few-step"
 
@@ -45,35 +44,30 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.words[:1] != [WHAT]:
         raise UsageError(f"what is to be distilled? sail distill {WHAT}")
     arguments.words = arguments.words[1:]
-    folder, config = run_or_config(arguments)
+    folder, config, teacher = source_of(arguments)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
-    from sail.agent import load_agent, sampling_of, with_checkpoint
     from sail.data.store import EpisodeStore
-    from sail.embodiment import read_embodiment, write_embodiment
+    from sail.embodiment import write_embodiment
     from sail.report.live import LiveTable
     from sail.train.student import StudentConfig, distil
     from sail_envs.tasks import TASKS, family_of
-    from sail_models.saving import find_base, save_model
+    from sail_models.saving import save_model
 
     data = arguments.data if folder is None or arguments.data else folder.episodes
     store = EpisodeStore(data)
     if not store.records():
         raise UsageError(f"{data} holds no episodes: sail collect fills it")
-    agent = load_agent(config)
-    iteration = iterations_of(arguments.iteration, folder)[-1]
-    if folder is not None and iteration:
-        agent = with_checkpoint(agent, folder.checkpoint(iteration))
-    family = family_of(config.task)
+    agent, family = teacher.agent, family_of(config.task)
     prompts = [TASKS[task] for task in family.tasks] if family.one_scene else []
     out = writable_folder(arguments.out)
     settings = StudentConfig(pairs=arguments.pairs, steps=arguments.steps, batch=arguments.batch)
     with going_on_with("the same command"), LiveTable(f"a student of {agent.identity} into {out}") as live:
-        distil(agent, sampling_of(config), store, prompts, settings, out, live)
+        distil(agent, teacher.sampling, store, prompts, settings, out, live)
     # The rest of what acts, so that the folder is a base like any other.
     save_model(out / "autoencoder", agent.autoencoder, half=True)
     save_model(out / "inverse_dynamics", agent.inverse_dynamics, half=True)
-    write_embodiment(out, read_embodiment(find_base(config.base)))
+    write_embodiment(out, teacher.embodiment)
     print(f"distilled: sail evaluate base={out} prior.kind=none planner.steps=2")
 
 

@@ -20,6 +20,7 @@ from sail.commands.common import (
 if TYPE_CHECKING:
     from sail.config import RunConfig
     from sail.export.write import Source
+    from sail.runfolder import RunFolder
 
 PRECISIONS = ("fp32", "fp16", "int8")
 
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.export.write import export
 
     check_empty(arguments.out)
-    config, source = source_of(arguments)
+    _, config, source = source_of(arguments)
     identity = source.agent.identity
     print(f"export of planner {identity} ({arguments.precision}) into {arguments.out}", flush=True)
     scenes = simulated(config.task) if arguments.frames is None else recorded(EpisodeStore(arguments.frames))
@@ -77,8 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
     _tell(arguments.out, made.parity)
 
 
-def source_of(arguments: argparse.Namespace) -> "tuple[RunConfig, Source]":
-    """The run, or the settings, that the arguments name (with `--iteration`), as something to export."""
+def source_of(arguments: argparse.Namespace) -> "tuple[RunFolder | None, RunConfig, Source]":
+    """The run, if the arguments name one, its settings or those given, and what plans so (with
+    `--iteration`)."""
     folder, config = run_or_config(arguments)
     from sail.agent import load_agent, sampling_of, with_checkpoint
     from sail.embodiment import read_embodiment
@@ -91,7 +93,7 @@ def source_of(arguments: argparse.Namespace) -> "tuple[RunConfig, Source]":
     iteration = iterations_of(arguments.iteration, folder)[-1]
     if folder is not None and iteration:
         agent = with_checkpoint(agent, folder.checkpoint(iteration))
-    return config, Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
+    return folder, config, Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
 
 
 def _check(folder: Path) -> None:

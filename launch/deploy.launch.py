@@ -45,6 +45,9 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "prior", default_value="none", choices=("none", "compact", "animatediff"), description="the prior"
     ),
+    DeclareLaunchArgument(
+        "overrides", default_value="", description="other settings of the preset: 'planner.steps=2 seed=1'"
+    ),
     DeclareLaunchArgument("checkpoint", default_value="", description="a run's checkpoints/iteration_NNN"),
     DeclareLaunchArgument(
         "exported", default_value="", description="a folder of sail export, instead of base and checkpoint"
@@ -97,7 +100,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     output, compressed = of("output"), of("compressed") == "true"
     robot = {"use_sim_time": simulated, "limits": limits, "output": output, "compressed": compressed}
     description = of("robot_description") or ("simulated" if simulated else "")
-    overrides = [f"base={of('base')}", f"prior.kind={of('prior')}"]
+    overrides = [f"base={of('base')}", f"prior.kind={of('prior')}", *of("overrides").split()]
     parameters: dict[str, dict[str, object]] = {
         # The simulated arm can be hurt by nothing: there is no need to ask for motion twice.
         "guard": {**robot, "dry_run": of("dry_run") == "true" and not simulated},

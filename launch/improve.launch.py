@@ -47,6 +47,7 @@ def improve(context: LaunchContext) -> list[Node | RegisterEventHandler]:
                     name: of(name)
                     for name in ("out", "episodes", "demonstrations", "preset", "base", "prior", "task")
                 },
+                "overrides": of("overrides").split() or [""],
                 **{name: int(of(name)) for name in ("iterations", "attempts", "steps")},
                 "self_fraction": float(of("self_fraction")),
                 "timeout": float(of("timeout")),

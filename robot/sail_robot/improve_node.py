@@ -25,7 +25,8 @@ _FOREVER = 1e9
 
 class Improver(Operator):
     """Parameters: out, episodes, demonstrations (a store, or none where empty), preset, base, prior, task,
-    iterations, attempts, steps, self_fraction, timeout, simulated. What is finished is not done again."""
+    overrides (further settings), iterations, attempts, steps, self_fraction, timeout, simulated. What is
+    finished is not done again."""
 
     def __init__(self) -> None:
         super().__init__(name="improve")
@@ -35,6 +36,7 @@ class Improver(Operator):
             self.declare_parameter(name, value)
         for name, count in {"iterations": 3, "attempts": 20, "steps": 250}.items():
             self.declare_parameter(name, count)
+        self.declare_parameter("overrides", [""])
         self.declare_parameter("self_fraction", 1.0)
         self.declare_parameter("timeout", 15.0)
         self.declare_parameter("simulated", False)
@@ -45,9 +47,9 @@ class Improver(Operator):
         out, task = Path(value["out"]), value["task"]
         overrides = [f"{key}={value[key]}" for key in ("task", "base")]
         overrides += [f"prior.kind={value['prior']}", f"training.steps={value['steps']}"]
-        config = load_config(
-            value["preset"], None, [*overrides, f"training.self_fraction={value['self_fraction']}"]
-        )
+        overrides += [f"training.self_fraction={value['self_fraction']}"]
+        overrides += [word for word in value["overrides"] if word]
+        config = load_config(value["preset"], None, overrides)
         check_trainable(load_agent(config).planner)  # now, not when a round's attempts are made
         demonstrations = EpisodeStore(value["demonstrations"]) if value["demonstrations"] else None
         rounds = read_rounds(out, task)

@@ -1,24 +1,18 @@
-"""What can act in a rollout: the planner with inverse dynamics, a perfect plan, random waypoints."""
+"""What can act in a rollout: the planner with inverse dynamics, a policy, random waypoints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.agent import sampling_of
+from sail.agent import PolicyAgent, sampling_of
 from sail.config import ExplorationConfig, RunConfig
-from sail.types import ACTION_SIZE, FRAME_SKIP, Float32, SailError, UInt8
+from sail.exploration import BURST_CHUNKS, NO_EXPLORATION, STEP_LENGTH, Explorer, towards
+from sail.types import Float32, SailError, UInt8
 from sail_envs.tasks import TASKS, family_of
 from sail_models.sampling import Acting, Planning
-
-NO_EXPLORATION = ExplorationConfig()
-# One control step moves the end effector by at most this, in metres.
-STEP_LENGTH = 0.01
-# Ornstein-Uhlenbeck noise: share of the noise that stays from one control step to the next.
-NOISE_MEMORY = 0.9
-BURST_CHUNKS = 5
 
 
 class PlanLengthError(SailError):
@@ -39,14 +33,11 @@ class PlanningAgent(Protocol):
 
 
 @dataclass
-class _Slot:
-    rng: np.random.Generator
-    guidance: float
-    noise: Float32 = field(default_factory=lambda: np.zeros(ACTION_SIZE, np.float32))
-    burst: int = 0
-    # The frame planned from and the frames planned; cursor counts those that have been goals.
-    plan: UInt8 = field(default_factory=lambda: np.zeros((0, 0, 0, 3), np.uint8))
-    cursor: int = 0
+class _Followed:
+    """The frame planned from and the frames planned; cursor counts those that have been goals."""
+
+    frames: UInt8
+    cursor: int
 
 
 class PlannerActor:
@@ -71,37 +62,32 @@ class PlannerActor:
                 f"these weights plan {agent.planned_frames} frames, choose at most that"
             )
         self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
-        self._family = family_of(config.task)
-        self._config, self._exploration, self._salt, self._servo = config.planner, exploration, salt, servo
+        self._config, self._servo = config.planner, servo
+        self._explorer = Explorer(exploration, config.task, salt)
         self._sampling = sampling_of(config, exploration.temperature)
-        self._slots: dict[int, _Slot] = {}
+        self._plans: dict[int, _Followed] = {}
 
     def start(self, slot: int, seed: int) -> None:
         """Forget the slot's plan and draw what this episode explores."""
-        rng = np.random.default_rng([self._salt, seed])
-        exploration = self._exploration
-        spread = exploration.guidance_spread
-        guidance = max(0.0, self._config.guidance + float(rng.uniform(-spread, spread)))
-        burst = BURST_CHUNKS if rng.random() < exploration.waypoint_fraction else 0
-        self._slots[slot] = _Slot(rng, guidance, burst=burst)
+        self._explorer.start(slot, seed)
+        self._plans.pop(slot, None)
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
         """Replan where a plan is used up, then one chunk towards each slot's next planned frame."""
-        used_up = self._config.replan_every
-        self._replan({s: o for s, o in observations.items() if self._slots[s].cursor % used_up == 0})
+        self._replan({slot: seen for slot, seen in observations.items() if self._used_up(slot)})
         order = list(observations)
         for slot in order:
-            self._slots[slot].cursor += 1
+            self._plans[slot].cursor += 1
         goals = np.stack([self._planned(slot, 0) for slot in order])
         if self._servo:
             frames = np.stack([observations[slot]["frame"] for slot in order])
         else:
             frames = np.stack([self._planned(slot, -1) for slot in order])
         arms = np.stack([observations[slot]["proprioception"] for slot in order])
-        seeds = [int(self._slots[slot].rng.integers(2**31)) for slot in order]
+        seeds = [int(self._explorer.rng(slot).integers(2**31)) for slot in order]
         chunks = self._agent.inverse_dynamics.act(frames, goals, arms, seeds)
         return {
-            slot: self._explore(self._slots[slot], chunk, arm)
+            slot: self._explorer.vary(slot, chunk, arm)
             for slot, chunk, arm in zip(order, chunks, arms, strict=True)
         }
 
@@ -109,41 +95,75 @@ class PlannerActor:
         """The planned frame that the latest chunk was to reach."""
         return self._planned(slot, 0)
 
+    def _used_up(self, slot: int) -> bool:
+        plan = self._plans.get(slot)
+        return plan is None or plan.cursor == self._config.replan_every
+
     def _replan(self, observations: Mapping[int, Mapping[str, Any]]) -> None:
         if not observations:
             return
-        slots = [self._slots[slot] for slot in observations]
+        slots = list(observations)
         frames = np.stack([observation["frame"] for observation in observations.values()])
+        guidance = [max(0.0, self._config.guidance + self._explorer.guidance(slot)) for slot in slots]
         plan = self._planner.plan(
             frames,
             [self._prompt] * len(slots),
-            [int(slot.rng.integers(2**62)) for slot in slots],
+            [int(self._explorer.rng(slot).integers(2**62)) for slot in slots],
             self._sampling,
-            guidance=np.array([slot.guidance for slot in slots], np.float32),
+            guidance=np.array(guidance, np.float32),
             keep=self._config.replan_every,
         )
         for slot, frame, imagined in zip(slots, frames, plan.frames, strict=True):
-            slot.plan, slot.cursor = np.concatenate([frame[None], imagined]), 0
+            self._plans[slot] = _Followed(np.concatenate([frame[None], imagined]), 0)
 
     def _planned(self, slot: int, offset: int) -> UInt8:
         """The frame the slot is on its way to (offset 0), or the one before it in the plan (-1)."""
-        state = self._slots[slot]
-        frame: UInt8 = state.plan[state.cursor + offset]
+        plan = self._plans[slot]
+        frame: UInt8 = plan.frames[plan.cursor + offset]
         return frame
 
-    def _explore(self, slot: _Slot, chunk: Float32, arm: Float32) -> Float32:
-        if slot.burst > 0:
-            slot.burst -= 1
-            return _towards(slot.rng.uniform(self._family.low, self._family.high), arm, slot.rng)
-        scale = self._exploration.action_noise
-        if scale == 0.0:
-            return chunk
-        noisy = chunk.copy()
-        for action in noisy:
-            kick = slot.rng.normal(size=ACTION_SIZE) * scale * np.sqrt(1.0 - NOISE_MEMORY**2)
-            slot.noise = (NOISE_MEMORY * slot.noise + kick).astype(np.float32)
-            action += slot.noise
-        return np.clip(noisy, -1.0, 1.0)
+
+class PolicyActor:
+    """Acts by a policy, which plans nothing: one chunk at a time from what is seen. See PlannerActor."""
+
+    def __init__(
+        self, agent: PolicyAgent, task: str, exploration: ExplorationConfig = NO_EXPLORATION, salt: int = 0
+    ) -> None:
+        self._policy, self._text = agent.policy, agent.text([TASKS[task]])
+        self._explorer = Explorer(exploration, task, salt)
+
+    def start(self, slot: int, seed: int) -> None:
+        """Draw what this episode explores."""
+        self._explorer.start(slot, seed)
+
+    def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
+        """One chunk for each slot."""
+        order = list(observations)
+        frames = np.stack([observations[slot]["frame"] for slot in order])
+        arms = np.stack([observations[slot]["proprioception"] for slot in order])
+        seeds = [int(self._explorer.rng(slot).integers(2**31)) for slot in order]
+        chunks = self._policy.act(frames, self._text.expand(len(order), -1, -1), arms, seeds)
+        return {
+            slot: self._explorer.vary(slot, chunk, arm)
+            for slot, chunk, arm in zip(order, chunks, arms, strict=True)
+        }
+
+    def goal(self, slot: int) -> UInt8 | None:
+        """There is no plan."""
+        return None
+
+
+def actor_of(
+    agent: PlanningAgent | PolicyAgent,
+    config: RunConfig,
+    exploration: ExplorationConfig = NO_EXPLORATION,
+    salt: int = 0,
+    servo: bool = True,
+) -> PlannerActor | PolicyActor:
+    """What acts in rollouts for this agent; a policy follows no plan, so that `servo` is nothing to it."""
+    if isinstance(agent, PolicyAgent):
+        return PolicyActor(agent, config.task, exploration, salt)
+    return PlannerActor(agent, config, exploration, salt, servo)
 
 
 class WaypointActor:
@@ -169,16 +189,9 @@ class WaypointActor:
             if left == 0 or np.abs(target - arm[:3]).max() < 2 * STEP_LENGTH:
                 target, left = rng.uniform(self._family.low, self._family.high), BURST_CHUNKS
             self._targets[slot] = (target, left - 1)
-            chunks[slot] = _towards(target, arm, rng)
+            chunks[slot] = towards(target, arm, rng)
         return chunks
 
     def goal(self, slot: int) -> UInt8 | None:
         """There is no plan."""
         return None
-
-
-def _towards(target: NDArray[np.float64], arm: Float32, rng: np.random.Generator) -> Float32:
-    """A chunk that moves straight to a point float64 (3,) in metres, at full speed at most."""
-    motion = np.clip((target - arm[:3]) / (STEP_LENGTH * FRAME_SKIP), -1.0, 1.0)
-    action = np.append(motion, rng.choice([-1.0, 1.0])).astype(np.float32)
-    return np.tile(action, (FRAME_SKIP, 1))

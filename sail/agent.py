@@ -12,6 +12,7 @@ from sail_models.denoiser import Denoiser
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner import VideoPlanner
 from sail_models.planner_network import PlannerNetwork
+from sail_models.policy import Policy
 from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
 from sail_models.prior.compact import CompactPrior
 from sail_models.prior.fitting import OverChanges, PriorError, check_fit
@@ -61,6 +62,15 @@ class Agent:
     def video_planner(self) -> VideoPlanner:
         """The planner over these networks."""
         return VideoPlanner(self.planner, self.autoencoder, self.text, self.prior)
+
+
+@dataclass(frozen=True)
+class PolicyAgent:
+    """What acts without a plan: a policy, and its identity."""
+
+    policy: Policy
+    text: TextEncoder
+    identity: str
 
 
 def sampling_of(config: RunConfig, warmth: float = 1.0) -> Sampling:
@@ -117,6 +127,24 @@ def load_base(name: str) -> Agent:
         text=TextEncoder(),
         identity=model_identity(planner),
     )
+
+
+def load_policy(folder: Path) -> PolicyAgent:
+    """The policy in a folder of base weights, or in a checkpoint. Raises WeightsError."""
+    policy: Policy = load_model(folder / "policy", "policy")
+    return PolicyAgent(policy, TextEncoder(), model_identity(policy))
+
+
+def load_learner(config: RunConfig) -> Agent | PolicyAgent:
+    """What a configuration's method lets act. Raises WeightsError and PriorError."""
+    if config.method == "bc-loop":
+        return load_policy(find_base(config.base, "policy"))
+    return load_agent(config)
+
+
+def learner_at(agent: Agent | PolicyAgent, folder: Path) -> Agent | PolicyAgent:
+    """The agent with what it had learnt at a checkpoint. Raises WeightsError."""
+    return load_policy(folder) if isinstance(agent, PolicyAgent) else with_checkpoint(agent, folder)
 
 
 def with_checkpoint(agent: Agent, folder: Path) -> Agent:

@@ -22,6 +22,9 @@ DEFAULT_PRESET = "quick"
 # prior.path and prior.negative where nothing is said.
 SHIPPED, NO_WORDS = "shipped", "none"
 
+# Methods that learn from what they collect: with planner and inverse dynamics, or with a policy alone.
+LEARNING = ("sail", "bc-loop")
+
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1, 1_000_000)]
 
@@ -124,7 +127,7 @@ class RunConfig:
 
     preset: str
     task: str = "handle-press"
-    method: Literal["sail", "frozen", "random"] = "sail"
+    method: Literal["sail", "frozen", "random", "bc-loop"] = "sail"
     filter: Literal["oracle", "none", "vlm"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3

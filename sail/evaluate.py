@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from sail.actors import PlannerActor, PlanningAgent, WaypointActor
+from sail.actors import PlanningAgent, WaypointActor, actor_of
+from sail.agent import PolicyAgent
 from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
@@ -29,18 +30,17 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
 
 
 def evaluate(
-    agent: PlanningAgent,
+    agent: PlanningAgent | PolicyAgent,
     config: RunConfig,
     salt: int = 0,
     following: Following = "servo",
     finished: Callable[[int], None] = lambda count: None,
 ) -> list[Outcome]:
-    """Run the planner without exploration on the configuration's task and evaluation seeds.
+    """Run planner or policy without exploration on the configuration's task and evaluation seeds.
 
     salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
     """
-    actor = PlannerActor(agent, config, salt=salt, servo=following == "servo")
-    return _run(config, actor, finished)
+    return _run(config, actor_of(agent, config, salt=salt, servo=following == "servo"), finished)
 
 
 def evaluate_random(

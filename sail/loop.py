@@ -1,6 +1,6 @@
 """The self-adapting improvement loop: Algorithm 1 of arXiv 2506.06658, step by step.
 
-    1  D ← demonstrations of the seen tasks; the planner is trained on them     load_agent, _demonstrate
+    1  D ← demonstrations of the seen tasks; the planner is trained on them     load_learner, _demonstrate
     2  for each iteration:
     3      run the planner on the new task and record what happens               _collect
     4      keep the episodes that teach                                          kept_of
@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sail.actors import PlannerActor
-from sail.agent import Agent, load_agent, with_checkpoint
+from sail.actors import actor_of
+from sail.agent import Agent, PolicyAgent, learner_at, load_learner
 from sail.collect import SELF_SEEDS, collect, expert_jobs
-from sail.config import RunConfig
+from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
 from sail.filters import keep_fastest, kept_of, quality
@@ -27,7 +27,7 @@ from sail.probes import measure_beside
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
-from sail.train.finetune import check_trainable, finetune_inverse_dynamics, finetune_planner
+from sail.train.finetune import check_trainable, finetune, finetune_inverse_dynamics
 from sail.types import Episode
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
@@ -56,8 +56,8 @@ def improve(
     run = Run(config, folder, EpisodeStore(folder.episodes), live)
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
-    base = agent = load_agent(config)
-    if config.method == "sail":
+    base = agent = load_learner(config)
+    if isinstance(agent, Agent) and config.method in LEARNING:
         check_trainable(agent.planner)
     folder.begin_from(base.identity)
     _demonstrate(run)
@@ -67,13 +67,13 @@ def improve(
     for iteration in range(1, last + 1):
         seconds = {"collect": _collect(run, agent, iteration)}
         kept = kept_of(config, folder, run.store, iteration)
-        if config.method == "sail":
+        if config.method in LEARNING:
             seconds["train"] = _learn(run, agent, iteration)
-            agent = with_checkpoint(base, folder.checkpoint(iteration))
+            agent = learner_at(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
     sections = {"filter": quality(folder, run.store, last)}
-    if last == config.iterations:
+    if last == config.iterations and isinstance(agent, Agent):
         sections |= _probe(run, agent)
     return folder.write_results(base.identity, results, sections=sections)
 
@@ -81,7 +81,7 @@ def improve(
 def _demonstrate(run: Run) -> None:
     """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
     jobs = expert_jobs(seen_like(run.config.task), run.config.demonstrations_per_task)
-    if run.folder.step_done("demonstrations") or not jobs or run.config.method != "sail":
+    if run.folder.step_done("demonstrations") or not jobs or run.config.method not in LEARNING:
         return
     run.store.discard([record.id for record in run.store.records(source="expert")])
     run.live.stage("demonstrations", len(jobs))
@@ -91,14 +91,14 @@ def _demonstrate(run: Run) -> None:
     run.folder.finish("demonstrations")
 
 
-def _collect(run: Run, agent: Agent, iteration: int) -> float:
+def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
     """Run the planner with exploration, record every episode; returns the seconds it took."""
     step = f"collect_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
-        actor = PlannerActor(agent, config, config.exploration, salt=iteration)
+        actor = actor_of(agent, config, config.exploration, salt=iteration)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         outcomes = run_episodes(
             rollout_settings(config),
@@ -117,7 +117,7 @@ def _collect(run: Run, agent: Agent, iteration: int) -> float:
     return float(run.folder.payload(step))
 
 
-def _learn(run: Run, agent: Agent, iteration: int) -> float:
+def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
     """Fine-tune on demonstrations and everything kept so far; save the checkpoint; returns the seconds."""
     step = f"train_{iteration:03d}"
     if not run.folder.step_done(step):
@@ -136,9 +136,10 @@ def _learn(run: Run, agent: Agent, iteration: int) -> float:
                 run.folder.record("train", iteration, step, {"loss": loss})
 
         run.live.stage(f"iteration {iteration}: train", config.steps)
-        planner = finetune_planner(agent, demonstrations, _read(run, kept), config, seed, report)
-        save_model(checkpoint / "planner", planner, half=True)
-        if config.inverse_dynamics:
+        learnt = finetune(agent, demonstrations, _read(run, kept), config, seed, report)
+        for name, network in learnt.items():
+            save_model(checkpoint / name, network, half=True)
+        if config.inverse_dynamics and isinstance(agent, Agent):
             run.live.stage(f"iteration {iteration}: train inverse dynamics", config.inverse_dynamics_steps)
             episodes = demonstrations + _read(run, run.store.records(source="self"))
             model = finetune_inverse_dynamics(agent, episodes, config, seed, lambda *_: run.live.advance())
@@ -149,7 +150,7 @@ def _learn(run: Run, agent: Agent, iteration: int) -> float:
 
 def _evaluate(
     run: Run,
-    agent: Agent | None,
+    agent: Agent | PolicyAgent | None,
     iteration: int,
     seconds: dict[str, float],
     kept: Sequence[EpisodeRecord] = (),

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from sail.actors import STEP_LENGTH
 from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
 from sail.config import RunConfig
 from sail.evaluate import evaluate_random, evaluation_seeds, rate, rollout_settings
+from sail.exploration import STEP_LENGTH
 from sail.rollout import Outcome, run_episodes
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS

@@ -16,6 +16,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sail_models.autoencoder import Autoencoder, AutoencoderConfig
     from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
     from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+    from sail_models.policy import Policy, PolicyConfig
     from sail_models.saving import save_model
 
     folder = tmp_path_factory.mktemp("tiny_base")
@@ -25,6 +26,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "autoencoder": Autoencoder(AutoencoderConfig(latent_channels=4, widths=(8, 8, 16))),
             "planner": PlannerNetwork(PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2)),
             "inverse_dynamics": InverseDynamics(InverseDynamicsConfig(widths=(8, 8, 8, 8), features=16)),
+            "policy": Policy(PolicyConfig(widths=(8, 8, 8, 8), features=16, hidden=32)),
         }
     for name, model in parts.items():
         save_model(folder / name, model, half=True)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from sail.agent import Agent, load_base
+from sail.agent import Agent, load_base, load_policy
 from sail.config import RunConfig, TrainingConfig, load_config
+from sail.data.store import EpisodeStore
 from sail.evaluate import evaluation_seeds
 from sail.loop import improve
 from sail.report.html import write_report
@@ -193,6 +194,18 @@ def test_frozen_collects_and_evaluates_but_learns_nothing(tiny_base: Path, tmp_p
     first, last = results["iterations"]
     assert (last["collected"], last["seconds"]["train"]) == (2, 0.0)
     assert first["seconds"]["evaluate"] > 0.0
+
+
+def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) -> None:
+    folder, config = tmp_path / "run", small_config(tiny_base, "method=bc-loop", "filter=none")
+    results = run_loop(folder, config)
+    assert results["method"] == "bc-loop" and [row["collected"] for row in results["iterations"]] == [0, 2]
+    learnt = load_policy(folder / "checkpoints" / "iteration_001").identity
+    assert learnt != results["model"] == load_policy(tiny_base).identity
+    (run,) = EpisodeStore(folder / "episodes").records(source="self", iteration=1)[:1]
+    assert run.model == results["model"]
+    before = files_below(folder)
+    assert run_loop(folder, config, resume=True) == results and files_below(folder) == before
 
 
 def test_random_is_one_evaluation_without_any_weights(tmp_path: Path) -> None:

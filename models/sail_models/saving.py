@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors.torch
 import torch
@@ -18,6 +18,7 @@ from sail.types import SailError
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.policy import Policy, PolicyConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 
 FORMAT = 1
@@ -28,6 +29,7 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
     "autoencoder": (AutoencoderConfig, Autoencoder),
     "planner": (PlannerNetworkConfig, PlannerNetwork),
     "inverse_dynamics": (InverseDynamicsConfig, InverseDynamics),
+    "policy": (PolicyConfig, Policy),
     "compact_prior": (CompactPriorConfig, CompactPrior),
 }
 
@@ -54,9 +56,7 @@ def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
 
 
 def load_model(folder: Path, kind: str) -> Any:
-    """The model of that kind ("autoencoder", "planner", "inverse_dynamics", "compact_prior"), for evaluation.
-
-    Its parameters are float32.
+    """The model of that kind (a key of `_KINDS`), for evaluation; its parameters are float32.
 
     Raises WeightsError naming the file and the cause.
     """
@@ -95,15 +95,16 @@ def model_identity(model: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-def find_base(name: str) -> Path:
-    """The folder of base weights: a shipped name, or a path. Raises WeightsError."""
+def find_base(name: str, part: Literal["planner", "policy"] = "planner") -> Path:
+    """The folder of base weights that has this part: a shipped name, or a path. Raises WeightsError."""
     for folder in (PRETRAINED / name, Path(name)):
-        if (folder / "planner" / CONFIG).is_file():
+        if (folder / part / CONFIG).is_file():
             return folder
-    shipped = sorted(path.parents[1].name for path in PRETRAINED.glob(f"*/planner/{CONFIG}"))
+    shipped = sorted(path.parents[1].name for path in PRETRAINED.glob(f"*/{part}/{CONFIG}"))
+    parts = "policy/" if part == "policy" else "planner/, autoencoder/ and inverse_dynamics/"
     raise WeightsError(
-        f"no base weights '{name}': shipped are {', '.join(shipped) or 'none'}, or name a folder with "
-        "planner/, autoencoder/ and inverse_dynamics/"
+        f"no base weights '{name}' with a {part}: shipped are {', '.join(shipped) or 'none'}, or name a "
+        f"folder with {parts}"
     )
 
 

@@ -1,4 +1,4 @@
-"""`sail distill`: a planner of fewer steps, taught by one of many."""
+"""`sail distill`: what a planner learnt, in a planner of fewer steps or in a small policy."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,9 @@ from sail.commands.common import (
 )
 from sail.commands.export import source_of
 
-WHAT = "few-step"
+FEW_STEP, POLICY = "few-step", "policy"
+# Optimiser steps and batch where none are given.
+_SCHEDULES = {FEW_STEP: (4000, 32), POLICY: (3000, 64)}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,27 +25,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where the student goes; what is there is kept"
     )
+    parser.add_argument("--iteration", type=whole_number(0), metavar="K", help="a run's checkpoint")
+    parser.add_argument(
+        "--steps", type=whole_number(1), metavar="N", help="optimiser steps (few-step 4000, policy 3000)"
+    )
+    parser.add_argument(
+        "--batch", type=whole_number(1), metavar="N", help="of each step (few-step 32, policy 64)"
+    )
     parser.add_argument(
         "--data",
         type=Path,
         metavar="STORE",
-        help="episodes at whose frames the teacher plans (default: the run's own)",
-    )
-    parser.add_argument("--iteration", type=whole_number(0), metavar="K", help="a run's checkpoint")
-    parser.add_argument(
-        "--pairs", type=whole_number(1), default=6000, metavar="N", help="plans of the teacher (6000)"
+        help="few-step: episodes at whose frames the teacher plans (default: the run's own)",
     )
     parser.add_argument(
-        "--steps", type=whole_number(1), default=4000, metavar="N", help="optimiser steps (4000)"
+        "--pairs",
+        type=whole_number(1),
+        default=6000,
+        metavar="N",
+        help="few-step: plans of the teacher (6000)",
     )
-    parser.add_argument("--batch", type=whole_number(1), default=32, metavar="N", help="of each step (32)")
+    parser.add_argument(
+        "--rollouts",
+        type=whole_number(1),
+        default=100,
+        metavar="N",
+        help="policy: rollouts of the teacher, whose successes are cloned (100)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Let the teacher plan, and fit the student."""
-    if arguments.words[:1] != [WHAT]:
-        raise UsageError(f"what is to be distilled? sail distill {WHAT}")
-    arguments.words = arguments.words[1:]
+    """Let the teacher work, and fit the student."""
+    what, arguments.words = arguments.words[:1], arguments.words[1:]
+    if what not in ([FEW_STEP], [POLICY]):
+        raise UsageError(f"what is to be distilled? sail distill {FEW_STEP}, or sail distill {POLICY}")
+    steps, batch = _SCHEDULES[what[0]]
+    arguments.steps, arguments.batch = arguments.steps or steps, arguments.batch or batch
+    if what == [FEW_STEP]:
+        _few_step(arguments)
+    else:
+        _policy(arguments)
+
+
+def _few_step(arguments: argparse.Namespace) -> None:
     folder, config, teacher = source_of(arguments)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
@@ -71,10 +95,31 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"distilled: sail evaluate base={out} prior.kind=none planner.steps=2")
 
 
+def _policy(arguments: argparse.Namespace) -> None:
+    _, config, teacher = source_of(arguments)
+    from sail.embodiment import write_embodiment
+    from sail.report.live import LiveTable
+    from sail.train.policy_student import PolicyStudentConfig, distil_policy
+
+    out = writable_folder(arguments.out)
+    settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
+    title = f"a policy that does {config.task} as planner {teacher.agent.identity} does, into {out}"
+    with going_on_with("the same command"), LiveTable(title) as live:
+        results = distil_policy(teacher.agent, config, settings, out, live)
+    write_embodiment(out, teacher.embodiment)
+    for name in ("teacher", "student"):
+        one = results[name]
+        print(
+            f"{name}: {one['successes']}/{one['episodes']} = {one['success_rate']:.0%}, "
+            f"{one['milliseconds_per_action']:.2f} ms an action"
+        )
+    print(f"distilled: sail evaluate base={out} method=bc-loop task={config.task}")
+
+
 COMMAND = Command(
     "distill",
-    f"teach a planner of fewer steps: sail distill {WHAT}",
-    f"{WHAT} [RUN_FOLDER or {OVERRIDES}]",
+    f"teach a planner of fewer steps, or a small policy: sail distill {FEW_STEP}, sail distill {POLICY}",
+    f"{FEW_STEP} or {POLICY}, then RUN_FOLDER or {OVERRIDES}",
     configure,
     run,
 )

@@ -31,7 +31,7 @@ from sail.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from sail.actors import PlanningAgent
-    from sail.agent import Agent
+    from sail.agent import Agent, PolicyAgent
     from sail.evaluate import Following
     from sail.probes import PlanError
     from sail.report.live import LiveTable
@@ -44,12 +44,11 @@ Attempt = Callable[[RunConfig, Callable[[int], None]], "list[Outcome]"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to evaluate. iteration, agent: the planner's checkpoint and what it loads to, None for a
-    control."""
+    """Something to evaluate. iteration, agent: the checkpoint and what it loads to, None for a control."""
 
     name: str
     iteration: int | None
-    agent: "PlanningAgent | None"
+    agent: "PlanningAgent | PolicyAgent | None"
     attempt: Attempt
 
 
@@ -126,6 +125,8 @@ def run(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
     if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
         raise UsageError("--exported is a planner of its own: no run folder, --random or --probes beside it")
+    if arguments.probes and config.method == "bc-loop":
+        raise UsageError("--probes looks into plans, and method=bc-loop makes none")
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
     from sail.report.live import LiveTable
@@ -137,7 +138,7 @@ def run(arguments: argparse.Namespace) -> None:
             for task in tasks:
                 rows.append(_measure(candidate, replace(config, task=task), live))
                 if arguments.probes and candidate.agent is not None:
-                    agent = cast("Agent", candidate.agent)  # an exported one has no probes
+                    agent = cast("Agent", candidate.agent)  # one without plans, or exported, was refused
                     probed.append(_probe(agent, rows[-1], replace(config, task=task), live))
     if arguments.json:
         print(_as_json(rows, probed, arguments.following))
@@ -151,7 +152,7 @@ def _candidates(
     arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
-    from sail.agent import load_agent, with_checkpoint
+    from sail.agent import learner_at, load_learner
     from sail.evaluate import evaluate, evaluate_random
 
     if arguments.random:
@@ -160,7 +161,7 @@ def _candidates(
         )
         return
 
-    def planner(name: str, iteration: int | None, agent: "PlanningAgent") -> Candidate:
+    def acting(name: str, iteration: int | None, agent: "PlanningAgent | PolicyAgent") -> Candidate:
         following = cast("Following", arguments.following)
 
         def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
@@ -171,15 +172,15 @@ def _candidates(
     if arguments.exported is not None:
         from sail.export.runtime import load_exported_agent
 
-        yield planner(f"exported {arguments.exported.name}", None, load_exported_agent(arguments.exported))
+        yield acting(f"exported {arguments.exported.name}", None, load_exported_agent(arguments.exported))
         return
-    base = load_agent(config)
+    base = load_learner(config)
     for iteration in iterations_of(arguments.iteration, folder):
         if folder is None or iteration == 0:
-            yield planner("base weights", 0, base)
+            yield acting("base weights", 0, base)
         else:
-            agent = with_checkpoint(base, folder.checkpoint(iteration))
-            yield planner(f"iteration {iteration}", iteration, agent)
+            agent = learner_at(base, folder.checkpoint(iteration))
+            yield acting(f"iteration {iteration}", iteration, agent)
 
 
 def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:

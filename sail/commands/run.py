@@ -16,7 +16,7 @@ from sail.commands.common import (
     going_on_with,
     overrides_of,
 )
-from sail.config import RunConfig
+from sail.config import LEARNING, RunConfig
 from sail.runfolder import CONFIG, MANIFEST, create_run
 
 
@@ -38,13 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     print(_intention(config, out), file=screen, flush=True)
     if arguments.dry_run:
         return
-    from sail.agent import load_agent
+    from sail.agent import load_learner
     from sail.loop import improve
     from sail.report.html import write_report
     from sail.report.live import LiveTable
 
     if config.method != "random":
-        load_agent(config)  # weights that do not load are found before there is a run folder
+        load_learner(config)  # weights that do not load are found before there is a run folder
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
     title = f"{config.task}, method {config.method}, seed {config.seed}"
@@ -72,7 +72,7 @@ def _intention(config: RunConfig, out: Path) -> str:
     if config.method == "random":
         return f"{config.task} with random waypoints: {evaluation}, into {out}"
     iterations = "1 iteration" if config.iterations == 1 else f"{config.iterations} iterations"
-    learning = f"{config.training.steps} training steps" if config.method == "sail" else "no training"
+    learning = f"{config.training.steps} training steps" if config.method in LEARNING else "no training"
     return (
         f"{config.task} with the weights '{config.base}': {evaluation}, then {iterations} of "
         f"{config.rollouts} rollouts, {learning} and {evaluation}, into {out}"

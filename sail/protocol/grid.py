@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sail.config import LEARNING
 from sail.settings import ConfigError, not_found
 
 # The settings that make a method; the loop is the same.
@@ -10,6 +11,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "sail": ("method=sail",),
     "frozen": ("method=frozen",),
     "random": ("method=random",),
+    "bc-loop": ("method=bc-loop",),
 }
 # Of a run's own settings: the grid says how far each goes, and may later go on further.
 ENDLESS = 1000
@@ -60,6 +62,6 @@ def grid(
         for iteration in range(iterations + 1)
         for task in tasks
         for method in methods
-        for one in (filters if method == "sail" else (UNFILTERED,))
+        for one in (filters if method in LEARNING else (UNFILTERED,))
         if iteration == 0 or method not in ONCE
     ]

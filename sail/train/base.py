@@ -23,7 +23,7 @@ from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
 from sail.report.live import LiveTable
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
-from sail.train.denoiser import DenoiserTrainer, PlanBatch
+from sail.train.denoiser import PlanBatch, diffusion_loss
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import (
     BEGINNINGS,
@@ -34,12 +34,16 @@ from sail.train.plan_data import (
     sample_batch,
     to_latents,
 )
+from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.train.trainer import Trainer
 from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
+from sail_models.action_head import Head
 from sail_models.autoencoder import Autoencoder
-from sail_models.inverse_dynamics import Head, InverseDynamics, InverseDynamicsConfig
+from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
+from sail_models.policy import CONFIGURATIONS as POLICIES
 from sail_models.saving import CONFIG, load_model, save_model
 from sail_models.text import TextEncoder
 
@@ -62,7 +66,8 @@ class BaseConfig:
     shares of the planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
     planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from.
     planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
-    base that ships. Neither counts where the planner goes on.
+    base that ships. Neither counts where the planner goes on. policy_steps: with 0 there is no policy, which
+    only method=bc-loop begins from.
     """
 
     scenes: Literal["metaworld", "panda", "own"] = "metaworld"
@@ -83,6 +88,8 @@ class BaseConfig:
     backwards_share: Share = 0.1
     inverse_dynamics_steps: Count = 2500
     inverse_dynamics_head: Head = "regression"
+    policy_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    policy_network: Literal["compact", "wide"] = "wide"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 
     def __post_init__(self) -> None:
@@ -95,7 +102,7 @@ class BaseConfig:
 
 
 def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, workers: int = 2) -> None:
-    """Fill `out` with autoencoder/, planner/ and inverse_dynamics/; what is there already is kept.
+    """Fill `out` with autoencoder/, planner/, inverse_dynamics/ and, if asked, policy/; none is made again.
 
     data: the episode store, collected first where it lacks episodes. Raises TrainError.
     """
@@ -115,6 +122,13 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
         save_model(
             out / "inverse_dynamics", _train_inverse_dynamics(store, autoencoder, config, live), half=True
         )
+    if config.policy_steps and not (out / "policy" / CONFIG).is_file():
+        episodes = [store.read(record.id) for record in _demonstrations(store, config)]
+        schedule = PolicySchedule(config.policy_steps, seed=config.seed)
+        policy = train_policy(
+            episodes, POLICIES[config.policy_network], schedule, out / "policy_training", live
+        )
+        save_model(out / "policy", policy, half=True)
 
 
 def _embodiment(config: BaseConfig) -> Embodiment:
@@ -223,7 +237,7 @@ def _train_planner(
         schedule = (config.grounding_steps, rate, config.seed)
         saved = out / "planner_grounding"
         fit_grounding(network.grounding, network, learn, rng, schedule, saved, live)
-    trainer = DenoiserTrainer(network, config.planner_steps, rate, config.seed)
+    trainer = Trainer(network, diffusion_loss, config.planner_steps, rate, config.seed)
     average = fit(trainer, learn, rng, out / "planner_training", live, "planner")
     save_model(out / "planner", average, half=True)
 

@@ -16,9 +16,10 @@ from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
-from sail.train.denoiser import DenoiserTrainer, PlanBatch
+from sail.train.denoiser import PlanBatch, diffusion_loss
 from sail.train.plan_data import BEGINNINGS, change_scale
 from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.train.trainer import Trainer
 from sail.types import FRAME_SKIP
 from sail_envs.broad.clip import STRIDE
 from sail_models.autoencoder import Autoencoder
@@ -108,7 +109,7 @@ def _fit_prior(
     schedule = (config.grounding_steps, config.prior_learning_rate, config.seed)
     saved = out / "prior_grounding"
     fit_grounding(network.grounding, network, lambda: batch(1.0), rng, schedule, saved, live)
-    trainer = DenoiserTrainer(network, config.prior_steps, config.prior_learning_rate, config.seed)
+    trainer = Trainer(network, diffusion_loss, config.prior_steps, config.prior_learning_rate, config.seed)
     save_model(out / "prior", fit(trainer, batch, rng, out / "prior_training", live, "prior"), half=True)
 
 

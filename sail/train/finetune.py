@@ -4,18 +4,23 @@ import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from torch import nn
 
-from sail.agent import Agent
+from sail.agent import Agent, PolicyAgent
 from sail.config import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
-from sail.train.denoiser import DenoiserTrainer
+from sail.train.denoiser import diffusion_loss
 from sail.train.inverse_dynamics import InverseDynamicsTrainer
 from sail.train.plan_data import join, sample_batch, to_latents
+from sail.train.policy import join as join_policy_batches
+from sail.train.policy import policy_loss, sample_policy_batch
 from sail.train.resumable import TrainError
+from sail.train.trainer import Trainer
 from sail.types import FRAME_SKIP, Episode
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner_network import PlannerNetwork
+from sail_models.policy import Policy
 
 Report = Callable[[int, float], None]
 
@@ -24,6 +29,46 @@ def check_trainable(planner: PlannerNetwork) -> None:
     """Raises TrainError where further training would undo what the planner is."""
     if planner.config.distilled:
         raise TrainError("this planner was distilled: improve its teacher, then sail distill again")
+
+
+def finetune(
+    agent: Agent | PolicyAgent,
+    demonstrations: Sequence[Episode],
+    collected: Sequence[Episode],
+    config: TrainingConfig,
+    seed: int,
+    report: Report,
+) -> dict[str, nn.Module]:
+    """What acts, after one iteration's learning, by the name of its folder in a checkpoint; see below."""
+    if isinstance(agent, PolicyAgent):
+        return {"policy": finetune_policy(agent, demonstrations, collected, config, seed, report)}
+    return {"planner": finetune_planner(agent, demonstrations, collected, config, seed, report)}
+
+
+def finetune_policy(
+    agent: PolicyAgent,
+    demonstrations: Sequence[Episode],
+    collected: Sequence[Episode],
+    config: TrainingConfig,
+    seed: int,
+    report: Report,
+) -> Policy:
+    """The policy after `config.steps` more steps of behaviour cloning; see `finetune_planner`. What was done
+    is done again as fast as it was: re-timing is of plans."""
+    if not demonstrations and not collected:
+        return copy.deepcopy(agent.policy)
+    policy = copy.deepcopy(agent.policy).requires_grad_(True)
+    rng = np.random.default_rng(seed)
+    trainer = Trainer(policy, policy_loss, config.steps, config.learning_rate, seed, ema=0.98)
+    for step in range(1, config.steps + 1):
+        counts = mix_batch(rng, config.batch_size, config.self_fraction, len(demonstrations), len(collected))
+        batches = [
+            sample_policy_batch(source, agent.text, rng, count, policy.config.chunk)
+            for source, count in zip((demonstrations, collected), counts, strict=True)
+            if count
+        ]
+        report(step, trainer.step(join_policy_batches(batches)))
+    return trainer.average
 
 
 def finetune_planner(
@@ -54,7 +99,7 @@ def finetune_planner(
         for episode in collected
     ]
     rng = np.random.default_rng(seed)
-    trainer = DenoiserTrainer(network, config.steps, config.learning_rate, seed, ema=0.98)
+    trainer = Trainer(network, diffusion_loss, config.steps, config.learning_rate, seed, ema=0.98)
     for step in range(1, config.steps + 1):
         counts = mix_batch(rng, config.batch_size, config.self_fraction, len(old), len(new))
         batches = [

@@ -55,7 +55,7 @@ class InverseDynamicsTrainer:
         actions = torch.from_numpy(np.stack([self.actions[e][a] for e, _, _, a in pick]))
         with mixed_precision():
             goal = self._as_planned(goal)
-            current = _disturb(current)
+            current = disturb(current)
             loss = self.model.loss(current, goal, arm + 0.005 * torch.randn_like(arm), actions)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -71,10 +71,10 @@ class InverseDynamicsTrainer:
             latents = self.autoencoder.encode(goal[:count])
             spread = 0.3 * torch.rand(count, 1, 1, 1)
             imagined = self.autoencoder.decode(latents + spread * torch.randn_like(latents))
-        return _disturb(torch.cat([imagined.to(goal), goal[count:]]))
+        return disturb(torch.cat([imagined.to(goal), goal[count:]]))
 
 
-def _disturb(frames: Tensor) -> Tensor:
+def disturb(frames: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Pixel noise and a change of brightness, each frame its own."""
-    brightness = 1.0 + 0.1 * torch.randn(len(frames), 1, 1, 1)
-    return frames * brightness + 0.03 * torch.randn_like(frames)
+    brightness = 1.0 + 0.1 * torch.randn(len(frames), 1, 1, 1, generator=generator)
+    return frames * brightness + 0.03 * torch.randn(frames.shape, generator=generator)

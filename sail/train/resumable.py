@@ -1,4 +1,4 @@
-"""Fitting a denoiser for an hour or more: with checkpoints, and going on from the last one."""
+"""Fitting a network for an hour or more: with checkpoints, and going on from the last one."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 
 from sail.data.atomic import write_atomically
 from sail.report.live import LiveTable
-from sail.train.denoiser import DenoiserTrainer, Network, PlanBatch, grounding_loss
+from sail.train.denoiser import PlanBatch, grounding_loss
+from sail.train.trainer import Batch, Network, Trainer
 from sail.types import SailError
 from sail_models.change import ChangeDenoiser
 from sail_models.grounding import Grounding
@@ -25,8 +26,8 @@ class TrainError(SailError):
 
 
 def fit(
-    trainer: DenoiserTrainer[Network],
-    batch: Callable[[], PlanBatch],
+    trainer: Trainer[Network, Batch],
+    batch: Callable[[], Batch],
     rng: Generator,
     saved: Path,
     live: LiveTable,
@@ -66,7 +67,7 @@ def fit_grounding(
 
     schedule: steps, learning rate, seed.
     """
-    trainer = DenoiserTrainer(grounding, *schedule, loss=grounding_loss(network))
+    trainer = Trainer(grounding, grounding_loss(network), *schedule)
     fitted = fit(trainer, batch, rng, saved, live, "grounding")
     grounding.load_state_dict(fitted.state_dict())
 

@@ -21,8 +21,9 @@ from sail.agent import Agent
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
-from sail.train.denoiser import DenoiserTrainer, PlanBatch, noisier_timesteps, signal_weight
+from sail.train.denoiser import PlanBatch, noisier_timesteps, signal_weight
 from sail.train.resumable import TrainError, begin, fit
+from sail.train.trainer import Trainer
 from sail.types import UInt8
 from sail_models.change import ChangeDenoiser
 from sail_models.planner import noise_of
@@ -111,7 +112,7 @@ def distil(
     torch.manual_seed(config.seed)
     network = PlannerNetwork(replace(agent.planner.config, distilled=True))
     network.load_state_dict(copy.deepcopy(agent.planner.state_dict()))
-    trainer = DenoiserTrainer(network, config.steps, config.learning_rate, config.seed, loss=path_loss)
+    trainer = Trainer(network, path_loss, config.steps, config.learning_rate, config.seed)
     student = fit(trainer, batch, rng, out / "planner_training", live, "student")
     save_model(out / "planner", student, half=True)
     return student

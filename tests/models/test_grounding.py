@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sail.train.denoiser import DenoiserTrainer, PlanBatch, grounding_loss
+from sail.train.denoiser import PlanBatch, grounding_loss
+from sail.train.trainer import Trainer
 from sail_models.grounding import Grounding
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 
@@ -120,7 +121,7 @@ def test_it_learns_which_mark_the_text_names() -> None:
     network = PlannerNetwork(config(4))
     assert network.grounding is not None
     loss = grounding_loss(network)
-    trainer = DenoiserTrainer(network.grounding, 400, 3e-3, seed=0, ema=0.95, loss=loss)
+    trainer = Trainer(network.grounding, loss, 400, 3e-3, seed=0, ema=0.95)
     for step in range(400):
         trainer.step(marks(32, step))
     batch = marks(256, 1000)

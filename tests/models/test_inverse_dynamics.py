@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from sail_models.action_head import Head
 from sail_models.autoencoder import frames_to_tensor
-from sail_models.inverse_dynamics import Head, InverseDynamics, InverseDynamicsConfig
+from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.schedule import cosine_alphas
 
 CONFIG = InverseDynamicsConfig(chunk=2, widths=(16, 32), features=64, frame_size=16)
 HEADS: tuple[Head, ...] = ("regression", "diffusion")
@@ -126,12 +128,12 @@ def test_the_diffusion_head_follows_ddim(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.append((noisy, timestep))
         return torch.full_like(noisy, 0.25)
 
-    monkeypatch.setattr(model, "_denoise", constant)
+    monkeypatch.setattr(model.head, "_denoise", constant)
     current, goal, arm, _ = moving_square(np.random.default_rng(0), 2)
     model.act(current, goal, arm, seeds=[3, 4])
     assert [timestep.tolist() for _, timestep in seen] == [[t, t] for t in (999, 799, 599, 399, 199)]
     start = torch.stack([torch.randn(8, generator=torch.Generator().manual_seed(seed)) for seed in (3, 4)])
     for noisy, timestep in seen:
-        alpha = model.alphas[timestep][:, None]
+        alpha = cosine_alphas()[timestep][:, None]
         noise = (noisy - alpha.sqrt() * 0.25) / (1 - alpha).sqrt()
         torch.testing.assert_close(noise, start, rtol=1e-3, atol=1e-3)

@@ -13,11 +13,11 @@ from sail.train.denoiser import (
     MINIMUM_SNR,
     PLACE_WEIGHT,
     TEXT_DROPOUT,
-    DenoiserTrainer,
     PlanBatch,
     diffusion_loss,
     grounding_loss,
 )
+from sail.train.trainer import Trainer
 from sail_models.grounding import Grounded
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.schedule import cosine_alphas
@@ -128,10 +128,10 @@ def test_a_share_of_the_texts_is_dropped_whole() -> None:
     assert torch.equal(stub.first_frame, torch.ones(4000, 1, 1, 1))
 
 
-def make_trainer(seed: int = 0, steps: int = 40, ema: float = 0.998) -> DenoiserTrainer:
+def make_trainer(seed: int = 0, steps: int = 40, ema: float = 0.998) -> Trainer[PlannerNetwork, PlanBatch]:
     torch.manual_seed(seed)
     config = PlannerNetworkConfig(*SHAPE[:3], widths=(16, 32), heads=2, change_scale=(0.5,))
-    return DenoiserTrainer(PlannerNetwork(config), steps, learning_rate=3e-3, seed=seed, ema=ema)
+    return Trainer(PlannerNetwork(config), diffusion_loss, steps, learning_rate=3e-3, seed=seed, ema=ema)
 
 
 def make_batch(index: int, count: int = 4) -> PlanBatch:

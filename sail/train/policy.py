@@ -1,0 +1,95 @@
+"""Fitting a policy to what was done: behaviour cloning on chunks of actions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from sail.data.windows import sample_windows
+from sail.report.live import LiveTable
+from sail.train.inverse_dynamics import disturb
+from sail.train.resumable import fit
+from sail.train.trainer import Trainer
+from sail.types import Episode
+from sail_models.autoencoder import frames_to_tensor
+from sail_models.policy import Policy, PolicyConfig
+from sail_models.precision import mixed_precision
+from sail_models.text import TextEncoder
+
+# Metres: whoever acts by the arm's state alone would not look.
+ARM_NOISE = 0.005
+
+
+@dataclass(frozen=True)
+class PolicyBatch:
+    """frames: (B, 3, H, W) in -1..1. text: (B, L, D). arm: proprioception (B, 4). actions: (B, chunk, 4)."""
+
+    frames: Tensor
+    text: Tensor
+    arm: Tensor
+    actions: Tensor
+
+
+@dataclass(frozen=True)
+class PolicySchedule:
+    """steps, batch, learning_rate: of the optimiser."""
+
+    steps: int
+    batch: int = 64
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+
+def train_policy(
+    episodes: Sequence[Episode], shape: PolicyConfig, schedule: PolicySchedule, saved: Path, live: LiveTable
+) -> Policy:
+    """A policy from nothing that does as the episodes did, or going on from `saved`. Raises TrainError."""
+    text, rng = TextEncoder(), np.random.default_rng(schedule.seed)
+    torch.manual_seed(schedule.seed)
+    trainer = Trainer(
+        Policy(shape), policy_loss, schedule.steps, schedule.learning_rate, schedule.seed, ema=0.995
+    )
+
+    def batch() -> PolicyBatch:
+        return sample_policy_batch(episodes, text, rng, schedule.batch, shape.chunk)
+
+    return fit(trainer, batch, rng, saved, live, "policy")
+
+
+def sample_policy_batch(
+    episodes: Sequence[Episode], text: TextEncoder, rng: Generator, count: int, chunk: int
+) -> PolicyBatch:
+    """`count` frames, uniform over all of the episodes' but their last, and the actions that followed; past
+    an episode's end its last action goes on."""
+    lengths = [len(episode.frames) for episode in episodes]
+    which, windows = sample_windows(rng, lengths, count, 1, chunk)
+    pick = [(episodes[e], window) for e, window in zip(which, windows, strict=True)]
+    done = [one.actions[np.minimum(window[:-1], len(one) - 1)] for one, window in pick]
+    return PolicyBatch(
+        frames_to_tensor(np.stack([one.frames[window[0]] for one, window in pick])),
+        text([one.prompt for one, _ in pick]),
+        torch.from_numpy(np.stack([one.proprioception[window[0]] for one, window in pick])),
+        torch.from_numpy(np.stack(done)),
+    )
+
+
+def join(batches: Sequence[PolicyBatch]) -> PolicyBatch:
+    """One batch out of several."""
+    return PolicyBatch(
+        torch.cat([one.frames for one in batches]),
+        torch.cat([one.text for one in batches]),
+        torch.cat([one.arm for one in batches]),
+        torch.cat([one.actions for one in batches]),
+    )
+
+
+def policy_loss(policy: Policy, batch: PolicyBatch, generator: torch.Generator) -> Tensor:
+    """The error of the chunk (one scalar), with frames and arm a little disturbed."""
+    frames = disturb(batch.frames, generator)
+    arm = batch.arm + ARM_NOISE * torch.randn(batch.arm.shape, generator=generator)
+    with mixed_precision():
+        return policy.loss(frames, batch.text, arm, batch.actions, generator)

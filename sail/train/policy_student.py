@@ -1,0 +1,109 @@
+"""A small policy that does at once what a planner did by planning: cloned from the planner's own successes.
+
+As in section 5 of the paper (arXiv 2506.06658), which distils the last planner into a diffusion policy.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sail.actors import actor_of
+from sail.agent import Agent, PolicyAgent
+from sail.collect import SELF_SEEDS
+from sail.config import RunConfig
+from sail.data.atomic import write_atomically
+from sail.data.store import EpisodeStore
+from sail.evaluate import evaluate, rate, rollout_settings
+from sail.report.live import LiveTable
+from sail.rollout import run_episodes
+from sail.train.policy import PolicySchedule, train_policy
+from sail.train.resumable import TrainError, begin
+from sail.types import FRAME_SKIP, Episode
+from sail_models.policy import CONFIGURATIONS
+from sail_models.saving import CONFIG, load_model, model_identity, save_model
+from sail_models.text import TextEncoder
+
+SETTINGS, RESULTS = "distillation.json", "results.json"
+# The last of the blocks of seeds that a run's iterations collect from.
+FIRST_SEED, SEEDS_PER_RUN = SELF_SEEDS + 990_000, 1_000_000
+# Chunks that are timed, after those that warm up.
+TIMED, WARM = 20, 4
+
+
+@dataclass(frozen=True)
+class PolicyStudentConfig:
+    """rollouts: of the teacher, the successes of which are cloned. steps, batch: of the optimiser."""
+
+    rollouts: int = 100
+    steps: int = 3000
+    batch: int = 64
+
+
+def distil_policy(
+    teacher: Agent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
+) -> dict[str, Any]:
+    """Fill `out` with policy/ and results.json, or go on with it; returns the latter's content: success of
+    teacher and student on the same episodes, and the milliseconds that each takes for one action.
+
+    Raises TrainError where the teacher never succeeds.
+    """
+    settings = {"teacher": teacher.identity, "task": run.task, "seed": run.seed, **asdict(config)}
+    begin(settings, out / SETTINGS)
+    shown = [episode for episode in _rollouts(teacher, run, config, out, live) if episode.success]
+    if not shown:
+        raise TrainError(
+            f"the teacher succeeded in none of {config.rollouts} rollouts: there is nothing to clone"
+        )
+    if not (out / "policy" / CONFIG).is_file():
+        schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
+        policy = train_policy(shown, CONFIGURATIONS["compact"], schedule, out / "policy_training", live)
+        save_model(out / "policy", policy, half=True)
+    model = load_model(out / "policy", "policy")
+    student = PolicyAgent(model, TextEncoder(), model_identity(model))
+    results: dict[str, Any] = {**settings, "cloned": len(shown)}
+    acting: dict[str, Agent | PolicyAgent] = {"teacher": teacher, "student": student}
+    for name, agent in acting.items():
+        live.stage(f"evaluate the {name}", run.evaluation_episodes)
+        measured = rate(evaluate(agent, run, finished=live.advance))
+        results[name] = {**measured, "milliseconds_per_action": _milliseconds(agent, run, shown)}
+    write_atomically(out / RESULTS, (json.dumps(results, indent=2) + "\n").encode())
+    return results
+
+
+def _rollouts(
+    teacher: Agent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
+) -> list[Episode]:
+    """The teacher at work, without exploration; what is in the store is not done again."""
+    store = EpisodeStore(out / "episodes")
+    first = FIRST_SEED + SEEDS_PER_RUN * run.seed
+    there = {record.seed for record in store.records()}
+    missing = [seed for seed in range(first, first + config.rollouts) if seed not in there]
+    if missing:
+        live.stage("teacher", len(missing))
+        outcomes = run_episodes(
+            rollout_settings(run), missing, actor_of(teacher, run), record=True, finished=live.advance
+        )
+        for outcome in outcomes:
+            assert outcome.episode is not None
+            store.add(outcome.episode)
+    return [store.read(record.id) for record in store.records()]
+
+
+def _milliseconds(agent: Agent | PolicyAgent, run: RunConfig, shown: Sequence[Episode]) -> float:
+    """The mean for one action of one arm, plans included, over whole plans."""
+    actor = actor_of(agent, run)
+    actor.start(0, 0)
+    episode, chunks = shown[0], run.planner.replan_every * TIMED
+    taken = []
+    for chunk in range(run.planner.replan_every * WARM + chunks):
+        step = min(chunk * FRAME_SKIP, len(episode))
+        seen = {"frame": episode.frames[step], "proprioception": episode.proprioception[step]}
+        began = time.perf_counter()
+        actor.act({0: seen})
+        taken.append(time.perf_counter() - began)
+    return 1000.0 * float(np.mean(taken[-chunks:])) / FRAME_SKIP

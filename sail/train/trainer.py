@@ -1,0 +1,87 @@
+"""The one trainer: any loss of any network on batches of any kind, with an average that is what is kept."""
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from sail.train.learning_rate import one_cycle
+
+Network = TypeVar("Network", bound=nn.Module)
+Batch = TypeVar("Batch")
+
+
+class Trainer(Generic[Network, Batch]):
+    """AdamW on a loss with a cosine (or constant) learning rate and an exponential moving average.
+
+    `network` is trained in place; `average` is what acts and is saved.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Callable[[Network, Batch, torch.Generator], Tensor],
+        steps: int,
+        learning_rate: float,
+        seed: int,
+        ema: float = 0.998,
+        warmup: float = 0.05,
+    ) -> None:
+        self._loss = loss
+        self.network = network.train()
+        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-3, fused=True)
+        self.schedule = one_cycle(self.optimizer, learning_rate, steps, warmup)
+        self.steps, self.ema, self.step_count = steps, ema, 0
+
+    def step(self, batch: Batch) -> float:
+        """One optimiser step; returns the loss."""
+        loss = self._loss(self.network, batch, self.generator)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step_count += 1
+        # A young average forgets its random beginning faster (the usual warm-up of an EMA).
+        decay = min(self.ema, (1 + self.step_count) / (10 + self.step_count))
+        with torch.no_grad():
+            for averaged, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                averaged.lerp_(current, 1.0 - decay)
+        return float(loss.detach())
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that going on needs, as named tensors (for safetensors)."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        tensors["generator"] = self.generator.get_state()
+        tensors["step"] = torch.tensor(self.step_count)
+        return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `state` gave, with the same steps, learning rate and network shapes."""
+        self.network.load_state_dict(_under(tensors, "network."))
+        self.average.load_state_dict(_under(tensors, "average."))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, "optimizer.").items():
+            index, key = name.split(".", 1)
+            moments.setdefault(int(index), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.generator.set_state(tensors["generator"])
+        self.step_count = int(tensors["step"])
+        with warnings.catch_warnings():
+            # It misses the optimiser steps, which were taken before `state`.
+            warnings.simplefilter("ignore", UserWarning)
+            for _ in range(self.step_count):
+                self.schedule.step()
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

@@ -122,13 +122,23 @@ class VlmConfig:
 
 
 @dataclass(frozen=True)
+class HumanConfig:
+    """The page of the filter "human" (see sail/labelling). port: on this machine's own address; 0 is any."""
+
+    port: Annotated[int, Range(0, 65535)] = 8765
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "human.")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that decides a run. horizon: control steps. base: shipped weights' name, or a folder."""
 
     preset: str
     task: str = "handle-press"
     method: Literal["sail", "frozen", "random", "bc-loop"] = "sail"
-    filter: Literal["oracle", "none", "vlm"] = "oracle"
+    filter: Literal["oracle", "none", "vlm", "human"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3
     rollouts: Annotated[int, Range(1, 100_000)] = 30
@@ -143,6 +153,7 @@ class RunConfig:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     vlm: VlmConfig = field(default_factory=VlmConfig)
+    human: HumanConfig = field(default_factory=HumanConfig)
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "")

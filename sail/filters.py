@@ -1,13 +1,16 @@
 """Which self-collected episodes teach the planner."""
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from sail.config import RunConfig, VlmConfig
+from sail.config import HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.labelling.labels import FILE
+from sail.labelling.server import ask_people
 from sail.runfolder import RunFolder
 from sail.vlm import judge
 
@@ -63,8 +66,28 @@ class VlmFilter:
         return FilterResult([one.success for one in verdicts], [one.reason for one in verdicts])
 
 
+class HumanFilter:
+    """Keeps what people call a success; a skipped episode teaches nothing. Labels lie beside the episodes, so
+    that nobody is asked twice."""
+
+    def __init__(self, config: HumanConfig) -> None:
+        self.config = config
+
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+        """One verdict and one reason for each episode. Raises LabelsError."""
+        labels = ask_people(store, episodes, store.folder / FILE, self.config.port, _tell)
+        said = [labels[episode.id] for episode in episodes]
+        return FilterResult([label == "success" for label in said], [f"labelled {label}" for label in said])
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def find_filter(config: RunConfig) -> Filter:
     """The filter that a configuration names."""
+    if config.filter == "human":
+        return HumanFilter(config.human)
     if config.filter == "vlm":
         return VlmFilter(config.vlm)
     return OracleFilter() if config.filter == "oracle" else NoFilter()

@@ -1,0 +1,93 @@
+"""The page in a real browser: what a person sees, presses, and gets."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from labelling_page import STEPS, Labelling
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+
+from sail.labelling.labels import read_labels
+
+from helpers import make_episode
+
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    DRIVER is None, reason="needs Chromium and its driver (Debian: chromium, chromium-driver)"
+)
+# The colour in the middle of the first frame's first pixel, as the page has painted it.
+PAINTED = "return [...document.getElementById('film').getContext('2d').getImageData(5, 5, 1, 1).data]"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    options = ChromeOptions()
+    # As root, as CI is, Chromium has no sandbox; and it is to ask nobody outside for anything.
+    flags = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run")
+    flags += ("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic")
+    for flag in (*flags, f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options, Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def place(browser: Chrome, expected: str) -> None:
+    WebDriverWait(browser, 20).until(
+        lambda driver: expected in driver.find_element(By.ID, "place").text,
+        f"the page does not say {expected}",
+    )
+
+
+def press(browser: Chrome, key: str) -> None:
+    ActionChains(browser).send_keys(key).perform()
+
+
+def test_a_person_labels_by_keys_goes_back_and_finishes(browser: Chrome, labelling: Labelling) -> None:
+    browser.get(labelling.address)
+    place(browser, "Episode 1 of 3, 3 without a label")
+    assert browser.find_element(By.ID, "prompt").text == "press the handle"
+    colours = make_episode(STEPS, 0).frames[:, 0, 0].tolist()
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(PAINTED)[:3] in colours)
+    assert not browser.find_element(By.ID, "finish").is_displayed()
+    press(browser, "s")
+    place(browser, "Episode 2 of 3, 2 without")
+    press(browser, "b")
+    place(browser, "Episode 1 of 3, 2 without")
+    press(browser, "f")
+    place(browser, "Episode 2 of 3, 2 without")
+    browser.find_element(By.CSS_SELECTOR, "[data-label=success]").click()
+    place(browser, "Episode 3 of 3, 1 without")
+    # Whoever closes the page goes on where it was.
+    browser.get(labelling.address)
+    place(browser, "Episode 3 of 3, 1 without")
+    press(browser, "k")
+    place(browser, "0 without a label")
+    press(browser, Keys.ENTER)
+    labelling.thread.join(timeout=20)
+    assert list(labelling.labels.values()) == ["failure", "success", "skip"]
+    WebDriverWait(browser, 20).until(lambda driver: "can be closed" in driver.page_source)
+    complaints = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]
+    assert complaints == [], json.dumps(complaints)
+
+
+def test_a_loop_that_was_stopped_is_told_of(browser: Chrome, labelling: Labelling, tmp_path: Path) -> None:
+    browser.get(labelling.address)
+    place(browser, "Episode 1 of 3")
+    for episode in range(3):
+        labelling.say(episode, "success")
+    labelling.ask("POST", "/finish", {})
+    labelling.thread.join(timeout=20)
+    press(browser, "f")
+    WebDriverWait(browser, 20).until(
+        lambda driver: "is the loop still running?" in driver.find_element(By.ID, "error").text
+    )
+    ids = [record.id for record in labelling.records]
+    assert set(read_labels(labelling.path, ids).values()) == {"success"}

@@ -122,6 +122,18 @@ class VlmConfig:
 
 
 @dataclass(frozen=True)
+class VerifierConfig:
+    """The filter "verifier": a learned one (see sail_models/verifier.py). path: its folder; "shipped" is that
+    of the base weights. threshold: the probability above which a task was done."""
+
+    path: str = SHIPPED
+    threshold: Share = 0.5
+
+    def __post_init__(self) -> None:
+        settings.check_limits(self, "verifier.")
+
+
+@dataclass(frozen=True)
 class HumanConfig:
     """The page of the filter "human" (see sail/labelling). port: on this machine's own address; 0 is any."""
 
@@ -138,7 +150,7 @@ class RunConfig:
     preset: str
     task: str = "handle-press"
     method: Literal["sail", "frozen", "random", "bc-loop"] = "sail"
-    filter: Literal["oracle", "none", "vlm", "human"] = "oracle"
+    filter: Literal["oracle", "none", "verifier", "vlm", "human"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3
     rollouts: Annotated[int, Range(1, 100_000)] = 30
@@ -152,6 +164,7 @@ class RunConfig:
     prior: PriorConfig = field(default_factory=PriorConfig)
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    verifier: VerifierConfig = field(default_factory=VerifierConfig)
     vlm: VlmConfig = field(default_factory=VlmConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
 

@@ -3,19 +3,27 @@
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from sail.config import HumanConfig, RunConfig, VlmConfig
+from sail.config import SHIPPED, HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.labelling.labels import FILE
 from sail.labelling.server import ask_people
 from sail.runfolder import RunFolder
 from sail.vlm import judge
+from sail_models.saving import find_base, load_model
+from sail_models.text import TextEncoder
+from sail_models.verifier import Verifier
 
 # Fewer successes than this all teach: a planner that sees only one or two episodes learns them by heart.
 FEW = 5
+
+
+# What a verifier looks at: every few control steps; one frame alone may deceive it.
+LOOK_EVERY, LASTING = 4, 2
 
 
 class FilterResult(NamedTuple):
@@ -48,6 +56,26 @@ class NoFilter:
     def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """One verdict and one reason for each episode."""
         return FilterResult([True] * len(episodes), ["not filtered"] * len(episodes))
+
+
+class VerifierFilter:
+    """Keeps what a learned verifier sees done at some time, from frames and the prompt alone."""
+
+    def __init__(self, verifier: Verifier, threshold: float) -> None:
+        self.verifier, self.threshold, self.text = verifier, threshold, TextEncoder()
+
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+        """One verdict and one reason for each episode."""
+        scores = [self.score(store, episode) for episode in episodes]
+        reasons = [f"{score:.0%} sure that it is done" for score in scores]
+        return FilterResult([score > self.threshold for score in scores], reasons)
+
+    def score(self, store: EpisodeStore, episode: EpisodeRecord) -> float:
+        """The probability that the task is done, where it is highest for `LASTING` frames."""
+        looked_at = [*range(0, episode.length, LOOK_EVERY), episode.length]
+        done = self.verifier.judge(store.read_clip(episode.id, looked_at), self.text([episode.prompt]))
+        windows = np.lib.stride_tricks.sliding_window_view(done, min(LASTING, len(done)))
+        return float(windows.mean(1).max())
 
 
 class VlmFilter:
@@ -88,6 +116,10 @@ def find_filter(config: RunConfig) -> Filter:
     """The filter that a configuration names."""
     if config.filter == "human":
         return HumanFilter(config.human)
+    if config.filter == "verifier":
+        shipped = config.verifier.path == SHIPPED
+        folder = find_base(config.base, "verifier") / "verifier" if shipped else Path(config.verifier.path)
+        return VerifierFilter(load_model(folder, "verifier"), config.verifier.threshold)
     if config.filter == "vlm":
         return VlmFilter(config.vlm)
     return OracleFilter() if config.filter == "oracle" else NoFilter()

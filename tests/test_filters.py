@@ -2,17 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from sail import filters
 from sail.config import ConfigError, VlmConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import FEW, FilterResult, find_filter, keep_fastest, kept_of, quality
+from sail.filters import FEW, FilterResult, VerifierFilter, find_filter, keep_fastest, kept_of, quality
+from sail.labelling.labels import FILE, add_label
 from sail.runfolder import create_run, open_run
-from sail.types import UInt8
+from sail.types import Float32, UInt8
 from sail.vlm import Verdict
+from sail_models.verifier import Verifier, VerifierConfig
 
 from helpers import assert_one_line, make_episode
 
@@ -51,16 +55,48 @@ def test_none_keeps_failures_too(tmp_path: Path) -> None:
     assert len(result.reasons) == 2
 
 
-@pytest.mark.parametrize("name", ["oracle", "none", "vlm"])
+@pytest.mark.parametrize("name", ["oracle", "none", "vlm", "human"])
 def test_nothing_collected_is_nothing_kept(name: str, tmp_path: Path) -> None:
     assert filtered(name, tmp_path, []) == ([], [])
+
+
+def test_people_are_not_asked_twice(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    for seed, label in enumerate(("success", "failure", "skip")):
+        add_label(tmp_path / FILE, store.add(make_episode(seed=seed)), label)
+    config = load_config(None, None, ["filter=human"])
+    result = find_filter(config).keep(store, store.records())
+    assert result.mask == [True, False, False]
+    assert result.reasons == ["labelled success", "labelled failure", "labelled skip"]
+
+
+class Recognising(Verifier):
+    """Takes a frame for done that is bright."""
+
+    def __init__(self) -> None:
+        super().__init__(VerifierConfig())
+
+    def judge(self, frames: UInt8, text: Tensor) -> Float32:
+        return (frames[:, 0, 0, 0] / 255).astype(np.float32)
+
+
+def test_a_verifier_is_to_be_sure_for_more_than_one_look(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    for seed, bright in enumerate(([8], [8, 12], [12, 13], [16])):
+        episode = make_episode(steps=16, seed=seed)
+        episode.frames[:] = 51
+        episode.frames[bright] = 255
+        store.add(episode)
+    result = VerifierFilter(Recognising(), 0.7).keep(store, store.records())
+    assert result.mask == [False, True, False, False]
+    assert result.reasons[0] == "60% sure that it is done"
 
 
 @pytest.mark.parametrize(("given_name", "nearest"), [("orcale", "oracle"), ("non", "none")])
 def test_an_unknown_filter_is_answered_with_the_nearest(given_name: str, nearest: str) -> None:
     with pytest.raises(ConfigError) as error:
         load_config(None, None, [f"filter={given_name}"])
-    assert_one_line(error, f"'{given_name}'", "oracle, none, vlm", f"'{nearest}'")
+    assert_one_line(error, f"'{given_name}'", "oracle, none, verifier, vlm, human", f"'{nearest}'")
 
 
 def test_what_a_judge_said_stays_and_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """A policy: from the current frame, the prompt and the arm's state straight to actions, with no plan between.
 
-A diffusion policy (Chi et al., arXiv 2303.04137) over one chunk of actions; the prompt scales and shifts the
-features of every convolution (FiLM, Perez et al., arXiv 1709.07871).
+A diffusion policy (Chi et al., arXiv 2303.04137) over one chunk of actions.
 """
 
 from collections.abc import Sequence
@@ -11,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
-from sail_models.action_head import ArmInput, Head, chunk_noise, coordinate_planes, make_head
+from sail_models.action_head import ArmInput, Head, chunk_noise, make_head
 from sail_models.autoencoder import frames_to_tensor
-from sail_models.text import TEXT_WIDTH
+from sail_models.film import FilmEncoder
 
 
 @dataclass(frozen=True)
@@ -37,45 +36,21 @@ CONFIGURATIONS = {
 
 
 class Policy(nn.Module):
-    """A convolutional network over the frame, with coordinate channels, that reads the prompt."""
-
-    coordinates: Tensor
+    """A convolutional network over the frame that reads the prompt, and a head that acts."""
 
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
         self.config = config
-        inputs = (3 + 2, *config.widths[:-1])
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, width, 4, stride=2, padding=1)
-            for before, width in zip(inputs, config.widths, strict=True)
-        )
-        self.norms = nn.ModuleList(nn.GroupNorm(8, width) for width in config.widths)
-        self.text = nn.Sequential(
-            nn.Linear(TEXT_WIDTH, 128), nn.SiLU(), nn.Linear(128, 2 * sum(config.widths))
-        )
-        size = config.frame_size // 2 ** len(config.widths)
-        self.features = nn.Sequential(
-            nn.Linear(config.widths[-1] * size * size + PROPRIOCEPTION_SIZE, config.features),
-            nn.SiLU(),
-            nn.Linear(config.features, config.features),
-            nn.SiLU(),
-        )
+        self.encoder = FilmEncoder(3, config.widths, config.frame_size, PROPRIOCEPTION_SIZE, config.features)
         self.arm = ArmInput()
         self.head = make_head(
             config.head, config.features, config.chunk, config.hidden, config.diffusion_steps
         )
-        self.register_buffer("coordinates", coordinate_planes(config.frame_size), persistent=False)
 
     def encode(self, frame: Tensor, text: Tensor, proprioception: Tensor) -> Tensor:
         """Features (B, features) of frames (B, 3, H, W) in -1..1, text (B, 16, 384) and proprioception
         (B, 4)."""
-        said = text.sum(1) / (text.abs().sum(2) > 0).sum(1, keepdim=True).clamp(min=1)
-        changes = self.text(said)[:, :, None, None].split([2 * width for width in self.config.widths], 1)
-        seen = torch.cat([frame, self.coordinates.expand(frame.shape[0], -1, -1, -1)], dim=1)
-        for convolution, norm, change in zip(self.convolutions, self.norms, changes, strict=True):
-            scale, shift = change.chunk(2, dim=1)
-            seen = nn.functional.silu(norm(convolution(seen)) * (1.0 + scale) + shift)
-        features: Tensor = self.features(torch.cat([seen.flatten(1), self.arm(proprioception)], dim=1))
+        features: Tensor = self.encoder(frame, text, self.arm(proprioception))
         return features
 
     def loss(

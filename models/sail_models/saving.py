@@ -20,6 +20,7 @@ from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.policy import Policy, PolicyConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
+from sail_models.verifier import Verifier, VerifierConfig
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -30,6 +31,7 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
     "planner": (PlannerNetworkConfig, PlannerNetwork),
     "inverse_dynamics": (InverseDynamicsConfig, InverseDynamics),
     "policy": (PolicyConfig, Policy),
+    "verifier": (VerifierConfig, Verifier),
     "compact_prior": (CompactPriorConfig, CompactPrior),
 }
 
@@ -95,13 +97,13 @@ def model_identity(model: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-def find_base(name: str, part: Literal["planner", "policy"] = "planner") -> Path:
+def find_base(name: str, part: Literal["planner", "policy", "verifier"] = "planner") -> Path:
     """The folder of base weights that has this part: a shipped name, or a path. Raises WeightsError."""
     for folder in (PRETRAINED / name, Path(name)):
         if (folder / part / CONFIG).is_file():
             return folder
     shipped = sorted(path.parents[1].name for path in PRETRAINED.glob(f"*/{part}/{CONFIG}"))
-    parts = "policy/" if part == "policy" else "planner/, autoencoder/ and inverse_dynamics/"
+    parts = f"{part}/" if part != "planner" else "planner/, autoencoder/ and inverse_dynamics/"
     raise WeightsError(
         f"no base weights '{name}' with a {part}: shipped are {', '.join(shipped) or 'none'}, or name a "
         f"folder with {parts}"

@@ -37,6 +37,7 @@ from sail.train.plan_data import (
 from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.train.trainer import Trainer
+from sail.train.verifier import train_verifier
 from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.action_head import Head
@@ -67,7 +68,7 @@ class BaseConfig:
     planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from.
     planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
     base that ships. Neither counts where the planner goes on. policy_steps: with 0 there is no policy, which
-    only method=bc-loop begins from.
+    only method=bc-loop begins from, and verifier_steps: none for filter=verifier.
     """
 
     scenes: Literal["metaworld", "panda", "own"] = "metaworld"
@@ -89,6 +90,7 @@ class BaseConfig:
     inverse_dynamics_steps: Count = 2500
     inverse_dynamics_head: Head = "regression"
     policy_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    verifier_steps: Annotated[int, Range(0, 1_000_000)] = 0
     policy_network: Literal["compact", "wide"] = "wide"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 
@@ -102,9 +104,9 @@ class BaseConfig:
 
 
 def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, workers: int = 2) -> None:
-    """Fill `out` with autoencoder/, planner/, inverse_dynamics/ and, if asked, policy/; none is made again.
+    """Fill `out` with autoencoder/, planner/, inverse_dynamics/ and, if asked, policy/ and verifier/.
 
-    data: the episode store, collected first where it lacks episodes. Raises TrainError.
+    What is there is kept. data: the episode store, collected first where it lacks some. Raises TrainError.
     """
     begin(asdict(config), out / SETTINGS)
     write_embodiment(out, _embodiment(config))
@@ -129,6 +131,12 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
             episodes, POLICIES[config.policy_network], schedule, out / "policy_training", live
         )
         save_model(out / "policy", policy, half=True)
+    if config.verifier_steps and not (out / "verifier" / CONFIG).is_file():
+        shown = [store.read(record.id) for record in _demonstrations(store, config)]
+        play = [store.read(record.id) for record in store.records(source="play")]
+        saved = out / "verifier_training"
+        verifier = train_verifier(shown, play, config.verifier_steps, config.seed, saved, live)
+        save_model(out / "verifier", verifier, half=True)
 
 
 def _embodiment(config: BaseConfig) -> Embodiment:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,11 @@ TASKS_APART = 10_000_000
 # Control steps (three planned frames) that an expert goes on after its success: a demonstration that ends on
 # the very edge of success teaches plans that, followed a little late, end just before it.
 HOLD = 24
+
+
+# Who shows the seen tasks, and what their episodes are of.
+Demonstrator = Literal["expert", "suboptimal"]
+DEMONSTRATED: dict[Demonstrator, Source] = {"expert": "expert", "suboptimal": "random"}
 
 
 class CollectError(SailError):
@@ -68,6 +74,11 @@ def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
 def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
     """The paper's suboptimal beginning: 70 % of the actions of each episode are random."""
     return [Job(task, "random", index) for task in tasks for index in range(episodes)]
+
+
+def demonstration_jobs(demonstrator: Demonstrator, tasks: Sequence[str], episodes: int) -> list[Job]:
+    """What a planner begins from: `episodes` of each task by this demonstrator."""
+    return (expert_jobs if demonstrator == "expert" else suboptimal_jobs)(tasks, episodes)
 
 
 @functools.lru_cache(maxsize=1)

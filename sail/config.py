@@ -145,7 +145,8 @@ class HumanConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run. horizon: control steps. base: shipped weights' name, or a folder."""
+    """Everything that decides a run. horizon: control steps. base: shipped weights' name, or a folder.
+    demonstrator: of the seen tasks that learning rehearses, who also showed them to the base weights."""
 
     preset: str
     task: str = "handle-press"
@@ -155,6 +156,7 @@ class RunConfig:
     iterations: Annotated[int, Range(0, 1000)] = 3
     rollouts: Annotated[int, Range(1, 100_000)] = 30
     evaluation_episodes: Annotated[int, Range(1, 100_000)] = 50
+    demonstrator: Literal["expert", "suboptimal"] = "expert"
     demonstrations_per_task: Annotated[int, Range(0, 10_000)] = 5
     horizon: Annotated[int, Range(1, 100_000)] = 200
     envs: Annotated[int, Range(1, 1024)] = 16

@@ -18,7 +18,7 @@ from typing import Any
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
-from sail.collect import SELF_SEEDS, collect, expert_jobs
+from sail.collect import DEMONSTRATED, SELF_SEEDS, collect, demonstration_jobs
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
@@ -80,12 +80,13 @@ def improve(
 
 def _demonstrate(run: Run) -> None:
     """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
-    jobs = expert_jobs(seen_like(run.config.task), run.config.demonstrations_per_task)
-    if run.folder.step_done("demonstrations") or not jobs or run.config.method not in LEARNING:
+    config = run.config
+    jobs = demonstration_jobs(config.demonstrator, seen_like(config.task), config.demonstrations_per_task)
+    if run.folder.step_done("demonstrations") or not jobs or config.method not in LEARNING:
         return
-    run.store.discard([record.id for record in run.store.records(source="expert")])
+    run.store.discard([record.id for record in run.store.records(source=DEMONSTRATED[config.demonstrator])])
     run.live.stage("demonstrations", len(jobs))
-    for episode in collect(jobs, run.config.workers):
+    for episode in collect(jobs, config.workers):
         run.store.add(episode)
         run.live.advance()
     run.folder.finish("demonstrations")
@@ -126,7 +127,7 @@ def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
         kept = [one for k in past for one in kept_of(run.config, run.folder, run.store, k)]
         if run.config.filter == "oracle":
             kept = keep_fastest(kept, config.keep_fastest)
-        demonstrations = _read(run, run.store.records(source="expert"))
+        demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
         seed = SEEDS_PER_ITERATION * run.config.seed + iteration
         checkpoint = run.folder.checkpoint(iteration)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from sail.collect import Job, collect, expert_jobs, play_jobs
+from sail.collect import DEMONSTRATED, Demonstrator, Job, collect, demonstration_jobs, play_jobs
 from sail.config import Count, Share
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
@@ -62,8 +62,9 @@ class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
     scenes: MetaWorld's, both of the Panda's table top, or your own: then nothing is collected, all episodes
-    are trained on as they are, and camera names what they were recorded with. autoencoder: "own" is trained
-    on these episodes, else the folder of one that is shared (with a prior, say). play_share, backwards_share:
+    are trained on as they are, and camera names what they were recorded with. demonstrator: of the tasks
+    seen; "suboptimal" takes 70 % of its actions at random. autoencoder: "own" is trained on these episodes,
+    else the folder of one that is shared (with a prior, say). play_share, backwards_share:
     shares of the planner's batches that are captioned play and demonstrations played backwards (MetaWorld's).
     planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from.
     planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
@@ -74,6 +75,7 @@ class BaseConfig:
     scenes: Literal["metaworld", "panda", "own"] = "metaworld"
     camera: str = SIMULATED
     autoencoder: str = OWN
+    demonstrator: Demonstrator = "expert"
     demonstrations: Annotated[int, Range(1, 10_000)] = 25
     play_seen: Annotated[int, Range(0, 10_000)] = 12
     play_unseen: Annotated[int, Range(0, 10_000)] = 8
@@ -148,7 +150,8 @@ def _embodiment(config: BaseConfig) -> Embodiment:
 def _demonstrations(store: EpisodeStore, config: BaseConfig) -> list[EpisodeRecord]:
     if config.scenes == "own":
         return [record for source in SHOWN for record in store.records(source=source, success=True)]
-    return [record for task in _seen(config) for record in store.records(task=task, source="expert")]
+    source = DEMONSTRATED[config.demonstrator]
+    return [record for task in _seen(config) for record in store.records(task=task, source=source)]
 
 
 def _check_own(store: EpisodeStore, config: BaseConfig) -> None:
@@ -168,7 +171,8 @@ def _check_own(store: EpisodeStore, config: BaseConfig) -> None:
 def base_jobs(config: BaseConfig) -> list[Job]:
     """Every episode that base weights are trained on."""
     seen = _seen(config)
-    jobs = [*expert_jobs(seen, config.demonstrations), *play_jobs(seen, config.play_seen)]
+    shown = demonstration_jobs(config.demonstrator, seen, config.demonstrations)
+    jobs = [*shown, *play_jobs(seen, config.play_seen)]
     if config.scenes == "panda":
         return jobs  # nothing of the unseen colours, not even play
     others = [task for task in METAWORLD if task not in SEEN + UNSEEN]

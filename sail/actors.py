@@ -1,17 +1,16 @@
 """What can act in a rollout: the planner with inverse dynamics, a policy, random waypoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sail.agent import PolicyAgent, sampling_of
 from sail.config import ExplorationConfig, RunConfig
-from sail.exploration import BURST_CHUNKS, NO_EXPLORATION, STEP_LENGTH, Explorer, towards
+from sail.exploration import NO_EXPLORATION, Explorer, Wanderer
 from sail.types import Float32, SailError, UInt8
-from sail_envs.tasks import TASKS, family_of
+from sail_envs.tasks import TASKS
 from sail_models.sampling import Acting, Planning
 
 
@@ -74,6 +73,13 @@ class PlannerActor:
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
         """Replan where a plan is used up, then one chunk towards each slot's next planned frame."""
+        return _with_wandering(self._explorer, observations, self._follow)
+
+    def goal(self, slot: int) -> UInt8 | None:
+        """The planned frame that the latest chunk was to reach, if it followed a plan."""
+        return self._planned(slot, 0) if slot in self._plans else None
+
+    def _follow(self, observations: Mapping[int, Mapping[str, Any]]) -> Float32:
         self._replan({slot: seen for slot, seen in observations.items() if self._used_up(slot)})
         order = list(observations)
         for slot in order:
@@ -85,15 +91,7 @@ class PlannerActor:
             frames = np.stack([self._planned(slot, -1) for slot in order])
         arms = np.stack([observations[slot]["proprioception"] for slot in order])
         seeds = [int(self._explorer.rng(slot).integers(2**31)) for slot in order]
-        chunks = self._agent.inverse_dynamics.act(frames, goals, arms, seeds)
-        return {
-            slot: self._explorer.vary(slot, chunk, arm)
-            for slot, chunk, arm in zip(order, chunks, arms, strict=True)
-        }
-
-    def goal(self, slot: int) -> UInt8 | None:
-        """The planned frame that the latest chunk was to reach."""
-        return self._planned(slot, 0)
+        return self._agent.inverse_dynamics.act(frames, goals, arms, seeds)
 
     def _used_up(self, slot: int) -> bool:
         plan = self._plans.get(slot)
@@ -138,19 +136,34 @@ class PolicyActor:
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
         """One chunk for each slot."""
-        order = list(observations)
-        frames = np.stack([observations[slot]["frame"] for slot in order])
-        arms = np.stack([observations[slot]["proprioception"] for slot in order])
-        seeds = [int(self._explorer.rng(slot).integers(2**31)) for slot in order]
-        chunks = self._policy.act(frames, self._text.expand(len(order), -1, -1), arms, seeds)
-        return {
-            slot: self._explorer.vary(slot, chunk, arm)
-            for slot, chunk, arm in zip(order, chunks, arms, strict=True)
-        }
+        return _with_wandering(self._explorer, observations, self._decide)
 
     def goal(self, slot: int) -> UInt8 | None:
         """There is no plan."""
         return None
+
+    def _decide(self, observations: Mapping[int, Mapping[str, Any]]) -> Float32:
+        order = list(observations)
+        frames = np.stack([observations[slot]["frame"] for slot in order])
+        arms = np.stack([observations[slot]["proprioception"] for slot in order])
+        seeds = [int(self._explorer.rng(slot).integers(2**31)) for slot in order]
+        return self._policy.act(frames, self._text.expand(len(order), -1, -1), arms, seeds)
+
+
+def _with_wandering(
+    explorer: Explorer,
+    observations: Mapping[int, Mapping[str, Any]],
+    decide: Callable[[Mapping[int, Mapping[str, Any]]], Float32],
+) -> dict[int, Float32]:
+    """Chunks of the slots that wander, and of the others what is decided for them, varied."""
+    others = {slot: seen for slot, seen in observations.items() if not explorer.wanders(slot)}
+    decided = dict(zip(others, decide(others), strict=True)) if others else {}
+    return {
+        slot: explorer.vary(slot, decided[slot])
+        if slot in decided
+        else explorer.wander(slot, seen["proprioception"])
+        for slot, seen in observations.items()
+    }
 
 
 def actor_of(
@@ -167,30 +180,21 @@ def actor_of(
 
 
 class WaypointActor:
-    """Straight lines to random points of the workspace, the gripper open or closed: what chance alone
-    solves."""
+    """Random waypoints alone, the control: what chance solves."""
 
     def __init__(self, task: str, salt: int = 0) -> None:
-        self._family, self._salt = family_of(task), salt
-        self._rngs: dict[int, np.random.Generator] = {}
-        self._targets: dict[int, tuple[NDArray[np.float64], int]] = {}
+        self._task, self._salt = task, salt
+        self._wanderers: dict[int, Wanderer] = {}
 
     def start(self, slot: int, seed: int) -> None:
         """Begin anew with the episode's own generator."""
-        self._rngs[slot] = np.random.default_rng([self._salt, seed])
-        self._targets.pop(slot, None)
+        self._wanderers[slot] = Wanderer(self._task, np.random.default_rng([self._salt, seed]))
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
-        """One chunk towards each slot's waypoint; a new one when it is reached or after 5 chunks."""
-        chunks = {}
-        for slot, observation in observations.items():
-            arm, rng = observation["proprioception"], self._rngs[slot]
-            target, left = self._targets.get(slot, (np.zeros(3), 0))
-            if left == 0 or np.abs(target - arm[:3]).max() < 2 * STEP_LENGTH:
-                target, left = rng.uniform(self._family.low, self._family.high), BURST_CHUNKS
-            self._targets[slot] = (target, left - 1)
-            chunks[slot] = towards(target, arm, rng)
-        return chunks
+        """One chunk towards each slot's waypoint."""
+        return {
+            slot: self._wanderers[slot].chunk(seen["proprioception"]) for slot, seen in observations.items()
+        }
 
     def goal(self, slot: int) -> UInt8 | None:
         """There is no plan."""

@@ -69,14 +69,16 @@ class ExplorationConfig:
     """What is varied while collecting, never while evaluating.
 
     guidance_spread: half-width by which each episode's guidance varies. action_noise: standard deviation
-    of Ornstein-Uhlenbeck noise on actions. waypoint_fraction: share of episodes that begin with a burst
-    towards a random waypoint.
+    of Ornstein-Uhlenbeck noise on actions. waypoint_fraction: share of episodes that begin on the way to a
+    random waypoint. random_fraction: share of episodes that are random waypoints throughout where the last
+    evaluation had no success, fewer where it had: a loop that learns from successes cannot begin without one.
     """
 
     guidance_spread: Annotated[float, Range(0, 20)] = 0.0
     temperature: Annotated[float, Range(0, 3)] = 1.0
     action_noise: Annotated[float, Range(0, 2)] = 0.0
     waypoint_fraction: Share = 0.0
+    random_fraction: Share = 0.0
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "exploration.")

@@ -22,6 +22,7 @@ from sail.collect import DEMONSTRATED, SELF_SEEDS, collect, demonstration_jobs
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
+from sail.exploration import adapted
 from sail.filters import keep_fastest, kept_of, quality
 from sail.probes import measure_beside
 from sail.report.live import LiveTable
@@ -65,7 +66,7 @@ def improve(
     folder.write_results(base.identity, results)
     last = config.iterations if until is None else until
     for iteration in range(1, last + 1):
-        seconds = {"collect": _collect(run, agent, iteration)}
+        seconds = {"collect": _collect(run, agent, iteration, results[-1].success_rate)}
         kept = kept_of(config, folder, run.store, iteration)
         if config.method in LEARNING:
             seconds["train"] = _learn(run, agent, iteration)
@@ -92,14 +93,15 @@ def _demonstrate(run: Run) -> None:
     run.folder.finish("demonstrations")
 
 
-def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
-    """Run the planner with exploration, record every episode; returns the seconds it took."""
+def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: float) -> float:
+    """Run the planner with exploration, which gives way as it succeeds, record every episode; returns the
+    seconds it took."""
     step = f"collect_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
-        actor = actor_of(agent, config, config.exploration, salt=iteration)
+        actor = actor_of(agent, config, adapted(config.exploration, succeeded), salt=iteration)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         outcomes = run_episodes(
             rollout_settings(config),

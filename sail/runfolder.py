@@ -41,11 +41,15 @@ class IterationResult:
     kept: int
     seconds: Mapping[str, float]
 
+    @property
+    def success_rate(self) -> float:
+        """Share of the evaluation episodes that succeeded."""
+        return self.successes / self.episodes
+
     def as_json(self) -> dict[str, Any]:
         """The line, with the success rate and its 95 % Wilson interval."""
         interval = wilson_interval(self.successes, self.episodes)
-        rate = self.successes / self.episodes
-        return {**dataclasses.asdict(self), "success_rate": rate, "ci95": list(interval)}
+        return {**dataclasses.asdict(self), "success_rate": self.success_rate, "ci95": list(interval)}
 
 
 class RunFolder:

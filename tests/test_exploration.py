@@ -1,9 +1,17 @@
-"""What exploring does to actions: the noise's own statistics, and bursts within the workspace."""
+"""What exploring does to actions: the noise's own statistics, and waypoints within the workspace."""
 
 import numpy as np
 
 from sail.config import ExplorationConfig
-from sail.exploration import BURST_CHUNKS, NO_EXPLORATION, NOISE_MEMORY, STEP_LENGTH, Explorer
+from sail.exploration import (
+    NO_EXPLORATION,
+    NOISE_MEMORY,
+    STEP_LENGTH,
+    WAYPOINT_CHUNKS,
+    Explorer,
+    Wanderer,
+    adapted,
+)
 from sail.types import FRAME_SKIP
 from sail_envs.tasks import family_of
 
@@ -15,7 +23,7 @@ ARM = np.array([0.0, 0.6, 0.2, 1.0], np.float32)
 def test_noise_on_actions_is_correlated_and_of_the_size_that_was_asked_for() -> None:
     explorer = Explorer(ExplorationConfig(action_noise=0.2), TASK, salt=0)
     explorer.start(0, seed=1)
-    noise = np.concatenate([explorer.vary(0, STILL, ARM) for _ in range(2000)])
+    noise = np.concatenate([explorer.vary(0, STILL) for _ in range(2000)])
     # Independent samples are about 20 times fewer than steps: 3 standard errors.
     assert abs(noise[200:].std() / 0.2 - 1.0) < 0.06
     after = (noise[1:] * noise[:-1]).mean() / noise.var()
@@ -26,19 +34,44 @@ def test_noise_on_actions_is_correlated_and_of_the_size_that_was_asked_for() -> 
 def test_without_exploration_nothing_changes() -> None:
     explorer = Explorer(NO_EXPLORATION, TASK, salt=0)
     explorer.start(0, seed=1)
-    assert explorer.vary(0, STILL, ARM) is STILL and explorer.guidance(0) == 0.0
+    assert explorer.vary(0, STILL) is STILL and explorer.guidance(0) == 0.0 and not explorer.wanders(0)
 
 
-def test_a_burst_leads_into_the_workspace_and_ends() -> None:
-    explorer, family = Explorer(ExplorationConfig(waypoint_fraction=1.0), TASK, salt=0), family_of(TASK)
-    explorer.start(0, seed=1)
-    for _ in range(BURST_CHUNKS):
-        chunk = explorer.vary(0, STILL, ARM)
-        reached = ARM[:3] + STEP_LENGTH * chunk[:, :3].sum(0)
-        low, high = np.minimum(family.low, ARM[:3]), np.maximum(family.high, ARM[:3])
-        assert np.abs(chunk).max() > 0.0
-        assert ((low - 1e-6 <= reached) & (reached <= high + 1e-6)).all()
-    assert explorer.vary(0, STILL, ARM) is STILL
+def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
+    family, wanderer = family_of(TASK), Wanderer(TASK, np.random.default_rng(0))
+    arm, turns = ARM.copy(), 0
+    for _ in range(40):
+        before = arm[:3].copy()
+        chunk = wanderer.chunk(arm)
+        assert chunk.shape == (FRAME_SKIP, 4) and np.abs(chunk).max() <= 1.0
+        arm[:3] += STEP_LENGTH * chunk[:, :3].sum(0)
+        low, high = np.minimum(family.low, before), np.maximum(family.high, before)
+        assert ((low - 1e-6 <= arm[:3]) & (arm[:3] <= high + 1e-6)).all()
+        turns += bool(np.abs(chunk[0, :3]).max() == 1.0)
+    assert turns > 10  # it is on its way, not at one place
+
+
+def test_a_burst_ends_and_chance_does_not() -> None:
+    for changes, ends in (({"waypoint_fraction": 1.0}, True), ({"random_fraction": 1.0}, False)):
+        explorer = Explorer(ExplorationConfig(**changes), TASK, salt=0)
+        explorer.start(0, seed=1)
+        for _ in range(WAYPOINT_CHUNKS):
+            assert explorer.wanders(0)
+            explorer.wander(0, ARM)
+        assert explorer.wanders(0) is not ends
+
+
+def test_chance_gives_way_as_the_planner_succeeds() -> None:
+    config = ExplorationConfig(random_fraction=0.5, action_noise=0.3)
+    assert adapted(config, 0.0) == config
+    assert adapted(config, 0.8).random_fraction == 0.5 * (1.0 - 0.8)
+    assert adapted(config, 1.0).random_fraction == 0.0 and adapted(config, 1.0).action_noise == 0.3
+    explorer = Explorer(adapted(config, 0.4), TASK, salt=0)
+    wandering = 0
+    for seed in range(600):
+        explorer.start(0, seed)
+        wandering += explorer.wanders(0)
+    assert abs(wandering / 600 - 0.3) < 0.06
 
 
 def test_the_same_seed_explores_alike_and_another_salt_otherwise() -> None:
@@ -47,7 +80,7 @@ def test_the_same_seed_explores_alike_and_another_salt_otherwise() -> None:
     def explored(salt: int, seed: int) -> tuple[float, bytes]:
         explorer = Explorer(config, TASK, salt)
         explorer.start(3, seed)
-        return explorer.guidance(3), explorer.vary(3, STILL, ARM).tobytes()
+        return explorer.guidance(3), explorer.vary(3, STILL).tobytes()
 
     assert explored(0, 5) == explored(0, 5)
     assert len({explored(0, 5), explored(1, 5), explored(0, 6)}) == 3

@@ -197,13 +197,16 @@ def test_frozen_collects_and_evaluates_but_learns_nothing(tiny_base: Path, tmp_p
 
 
 def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) -> None:
-    folder, config = tmp_path / "run", small_config(tiny_base, "method=bc-loop", "filter=none")
+    beginning = ("demonstrator=suboptimal", "demonstrations_per_task=1")
+    folder, config = tmp_path / "run", small_config(tiny_base, "method=bc-loop", "filter=none", *beginning)
     results = run_loop(folder, config)
     assert results["method"] == "bc-loop" and [row["collected"] for row in results["iterations"]] == [0, 2]
     learnt = load_policy(folder / "checkpoints" / "iteration_001").identity
     assert learnt != results["model"] == load_policy(tiny_base).identity
-    (run,) = EpisodeStore(folder / "episodes").records(source="self", iteration=1)[:1]
-    assert run.model == results["model"]
+    store = EpisodeStore(folder / "episodes")
+    assert store.records(source="self", iteration=1)[0].model == results["model"]
+    assert {record.task for record in store.records(source="random")} == set(DEMONSTRATED)
+    assert not store.records(source="expert")
     before = files_below(folder)
     assert run_loop(folder, config, resume=True) == results and files_below(folder) == before
 

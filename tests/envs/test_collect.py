@@ -9,20 +9,24 @@ import pytest
 from sail import collect as collecting
 from sail.collect import (
     ATTEMPTS,
+    DEMONSTRATED,
     DEMONSTRATION_SEEDS,
     EVALUATION_SEEDS,
     HOLD,
     PLAY_SEEDS,
     SELF_SEEDS,
     CollectError,
+    Demonstrator,
     Job,
     collect,
     expert_jobs,
     play_jobs,
     suboptimal_jobs,
 )
+from sail.train.base import BaseConfig, base_jobs
 from sail.workers import WorkersError
 from sail_envs.environment import TaskEnv
+from sail_envs.tasks import SEEN
 
 TASK = "drawer-close"
 
@@ -33,6 +37,14 @@ def test_jobs_name_every_episode_once() -> None:
         assert len({(job.task, job.source, job.index) for job in jobs}) == len(jobs) == 6
     assert {job.source for job in play_jobs(["reach"], 1)} == {"play"}
     assert {job.source for job in suboptimal_jobs(["reach"], 1)} == {"random"}
+
+
+@pytest.mark.parametrize(("demonstrator", "source"), [("expert", "expert"), ("suboptimal", "random")])
+def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demonstrator, source: str) -> None:
+    jobs = base_jobs(BaseConfig(demonstrator=demonstrator, demonstrations=2))
+    shown = [job for job in jobs if job.source != "play"]
+    assert {job.source for job in shown} == {source} == {DEMONSTRATED[demonstrator]}
+    assert {job.task for job in shown} == set(SEEN) and len(shown) == 2 * len(SEEN)
 
 
 def test_the_seeds_of_different_purposes_never_meet() -> None:

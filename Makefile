@@ -15,7 +15,8 @@ run: $(INSTALLED) ## Improve an arm on an unseen task, into OUT=runs/quick; a se
 	$(VENV)/bin/sail run --preset quick --out $(OUT) $(if $(wildcard $(OUT)),--resume)
 
 test: lint ## Lint, format and type check, then all tests
-	$(VENV)/bin/pytest -q
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone'
+	$(VENV)/bin/pytest -q -m alone
 
 lint: $(INSTALLED) ## Lint, format and type check
 	$(VENV)/bin/ruff check

@@ -6,6 +6,14 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes share the tests, a file's tests stay together, and so do those that need the same
+    exported folder, which takes minutes to make."""
+    for item in items:
+        shared = {"exported", "exported_student"} & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("exported" if shared else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of random base weights, small enough for tests. Read it, don't write into it."""

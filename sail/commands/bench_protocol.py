@@ -16,8 +16,13 @@ def configure_protocol(group: Any) -> None:
     """Declare the options (on argparse's group of them)."""
     group.add_argument("--out", type=Path, metavar="DIR", help="results, and the runs; what is there is kept")
     group.add_argument("--tasks", default="unseen", metavar="TASK,…", help="tasks, or sets of them (unseen)")
-    group.add_argument("--methods", default="sail,frozen,random", metavar="NAME,…", help="sail,frozen,random")
-    group.add_argument("--filters", default="oracle", metavar="NAME,…", help="of sail (oracle)")
+    group.add_argument(
+        "--methods",
+        default="sail,frozen,random",
+        metavar="NAME,…",
+        help="of these and bc-loop (all but that)",
+    )
+    group.add_argument("--filters", default="oracle", metavar="NAME,…", help="of methods that learn (oracle)")
     group.add_argument("--seeds", type=whole_number(1), default=2, metavar="N", help="runs of each (2)")
     group.add_argument("--iterations", type=whole_number(0), default=4, metavar="N", help="of each run (4)")
     group.add_argument(

@@ -24,6 +24,8 @@ from sail_envs.panda.arm import HIGH, LOW
 from sail_robot.conversions import pose_values, stamp_of
 from sail_robot.managed_node import NEWEST, SENSOR
 
+pytestmark = pytest.mark.alone
+
 # Simulated seconds in which a fault has to be seen, beside the deadline of what it is about.
 SEEN_IN = 2.0
 STOPPED_IN = 0.4  # a stop takes 0.2 s; the hand follows its command a little later

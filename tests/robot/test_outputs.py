@@ -24,6 +24,8 @@ from sail_robot.conversions import (
 )
 from sail_robot.managed_node import NEWEST, OUTPUTS, SENSOR
 
+pytestmark = pytest.mark.alone
+
 FRAME = "panda_link0"
 JOINTS = tuple(f"panda_joint{number}" for number in range(1, 8))
 NONE = ("controller", "planner", "episode")

@@ -1,12 +1,14 @@
-"""Collecting episodes that need no planner: expert demonstrations, random mixtures, play."""
+"""Show episodes that need no planner: expert demonstrations, random mixtures, play."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from sail.data.store import EpisodeStore
 from sail.types import Episode, SailError, Source
 from sail.workers import in_workers
 from sail_envs.environment import TaskEnv
@@ -52,6 +54,10 @@ class Job:
     seed: int | None = None
 
 
+# Makes the jobs' episodes, in their order, with so many workers.
+Show = Callable[[Sequence[Job], int], Iterable[Episode]]
+
+
 def expert_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
     """`episodes` expert demonstrations of each task."""
     return [Job(task, "expert", index) for task in tasks for index in range(episodes)]
@@ -69,6 +75,26 @@ def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
     without OpenGL.
     """
     return in_workers(_run_job, jobs, workers)
+
+
+def missing_jobs(store: EpisodeStore, jobs: Sequence[Job]) -> list[Job]:
+    """Those of the jobs whose episodes the store lacks; those of a task and source are there in order."""
+    there = Counter((record.task, record.source) for record in store.records())
+    return [job for job in jobs if job.index >= there[job.task, job.source]]
+
+
+def collect_once(store: EpisodeStore, jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
+    """Like `collect`, but what the store holds is read from it, and what it lacks is added."""
+    missing = missing_jobs(store, jobs)
+    made = collect(tuple(missing), workers)
+    for job in jobs:
+        if missing and job == missing[0]:
+            missing.pop(0)
+            episode = next(made)
+            store.add(episode)
+        else:
+            episode = store.read(store.records(task=job.task, source=job.source)[job.index].id)
+        yield episode
 
 
 def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
-from sail.collect import DEMONSTRATED, SELF_SEEDS, collect, demonstration_jobs
+from sail.collect import DEMONSTRATED, SELF_SEEDS, Show, collect, demonstration_jobs
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
@@ -34,7 +34,7 @@ from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
 from sail_models.saving import save_model
 
-# Collecting draws from a block of seeds an iteration, in a block of its own for each run seed.
+# Show draws from a block of seeds an iteration, in a block of its own for each run seed.
 SEEDS_PER_ITERATION = 10_000
 SEEDS_PER_RUN = 1_000_000
 LOSS_EVERY = 10
@@ -51,9 +51,9 @@ class Run:
 
 
 def improve(
-    config: RunConfig, folder: RunFolder, live: LiveTable, until: int | None = None
+    config: RunConfig, folder: RunFolder, live: LiveTable, until: int | None = None, show: Show = collect
 ) -> dict[str, Any]:
-    """Run the loop, or go on with it, and return results.json's content. until: stop after that iteration."""
+    """Run the loop, or go on, to iteration `until`, with demonstrations by `show`; results.json's content."""
     run = Run(config, folder, EpisodeStore(folder.episodes), live)
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
@@ -61,7 +61,7 @@ def improve(
     if isinstance(agent, Agent) and config.method in LEARNING:
         check_trainable(agent.planner)
     folder.begin_from(base.identity)
-    _demonstrate(run)
+    _demonstrate(run, show)
     results = [_evaluate(run, agent, 0, {})]
     folder.write_results(base.identity, results)
     last = config.iterations if until is None else until
@@ -79,7 +79,7 @@ def improve(
     return folder.write_results(base.identity, results, sections=sections)
 
 
-def _demonstrate(run: Run) -> None:
+def _demonstrate(run: Run, show: Show) -> None:
     """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
     config = run.config
     jobs = demonstration_jobs(config.demonstrator, seen_like(config.task), config.demonstrations_per_task)
@@ -87,15 +87,14 @@ def _demonstrate(run: Run) -> None:
         return
     run.store.discard([record.id for record in run.store.records(source=DEMONSTRATED[config.demonstrator])])
     run.live.stage("demonstrations", len(jobs))
-    for episode in collect(jobs, config.workers):
+    for episode in show(jobs, config.workers):
         run.store.add(episode)
         run.live.advance()
     run.folder.finish("demonstrations")
 
 
 def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: float) -> float:
-    """Run the planner with exploration, which gives way as it succeeds, record every episode; returns the
-    seconds it took."""
+    """Run the planner, exploring (less as it succeeds), record every episode; the seconds it took."""
     step = f"collect_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()

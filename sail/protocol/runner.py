@@ -1,5 +1,6 @@
 """Runs the grid's cells, each as far as its iteration, and writes down what came of it."""
 
+import functools
 import hashlib
 import subprocess
 import time
@@ -8,13 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sail.collect import collect_once
 from sail.config import RunConfig, to_yaml
+from sail.data.store import EpisodeStore
 from sail.loop import improve
 from sail.protocol.grid import Cell
 from sail.protocol.ledger import Ledger, LedgerError
 from sail.report.live import LiveTable
 from sail.runfolder import MANIFEST, create_run
 from sail.versions import environment_versions
+
+DEMONSTRATIONS = "demonstrations"
 
 
 def run_grid(
@@ -68,7 +73,9 @@ def config_hash(config: RunConfig) -> str:
 def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable) -> dict[str, Any]:
     path = folder / "runs" / cell.run
     there = (path / MANIFEST).exists()
-    results = improve(config, create_run(path, config, resume=there), live, until=cell.iteration)
+    # Those of all runs of a family and demonstrator are the same: made once, they are copied.
+    show = functools.partial(collect_once, EpisodeStore(folder / DEMONSTRATIONS))
+    results = improve(config, create_run(path, config, resume=there), live, cell.iteration, show)
     (found,) = (row for row in results["iterations"] if row["iteration"] == cell.iteration)
     judged = [row for row in results.get("filter", []) if row["iteration"] == cell.iteration]
     return {

@@ -6,7 +6,6 @@ scenes, captioned with its own motion. The autoencoder and inverse dynamics also
 every other scene.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from sail.collect import DEMONSTRATED, Demonstrator, Job, collect, demonstration_jobs, play_jobs
+from sail.collect import DEMONSTRATED, Demonstrator, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.config import Count, Share
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
@@ -193,9 +192,8 @@ def _autoencoder(store: EpisodeStore, config: BaseConfig, live: LiveTable) -> Au
 
 
 def _collect_missing(store: EpisodeStore, config: BaseConfig, live: LiveTable, workers: int) -> None:
-    """Collect the jobs that the store does not hold yet (those of a task and source come in order)."""
-    there = Counter((record.task, record.source) for record in store.records())
-    missing = [job for job in base_jobs(config) if job.index >= there[job.task, job.source]]
+    """Collect the jobs that the store does not hold yet."""
+    missing = missing_jobs(store, base_jobs(config))
     if missing:
         live.stage("collect", len(missing))
         for episode in collect(missing, workers):

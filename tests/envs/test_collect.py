@@ -2,6 +2,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,10 +20,13 @@ from sail.collect import (
     Demonstrator,
     Job,
     collect,
+    collect_once,
     expert_jobs,
+    missing_jobs,
     play_jobs,
     suboptimal_jobs,
 )
+from sail.data.store import EpisodeStore
 from sail.train.base import BaseConfig, base_jobs
 from sail.workers import WorkersError
 from sail_envs.environment import TaskEnv
@@ -58,6 +62,20 @@ def test_the_seeds_of_different_purposes_never_meet() -> None:
     }
     spans = sorted(last_of.items())
     assert all(last < first for (_, last), (first, _) in itertools.pairwise(spans))
+
+
+def test_what_a_store_holds_is_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, jobs = EpisodeStore(tmp_path), play_jobs([TASK, "reach"], 2, horizon=8)
+    for episode in collect(jobs[:1], workers=1):
+        store.add(episode)
+    assert missing_jobs(store, jobs) == jobs[1:]
+    first = list(collect_once(store, jobs, 1))
+    assert [(one.task, one.seed) for one in first] == [
+        (job.task, PLAY_SEEDS + job.index) for job in jobs
+    ] and missing_jobs(store, jobs) == []
+    monkeypatch.setattr(collecting, "_run_job", lambda job: pytest.fail(f"{job} was collected again"))
+    again = list(collect_once(EpisodeStore(tmp_path), jobs, 1))
+    assert all((one.frames == other.frames).all() for one, other in zip(first, again, strict=True))
 
 
 def test_tasks_of_one_scene_are_demonstrated_in_different_layouts() -> None:

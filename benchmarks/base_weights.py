@@ -6,7 +6,7 @@ python benchmarks/base_weights.py unseen 20      # zero-shot on the 12 unseen ta
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from common import write_result
@@ -34,7 +34,8 @@ def main() -> None:
         agent = load_base(config.base)
         row = {"planner": rate(evaluate(agent, config))}
         if not arguments.quick:
-            row["pair"] = rate(evaluate(agent, config, following="pair"))
+            pairs = replace(config.planner, following="pair")
+            row["pair"] = rate(evaluate(agent, replace(config, planner=pairs)))
             experts = expert_episodes(config)
             row["perfect_plan"] = rate(perfect_plan(agent, config, experts))
             row["plan_error"] = asdict(plan_error(agent, config, experts))

@@ -42,8 +42,8 @@ class _Followed:
 class PlannerActor:
     """Plans, follows `replan_every` planned frames with inverse dynamics, plans again.
 
-    Following is `servo`: the camera's current frame against the next planned frame. With `servo=False` it
-    is `pair`, as in the paper: a planned frame against the one after it. `exploration` varies what is tried;
+    Following is by `planner.following`: the camera's current frame against the next planned frame (servo), or
+    a planned frame against the one after it (pair), as in the paper. `exploration` varies what is tried;
     `salt` makes the noise of one use of a seed differ from another's. Raises PlanLengthError.
     """
 
@@ -53,7 +53,6 @@ class PlannerActor:
         config: RunConfig,
         exploration: ExplorationConfig = NO_EXPLORATION,
         salt: int = 0,
-        servo: bool = True,
     ) -> None:
         if config.planner.replan_every > agent.planned_frames:
             raise PlanLengthError(
@@ -61,7 +60,7 @@ class PlannerActor:
                 f"these weights plan {agent.planned_frames} frames, choose at most that"
             )
         self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
-        self._config, self._servo = config.planner, servo
+        self._config = config.planner
         self._explorer = Explorer(exploration, config.task, salt)
         self._sampling = sampling_of(config, exploration.temperature)
         self._plans: dict[int, _Followed] = {}
@@ -85,7 +84,7 @@ class PlannerActor:
         for slot in order:
             self._plans[slot].cursor += 1
         goals = np.stack([self._planned(slot, 0) for slot in order])
-        if self._servo:
+        if self._config.following == "servo":
             frames = np.stack([observations[slot]["frame"] for slot in order])
         else:
             frames = np.stack([self._planned(slot, -1) for slot in order])
@@ -171,12 +170,11 @@ def actor_of(
     config: RunConfig,
     exploration: ExplorationConfig = NO_EXPLORATION,
     salt: int = 0,
-    servo: bool = True,
 ) -> PlannerActor | PolicyActor:
-    """What acts in rollouts for this agent; a policy follows no plan, so that `servo` is nothing to it."""
+    """What acts in rollouts for this agent."""
     if isinstance(agent, PolicyAgent):
         return PolicyActor(agent, config.task, exploration, salt)
-    return PlannerActor(agent, config, exploration, salt, servo)
+    return PlannerActor(agent, config, exploration, salt)
 
 
 class WaypointActor:

@@ -31,12 +31,17 @@ Count = Annotated[int, Range(1, 1_000_000)]
 
 @dataclass(frozen=True)
 class PlannerConfig:
-    """How a plan is sampled. replan_every: planned frames that are followed before planning again."""
+    """How a plan is sampled and followed.
+
+    replan_every: planned frames that are followed before planning again. following: "servo" goes from the
+    camera's frame to the next planned one; "pair", as in the paper, moves as between two planned frames.
+    """
 
     steps: Annotated[int, Range(1, 100)] = 4
     guidance: Annotated[float, Range(0, 100)] = 2.0
     temperature: Annotated[float, Range(0, 3)] = 1.0
     replan_every: Annotated[int, Range(1, 8)] = 4
+    following: Literal["servo", "pair"] = "servo"
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "planner.")

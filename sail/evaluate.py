@@ -1,7 +1,7 @@
 """Seeded success rates: planners on tasks, and the probes that name the cause of a low one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from sail.actors import PlanningAgent, WaypointActor, actor_of
 from sail.agent import PolicyAgent
@@ -13,8 +13,6 @@ from sail.statistics import wilson_interval
 # Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
 SEEDS_PER_RUN = 1000
 SEED_BLOCKS = 1000
-
-Following = Literal["servo", "pair"]
 
 
 def evaluation_seeds(run_seed: int, episodes: int) -> list[int]:
@@ -33,14 +31,13 @@ def evaluate(
     agent: PlanningAgent | PolicyAgent,
     config: RunConfig,
     salt: int = 0,
-    following: Following = "servo",
     finished: Callable[[int], None] = lambda count: None,
 ) -> list[Outcome]:
     """Run planner or policy without exploration on the configuration's task and evaluation seeds.
 
     salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
     """
-    return _run(config, actor_of(agent, config, salt=salt, servo=following == "servo"), finished)
+    return _run(config, actor_of(agent, config, salt=salt), finished)
 
 
 def evaluate_random(

@@ -60,9 +60,12 @@ def seen(number: int) -> dict[str, object]:
     return {"frame": np.full((2, 2, 3), number, np.uint8), "proprioception": np.zeros(4, np.float32)}
 
 
-def actor(agent: Recording, replan_every: int = 2, servo: bool = True, **exploration: float) -> PlannerActor:
-    config = load_config("smoke", None, ["task=handle-press", f"planner.replan_every={replan_every}"])
-    return PlannerActor(agent, config, ExplorationConfig(**exploration), servo=servo)
+def actor(
+    agent: Recording, replan_every: int = 2, following: str = "servo", **exploration: float
+) -> PlannerActor:
+    planner = (f"planner.replan_every={replan_every}", f"planner.following={following}")
+    config = load_config("smoke", None, ["task=handle-press", *planner])
+    return PlannerActor(agent, config, ExplorationConfig(**exploration))
 
 
 def test_a_plan_is_followed_until_it_is_used_up() -> None:
@@ -83,7 +86,7 @@ def test_a_plan_is_followed_until_it_is_used_up() -> None:
 
 
 def test_pairs_are_of_planned_frames_alone() -> None:
-    acting = actor(Recording(), servo=False)
+    acting = actor(Recording(), following="pair")
     acting.start(0, seed=0)
     acting.act({0: seen(10)})
     assert acting.act({0: seen(99)})[0][0, 0] == pytest.approx(0.01)

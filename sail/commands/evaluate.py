@@ -32,7 +32,6 @@ from sail.statistics import wilson_interval
 if TYPE_CHECKING:
     from sail.actors import PlanningAgent
     from sail.agent import Agent, PolicyAgent
-    from sail.evaluate import Following
     from sail.probes import PlanError
     from sail.report.live import LiveTable
     from sail.rollout import Outcome
@@ -104,9 +103,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--following",
         type=one_of("following", ("servo", "pair")),
-        default="servo",
         metavar="servo|pair",
-        help="the camera's frame against the next planned one (default), or two planned ones",
+        help="instead of planner.following: the camera's frame against the next planned one, or two of these",
     )
     parser.add_argument(
         "--exported", type=Path, metavar="DIR", help="the planner that sail export wrote there, without torch"
@@ -123,6 +121,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print one row a candidate and task."""
     folder, config = run_or_config(arguments)
+    if arguments.following is not None:
+        config = replace(config, planner=replace(config.planner, following=arguments.following))
     if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
         raise UsageError("--exported is a planner of its own: no run folder, --random or --probes beside it")
     if arguments.probes and config.method == "bc-loop":
@@ -141,7 +141,7 @@ def run(arguments: argparse.Namespace) -> None:
                     agent = cast("Agent", candidate.agent)  # one without plans, or exported, was refused
                     probed.append(_probe(agent, rows[-1], replace(config, task=task), live))
     if arguments.json:
-        print(_as_json(rows, probed, arguments.following))
+        print(_as_json(rows, probed, config.planner.following))
         return
     _print_table(rows)
     for probe in probed:
@@ -162,10 +162,8 @@ def _candidates(
         return
 
     def acting(name: str, iteration: int | None, agent: "PlanningAgent | PolicyAgent") -> Candidate:
-        following = cast("Following", arguments.following)
-
         def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
-            return evaluate(agent, config, iteration or 0, following, done)
+            return evaluate(agent, config, iteration or 0, done)
 
         return Candidate(name, iteration, agent, attempt)
 

@@ -39,12 +39,14 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         return
     from sail.agent import load_learner
+    from sail.filters import find_filter
     from sail.loop import improve
     from sail.report.html import write_report
     from sail.report.live import LiveTable
 
     if config.method != "random":
         load_learner(config)  # weights that do not load are found before there is a run folder
+        find_filter(config)
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
     title = f"{config.task}, method {config.method}, seed {config.seed}"

@@ -12,6 +12,7 @@ from typing import Any
 from sail.collect import collect_once
 from sail.config import RunConfig, to_yaml
 from sail.data.store import EpisodeStore
+from sail.filters import find_filter
 from sail.loop import improve
 from sail.protocol.grid import Cell
 from sail.protocol.ledger import Ledger, LedgerError
@@ -53,11 +54,13 @@ def run_grid(
 
 
 def check_settings(cells: Sequence[Cell], ledger: Ledger, configure: Callable[[Cell], RunConfig]) -> None:
-    """Raises LedgerError where what is finished was made with other settings, and ConfigError for those that
-    are none."""
+    """Raises LedgerError where what is finished was made with other settings, and SailError for those that
+    are none, or whose filter lacks something."""
     rows = ledger.rows()
     for cell in cells:
-        made_with = config_hash(configure(cell))
+        config = configure(cell)
+        find_filter(config)
+        made_with = config_hash(config)
         if cell in rows and rows[cell].get("config") != made_with:
             raise LedgerError(
                 f"{ledger.path} holds {cell.run} with other settings: keep to those, or choose another --out"

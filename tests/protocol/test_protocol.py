@@ -108,6 +108,7 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
         (("--methods", "sail,bcloop"), "unknown method 'bcloop'"),
         (("--tasks", "handle-pres"), "'handle-press'"),
         (("--filters", "oracel"), "'oracle'"),
+        (("--filters", "oracle,verifier"), "with a verifier"),
         (("--budget", "90"), "expected a time such as 90m"),
         (("planner.step=3",), "planner.steps"),
     ],

@@ -34,7 +34,8 @@ class PlannerConfig:
     """How a plan is sampled and followed.
 
     replan_every: planned frames that are followed before planning again. following: "servo" goes from the
-    camera's frame to the next planned one; "pair", as in the paper, moves as between two planned frames.
+    camera's frame to the next planned one; "pair", as in the paper, moves as between two planned frames
+    (in simulation; the robot's controller is servo alone).
     """
 
     steps: Annotated[int, Range(1, 100)] = 4

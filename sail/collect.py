@@ -1,13 +1,13 @@
-"""Show episodes that need no planner: expert demonstrations, random mixtures, play."""
+"""Collecting episodes that need no planner: expert demonstrations, random mixtures, play."""
 
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from sail.config import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.types import Episode, SailError, Source
 from sail.workers import in_workers
@@ -31,8 +31,7 @@ TASKS_APART = 10_000_000
 HOLD = 24
 
 
-# Who shows the seen tasks, and what their episodes are of.
-Demonstrator = Literal["expert", "suboptimal"]
+# What the episodes are of that somebody shows the seen tasks with.
 DEMONSTRATED: dict[Demonstrator, Source] = {"expert": "expert", "suboptimal": "random"}
 
 

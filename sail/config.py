@@ -25,6 +25,8 @@ SHIPPED, NO_WORDS = "shipped", "none"
 # Methods that learn from what they collect: with planner and inverse dynamics, or with a policy alone.
 LEARNING = ("sail", "bc-loop")
 
+# Who shows the seen tasks.
+Demonstrator = Literal["expert", "suboptimal"]
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1, 1_000_000)]
 
@@ -164,7 +166,7 @@ class RunConfig:
     iterations: Annotated[int, Range(0, 1000)] = 3
     rollouts: Annotated[int, Range(1, 100_000)] = 30
     evaluation_episodes: Annotated[int, Range(1, 100_000)] = 50
-    demonstrator: Literal["expert", "suboptimal"] = "expert"
+    demonstrator: Demonstrator = "expert"
     demonstrations_per_task: Annotated[int, Range(0, 10_000)] = 5
     horizon: Annotated[int, Range(1, 100_000)] = 200
     envs: Annotated[int, Range(1, 1024)] = 16

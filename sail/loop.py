@@ -34,7 +34,7 @@ from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
 from sail_models.saving import save_model
 
-# Show draws from a block of seeds an iteration, in a block of its own for each run seed.
+# Collecting draws from a block of seeds an iteration, in a block of its own for each run seed.
 SEEDS_PER_ITERATION = 10_000
 SEEDS_PER_RUN = 1_000_000
 LOSS_EVERY = 10

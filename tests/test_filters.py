@@ -16,7 +16,7 @@ from sail.labelling.labels import FILE, add_label
 from sail.runfolder import create_run, open_run
 from sail.types import Float32, UInt8
 from sail.vlm import Verdict
-from sail_models.verifier import Verifier, VerifierConfig
+from sail_models.verifier import Verifier, VerifierNetworkConfig
 
 from helpers import assert_one_line, make_episode
 
@@ -74,7 +74,7 @@ class Recognising(Verifier):
     """Takes a frame for done that is bright."""
 
     def __init__(self) -> None:
-        super().__init__(VerifierConfig())
+        super().__init__(VerifierNetworkConfig())
 
     def judge(self, frames: UInt8, text: Tensor) -> Float32:
         return (frames[:, 0, 0, 0] / 255).astype(np.float32)

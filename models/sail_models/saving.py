@@ -20,7 +20,7 @@ from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.policy import Policy, PolicyConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.verifier import Verifier, VerifierConfig
+from sail_models.verifier import Verifier, VerifierNetworkConfig
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -31,7 +31,7 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
     "planner": (PlannerNetworkConfig, PlannerNetwork),
     "inverse_dynamics": (InverseDynamicsConfig, InverseDynamics),
     "policy": (PolicyConfig, Policy),
-    "verifier": (VerifierConfig, Verifier),
+    "verifier": (VerifierNetworkConfig, Verifier),
     "compact_prior": (CompactPriorConfig, CompactPrior),
 }
 

@@ -11,7 +11,7 @@ from sail_models.film import FilmEncoder
 
 
 @dataclass(frozen=True)
-class VerifierConfig:
+class VerifierNetworkConfig:
     """widths: of the convolutions."""
 
     widths: tuple[int, ...] = (32, 64, 96, 128)
@@ -22,7 +22,7 @@ class VerifierConfig:
 class Verifier(nn.Module):
     """A convolutional network over both frames and their difference that reads the prompt."""
 
-    def __init__(self, config: VerifierConfig) -> None:
+    def __init__(self, config: VerifierNetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = FilmEncoder(9, config.widths, config.frame_size, 0, config.features)

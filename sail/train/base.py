@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from sail.collect import DEMONSTRATED, Demonstrator, Job, collect, demonstration_jobs, missing_jobs, play_jobs
-from sail.config import Count, Share
+from sail.collect import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
+from sail.config import Count, Demonstrator, Share
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment

@@ -24,7 +24,7 @@ from sail_envs.tasks import OPPOSITES, TASKS
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
-from sail_models.verifier import Verifier, VerifierConfig
+from sail_models.verifier import Verifier, VerifierNetworkConfig
 
 # Frames before an expert stops in which the task is surely done, and before which it surely is not.
 DONE, NOT_YET = HOLD - 8, HOLD + 8
@@ -121,7 +121,7 @@ def train_verifier(
     text, rng = TextEncoder(), np.random.default_rng(seed)
     shown = shown_in(demonstrations, play)
     torch.manual_seed(seed)
-    trainer = Trainer(Verifier(VerifierConfig()), verifier_loss, steps, 1e-3, seed, ema=0.995)
+    trainer = Trainer(Verifier(VerifierNetworkConfig()), verifier_loss, steps, 1e-3, seed, ema=0.995)
     return fit(trainer, lambda: sample_verifier_batch(shown, text, rng, 64), rng, saved, live, "verifier")
 
 

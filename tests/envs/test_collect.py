@@ -17,7 +17,6 @@ from sail.collect import (
     PLAY_SEEDS,
     SELF_SEEDS,
     CollectError,
-    Demonstrator,
     Job,
     collect,
     collect_once,
@@ -26,6 +25,7 @@ from sail.collect import (
     play_jobs,
     suboptimal_jobs,
 )
+from sail.config import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.train.base import BaseConfig, base_jobs
 from sail.workers import WorkersError

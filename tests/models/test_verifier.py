@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from sail_models.autoencoder import frames_to_tensor
-from sail_models.verifier import Verifier, VerifierConfig
+from sail_models.verifier import Verifier, VerifierNetworkConfig
 
-CONFIG = VerifierConfig(widths=(16, 32), features=64, frame_size=16)
+CONFIG = VerifierNetworkConfig(widths=(16, 32), features=64, frame_size=16)
 # "Move it right", "move it left"; the rest of a text is empty places.
 PROMPTS = torch.zeros(2, 16, 384)
 PROMPTS[:, :2] = torch.randn(2, 1, 384, generator=torch.Generator().manual_seed(0))

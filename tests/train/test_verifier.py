@@ -7,7 +7,7 @@ from sail.train.verifier import DONE, NOT_YET, sample_verifier_batch, shown_in, 
 from sail.types import Episode
 from sail_envs.tasks import TASKS
 from sail_models.text import TextEncoder
-from sail_models.verifier import Verifier, VerifierConfig
+from sail_models.verifier import Verifier, VerifierNetworkConfig
 
 from helpers import make_episode
 
@@ -74,7 +74,7 @@ def test_the_loss_is_least_where_the_verifier_is_right() -> None:
         def forward(self, first: torch.Tensor, current: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
             return self.right * 3.0 * (2.0 * batch.done - 1.0)
 
-    verifier = Saying(VerifierConfig())
+    verifier = Saying(VerifierNetworkConfig())
     generator = torch.Generator().manual_seed(0)
     good = float(verifier_loss(verifier, batch, generator))
     verifier.right = -1.0

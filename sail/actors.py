@@ -1,6 +1,6 @@
 """What can act in a rollout: the planner with inverse dynamics, a policy, random waypoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ import numpy as np
 from sail.agent import PolicyAgent, sampling_of
 from sail.config import ExplorationConfig, RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer, Wanderer
-from sail.types import Float32, SailError, UInt8
+from sail.types import Episode, Float32, SailError, UInt8
 from sail_envs.tasks import TASKS
 from sail_models.sampling import Acting, Planning
 
@@ -43,17 +43,11 @@ class PlannerActor:
     """Plans, follows `replan_every` planned frames with inverse dynamics, plans again.
 
     Following is by `planner.following`: the camera's current frame against the next planned frame (servo), or
-    a planned frame against the one after it (pair), as in the paper. `exploration` varies what is tried;
-    `salt` makes the noise of one use of a seed differ from another's. Raises PlanLengthError.
+    a planned frame against the one after it (pair), as in the paper. The explorer varies what is tried.
+    Raises PlanLengthError.
     """
 
-    def __init__(
-        self,
-        agent: PlanningAgent,
-        config: RunConfig,
-        exploration: ExplorationConfig = NO_EXPLORATION,
-        salt: int = 0,
-    ) -> None:
+    def __init__(self, agent: PlanningAgent, config: RunConfig, explorer: Explorer) -> None:
         if config.planner.replan_every > agent.planned_frames:
             raise PlanLengthError(
                 f"planner.replan_every is {config.planner.replan_every}: "
@@ -61,8 +55,8 @@ class PlannerActor:
             )
         self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
         self._config = config.planner
-        self._explorer = Explorer(exploration, config.task, salt)
-        self._sampling = sampling_of(config, exploration.temperature)
+        self._explorer = explorer
+        self._sampling = sampling_of(config, explorer.temperature)
         self._plans: dict[int, _Followed] = {}
 
     def start(self, slot: int, seed: int) -> None:
@@ -123,11 +117,9 @@ class PlannerActor:
 class PolicyActor:
     """Acts by a policy, which plans nothing: one chunk at a time from what is seen. See PlannerActor."""
 
-    def __init__(
-        self, agent: PolicyAgent, task: str, exploration: ExplorationConfig = NO_EXPLORATION, salt: int = 0
-    ) -> None:
+    def __init__(self, agent: PolicyAgent, task: str, explorer: Explorer) -> None:
         self._policy, self._text = agent.policy, agent.text([TASKS[task]])
-        self._explorer = Explorer(exploration, task, salt)
+        self._explorer = explorer
 
     def start(self, slot: int, seed: int) -> None:
         """Draw what this episode explores."""
@@ -170,11 +162,14 @@ def actor_of(
     config: RunConfig,
     exploration: ExplorationConfig = NO_EXPLORATION,
     salt: int = 0,
+    successes: Sequence[Episode] = (),
 ) -> PlannerActor | PolicyActor:
-    """What acts in rollouts for this agent."""
+    """What acts in rollouts for this agent. salt: makes the noise of one use of a seed differ from another's.
+    successes: what exploring may repeat."""
+    explorer = Explorer(exploration, config.task, salt, successes)
     if isinstance(agent, PolicyAgent):
-        return PolicyActor(agent, config.task, exploration, salt)
-    return PlannerActor(agent, config, exploration, salt)
+        return PolicyActor(agent, config.task, explorer)
+    return PlannerActor(agent, config, explorer)
 
 
 class WaypointActor:

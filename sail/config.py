@@ -80,6 +80,8 @@ class ExplorationConfig:
     of Ornstein-Uhlenbeck noise on actions. waypoint_fraction: share of episodes that begin on the way to a
     random waypoint. random_fraction: share of episodes that are random waypoints throughout where the last
     evaluation had no success, fewer where it had: a loop that learns from successes cannot begin without one.
+    repeat_fraction: share of those that go by the last waypoints of an episode that was kept, once there is
+    one.
     """
 
     guidance_spread: Annotated[float, Range(0, 20)] = 0.0
@@ -87,6 +89,7 @@ class ExplorationConfig:
     action_noise: Annotated[float, Range(0, 2)] = 0.0
     waypoint_fraction: Share = 0.0
     random_fraction: Share = 0.0
+    repeat_fraction: Share = 0.0
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "exploration.")

@@ -1,12 +1,15 @@
-"""What collecting tries beside what is planned: other guidance, noise on actions, random waypoints."""
+"""What collecting tries beside what is planned: other guidance, noise on actions, random waypoints, and the
+waypoints of what has succeeded before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sail.config import ExplorationConfig
-from sail.types import ACTION_SIZE, FRAME_SKIP, Float32
+from sail.types import ACTION_SIZE, FRAME_SKIP, Episode, Float32
 from sail_envs.tasks import family_of
 
 NO_EXPLORATION = ExplorationConfig()
@@ -16,6 +19,12 @@ STEP_LENGTH = 0.01
 NOISE_MEMORY = 0.9
 # Chunks on the way to one waypoint, at most; a burst is one.
 WAYPOINT_CHUNKS = 5
+# Objects stand on the table: a waypoint's height is a uniform share to this power.
+LOW = 3
+# A success is repeated from its last steps: a waypoint every two chunks, and one more straight on.
+REPEATED_STEPS, REPEATED_EVERY = 32, 16
+# By how much a repetition is shifted, in metres: things are not where they were.
+SHIFT = 0.02
 _FOR_EVER = 1_000_000
 
 
@@ -24,9 +33,17 @@ def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationC
     return replace(exploration, random_fraction=exploration.random_fraction * (1.0 - success_rate))
 
 
+class Unplanned(Protocol):
+    """What acts without a plan."""
+
+    def chunk(self, arm: Float32) -> Float32:
+        """Actions float32 (8, 4), at full speed at most. arm: proprioception float32 (4,)."""
+        ...
+
+
 class Wanderer:
-    """One arm on straight lines to random points of the workspace, the gripper open or closed: what chance
-    alone does."""
+    """One arm on straight lines to random points of the workspace, most of them low, the gripper open or
+    closed: what chance alone does."""
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
         self._family, self._rng = family_of(task), rng
@@ -34,32 +51,75 @@ class Wanderer:
         self._left = 0
 
     def chunk(self, arm: Float32) -> Float32:
-        """Actions float32 (8, 4) towards the waypoint, at full speed at most; the next one when it is reached
-        or after 5 chunks. arm: proprioception float32 (4,)."""
-        if self._left == 0 or np.abs(self._target - arm[:3]).max() < 2 * STEP_LENGTH:
-            self._target = self._rng.uniform(self._family.low, self._family.high)
+        """Towards the waypoint; the next one when it is reached or after 5 chunks. See Unplanned."""
+        if self._left == 0 or _near(self._target, arm):
+            low, high = np.array(self._family.low), np.array(self._family.high)
+            self._target = low + (high - low) * self._rng.random(3) ** (1, 1, LOW)
             self._left = WAYPOINT_CHUNKS
         self._left -= 1
-        motion = np.clip((self._target - arm[:3]) / (STEP_LENGTH * FRAME_SKIP), -1.0, 1.0)
-        action = np.append(motion, self._rng.choice([-1.0, 1.0])).astype(np.float32)
-        return np.tile(action, (FRAME_SKIP, 1))
+        return _towards(self._target, self._rng.choice([-1.0, 1.0]), arm)
+
+
+class Repeater:
+    """One arm by the last waypoints of one of these successes after another, shifted a little each time:
+    what has worked, where it may work again."""
+
+    def __init__(self, successes: Sequence[Episode], rng: np.random.Generator) -> None:
+        self._successes, self._rng = successes, rng
+        self._waypoints: list[NDArray[np.float64]] = []
+        self._left = 0
+
+    def chunk(self, arm: Float32) -> Float32:
+        """Towards the next waypoint; see Wanderer and Unplanned."""
+        while self._waypoints and (self._left == 0 or _near(self._waypoints[0][:3], arm)):
+            self._waypoints.pop(0)
+            self._left = WAYPOINT_CHUNKS
+        if not self._waypoints:
+            self._waypoints = self._draw()
+            self._left = WAYPOINT_CHUNKS
+        self._left -= 1
+        target = self._waypoints[0]
+        return _towards(target[:3], float(target[3]), arm)
+
+    def _draw(self) -> list[NDArray[np.float64]]:
+        """Position and gripper command of each waypoint."""
+        episode = self._successes[int(self._rng.integers(len(self._successes)))]
+        shift, last = self._rng.normal(size=3) * SHIFT, len(episode)
+        steps = [max(0, last - before) for before in range(REPEATED_STEPS, -1, -REPEATED_EVERY)]
+        commands = [np.sign(episode.actions[min(step, last - 1), 3]) for step in steps]
+        places = [episode.proprioception[step, :3].astype(np.float64) + shift for step in steps]
+        beyond = 2 * places[-1] - places[-2]
+        return [np.append(*one) for one in zip([*places, beyond], [*commands, commands[-1]], strict=True)]
+
+
+def _near(target: NDArray[np.float64], arm: Float32) -> bool:
+    return bool(np.abs(target - arm[:3]).max() < 2 * STEP_LENGTH)
+
+
+def _towards(target: NDArray[np.float64], gripper: float, arm: Float32) -> Float32:
+    motion = np.clip((target - arm[:3]) / (STEP_LENGTH * FRAME_SKIP), -1.0, 1.0)
+    return np.tile(np.append(motion, gripper).astype(np.float32), (FRAME_SKIP, 1))
 
 
 @dataclass
 class _Slot:
     rng: np.random.Generator
     guidance: float
-    wanderer: Wanderer
+    unplanned: Unplanned
     wanders: int
     noise: Float32 = field(default_factory=lambda: np.zeros(ACTION_SIZE, np.float32))
 
 
 class Explorer:
     """One for all slots of a rollout. Each episode draws from a generator of its own, which its actor draws
-    from, too; `salt` makes the draws of one use of a seed differ from another's."""
+    from, too; `salt` makes the draws of one use of a seed differ from another's. successes: what may be
+    repeated."""
 
-    def __init__(self, exploration: ExplorationConfig, task: str, salt: int) -> None:
+    def __init__(
+        self, exploration: ExplorationConfig, task: str, salt: int, successes: Sequence[Episode] = ()
+    ) -> None:
         self._exploration, self._task, self._salt = exploration, task, salt
+        self._successes = successes
         self._slots: dict[int, _Slot] = {}
 
     def start(self, slot: int, seed: int) -> None:
@@ -67,29 +127,37 @@ class Explorer:
         rng, exploration = np.random.default_rng([self._salt, seed]), self._exploration
         guidance = float(rng.uniform(-exploration.guidance_spread, exploration.guidance_spread))
         drawn, wanders = rng.random(), 0
+        unplanned: Unplanned = Wanderer(self._task, rng)
         if drawn < exploration.random_fraction:
             wanders = _FOR_EVER
+            if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
+                unplanned = Repeater(self._successes, rng)
         elif drawn < exploration.random_fraction + exploration.waypoint_fraction:
             wanders = WAYPOINT_CHUNKS
-        self._slots[slot] = _Slot(rng, guidance, Wanderer(self._task, rng), wanders)
+        self._slots[slot] = _Slot(rng, guidance, unplanned, wanders)
 
     def rng(self, slot: int) -> np.random.Generator:
         """The episode's generator."""
         return self._slots[slot].rng
+
+    @property
+    def temperature(self) -> float:
+        """The factor of the planner's temperature."""
+        return self._exploration.temperature
 
     def guidance(self, slot: int) -> float:
         """By how much this episode's guidance differs."""
         return self._slots[slot].guidance
 
     def wanders(self, slot: int) -> bool:
-        """Whether the next chunk is a random waypoint's, whatever is planned."""
+        """Whether the next chunk is not planned."""
         return self._slots[slot].wanders > 0
 
     def wander(self, slot: int, arm: Float32) -> Float32:
         """That chunk, float32 (8, 4)."""
         state = self._slots[slot]
         state.wanders -= 1
-        return state.wanderer.chunk(arm)
+        return state.unplanned.chunk(arm)
 
     def vary(self, slot: int, chunk: Float32) -> Float32:
         """What is done instead of a chunk float32 (8, 4)."""

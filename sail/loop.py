@@ -100,7 +100,8 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
-        actor = actor_of(agent, config, adapted(config.exploration, succeeded), salt=iteration)
+        known = _read(run, _kept_before(run, iteration)) if config.exploration.repeat_fraction else []
+        actor = actor_of(agent, config, adapted(config.exploration, succeeded), iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         outcomes = run_episodes(
             rollout_settings(config),
@@ -124,8 +125,7 @@ def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
     step = f"train_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config.training, time.monotonic()
-        past = range(1, iteration + 1)
-        kept = [one for k in past for one in kept_of(run.config, run.folder, run.store, k)]
+        kept = _kept_before(run, iteration + 1)
         if run.config.filter == "oracle":
             kept = keep_fastest(kept, config.keep_fastest)
         demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
@@ -193,6 +193,10 @@ def _probe(run: Run, agent: Agent) -> dict[str, Any]:
         run.live.stage("probes", 2 * run.config.evaluation_episodes)
         run.folder.finish("probes", measure_beside(agent, run.config, run.live.advance))
     return {"prompt": TASKS[run.config.task], **run.folder.payload("probes")}
+
+
+def _kept_before(run: Run, iteration: int) -> list[EpisodeRecord]:
+    return [one for k in range(1, iteration) for one in kept_of(run.config, run.folder, run.store, k)]
 
 
 def _read(run: Run, records: Sequence[EpisodeRecord]) -> list[Episode]:

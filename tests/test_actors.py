@@ -8,7 +8,7 @@ import pytest
 
 from sail.actors import PlanLengthError, PlannerActor
 from sail.config import ExplorationConfig, load_config
-from sail.exploration import WAYPOINT_CHUNKS
+from sail.exploration import WAYPOINT_CHUNKS, Explorer
 from sail.types import Float32, UInt8
 from sail_models.sampling import Plan, Sampling
 
@@ -65,7 +65,7 @@ def actor(
 ) -> PlannerActor:
     planner = (f"planner.replan_every={replan_every}", f"planner.following={following}")
     config = load_config("smoke", None, ["task=handle-press", *planner])
-    return PlannerActor(agent, config, ExplorationConfig(**exploration))
+    return PlannerActor(agent, config, Explorer(ExplorationConfig(**exploration), config.task, salt=0))
 
 
 def test_a_plan_is_followed_until_it_is_used_up() -> None:

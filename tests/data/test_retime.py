@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from sail.data.retime import retime_by_travel
 from sail.types import Float32
 
-TRAVEL, GRIPPER = 0.012, 0.1
+TRAVEL, GRIPPER = 0.006, 0.1
 WALKS = hnp.arrays(
     np.float32,
     st.tuples(st.integers(1, 60), st.just(4)),
@@ -36,12 +36,16 @@ def test_waiting_is_left_out() -> None:
 
 
 def test_travel_counts_from_the_last_kept_frame() -> None:
-    # 5 mm a step: every third frame is 15 mm on, none is 12 mm from its neighbour.
-    assert retime_by_travel(path([0.005 * i for i in range(8)])).tolist() == [0, 3, 6, 7]
+    # 2.5 mm a step: every third frame is 7.5 mm on, none is 6 mm from its neighbour.
+    assert retime_by_travel(path([0.0025 * i for i in range(8)])).tolist() == [0, 3, 6, 7]
+
+
+def test_an_arm_at_its_usual_pace_keeps_it() -> None:
+    assert retime_by_travel(path([0.009 * i for i in range(8)])).tolist() == list(range(8))
 
 
 def test_travel_is_straight_so_that_shaking_is_no_travel() -> None:
-    assert retime_by_travel(path([0, 0.01, 0, 0.01, 0, 0.01])).tolist() == [0, 5]
+    assert retime_by_travel(path([0, 0.005, 0, 0.005, 0, 0.005])).tolist() == [0, 5]
 
 
 def test_a_gripper_that_moves_in_place_is_kept() -> None:

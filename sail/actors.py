@@ -1,15 +1,15 @@
 """What can act in a rollout: the planner with inverse dynamics, a policy, random waypoints."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from sail.agent import PolicyAgent, sampling_of
-from sail.config import ExplorationConfig, RunConfig
+from sail.config import RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer, Wanderer
-from sail.types import Episode, Float32, SailError, UInt8
+from sail.types import Float32, SailError, UInt8
 from sail_envs.tasks import TASKS
 from sail_models.sampling import Acting, Planning
 
@@ -158,15 +158,10 @@ def _with_wandering(
 
 
 def actor_of(
-    agent: PlanningAgent | PolicyAgent,
-    config: RunConfig,
-    exploration: ExplorationConfig = NO_EXPLORATION,
-    salt: int = 0,
-    successes: Sequence[Episode] = (),
+    agent: PlanningAgent | PolicyAgent, config: RunConfig, explorer: Explorer | None = None
 ) -> PlannerActor | PolicyActor:
-    """What acts in rollouts for this agent. salt: makes the noise of one use of a seed differ from another's.
-    successes: what exploring may repeat."""
-    explorer = Explorer(exploration, config.task, salt, successes)
+    """What acts in rollouts for this agent; without an explorer nothing is varied."""
+    explorer = explorer or Explorer(NO_EXPLORATION, config.task, salt=0)
     if isinstance(agent, PolicyAgent):
         return PolicyActor(agent, config.task, explorer)
     return PlannerActor(agent, config, explorer)

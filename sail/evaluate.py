@@ -7,6 +7,7 @@ from sail.actors import PlanningAgent, WaypointActor, actor_of
 from sail.agent import PolicyAgent
 from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
+from sail.exploration import NO_EXPLORATION, Explorer
 from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
 from sail.statistics import wilson_interval
 
@@ -37,7 +38,7 @@ def evaluate(
 
     salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
     """
-    return _run(config, actor_of(agent, config, salt=salt), finished)
+    return _run(config, actor_of(agent, config, Explorer(NO_EXPLORATION, config.task, salt)), finished)
 
 
 def evaluate_random(

@@ -3,6 +3,7 @@ waypoints of what has succeeded before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +32,14 @@ _FOR_EVER = 1_000_000
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
     """What is explored where the last evaluation had this success rate: less by chance the better it was."""
     return replace(exploration, random_fraction=exploration.random_fraction * (1.0 - success_rate))
+
+
+class Way(StrEnum):
+    """How an episode came about: as planned (a burst at most before it), by chance, by what worked before."""
+
+    PLANNED = "planned"
+    RANDOM = "random"
+    REPEATED = "repeated"
 
 
 class Unplanned(Protocol):
@@ -113,7 +122,7 @@ class _Slot:
 class Explorer:
     """One for all slots of a rollout. Each episode draws from a generator of its own, which its actor draws
     from, too; `salt` makes the draws of one use of a seed differ from another's. successes: what may be
-    repeated."""
+    repeated. ways: of each seed's episode that began."""
 
     def __init__(
         self, exploration: ExplorationConfig, task: str, salt: int, successes: Sequence[Episode] = ()
@@ -121,20 +130,22 @@ class Explorer:
         self._exploration, self._task, self._salt = exploration, task, salt
         self._successes = successes
         self._slots: dict[int, _Slot] = {}
+        self.ways: dict[int, Way] = {}
 
     def start(self, slot: int, seed: int) -> None:
         """Draw what this episode explores."""
         rng, exploration = np.random.default_rng([self._salt, seed]), self._exploration
         guidance = float(rng.uniform(-exploration.guidance_spread, exploration.guidance_spread))
-        drawn, wanders = rng.random(), 0
+        drawn, wanders, way = rng.random(), 0, Way.PLANNED
         unplanned: Unplanned = Wanderer(self._task, rng)
         if drawn < exploration.random_fraction:
-            wanders = _FOR_EVER
+            wanders, way = _FOR_EVER, Way.RANDOM
             if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
-                unplanned = Repeater(self._successes, rng)
+                unplanned, way = Repeater(self._successes, rng), Way.REPEATED
         elif drawn < exploration.random_fraction + exploration.waypoint_fraction:
             wanders = WAYPOINT_CHUNKS
         self._slots[slot] = _Slot(rng, guidance, unplanned, wanders)
+        self.ways[seed] = way
 
     def rng(self, slot: int) -> np.random.Generator:
         """The episode's generator."""

@@ -22,8 +22,9 @@ from sail.collect import DEMONSTRATED, SELF_SEEDS, Show, collect, demonstration_
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
-from sail.exploration import adapted
+from sail.exploration import Explorer, adapted
 from sail.filters import keep_fastest, kept_of, quality
+from sail.monitors import explored, flips
 from sail.probes import measure_beside
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
@@ -73,7 +74,7 @@ def improve(
             agent = learner_at(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
-    sections = {"filter": quality(folder, run.store, last)}
+    sections = {"filter": quality(folder, run.store, last), "monitors": _monitors(folder, last)}
     if last == config.iterations and isinstance(agent, Agent):
         sections |= _probe(run, agent)
     return folder.write_results(base.identity, results, sections=sections)
@@ -101,12 +102,13 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
         known = _read(run, _kept_before(run, iteration)) if config.exploration.repeat_fraction else []
-        actor = actor_of(agent, config, adapted(config.exploration, succeeded), iteration, known)
+        explorer = Explorer(adapted(config.exploration, succeeded), config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
+        seeds = list(range(first, first + config.rollouts))
         outcomes = run_episodes(
             rollout_settings(config),
-            list(range(first, first + config.rollouts)),
-            actor,
+            seeds,
+            actor_of(agent, config, explorer),
             record=True,
             finished=run.live.advance,
         )
@@ -116,6 +118,8 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         seconds = time.monotonic() - started
         values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
         run.folder.record("collect", iteration, 0, values)
+        found = explored(outcomes, [explorer.ways[seed] for seed in seeds])
+        run.folder.finish(f"explored_{iteration:03d}", found)
         run.folder.finish(step, seconds)
     return float(run.folder.payload(step))
 
@@ -173,7 +177,7 @@ def _evaluate(
         values = {"successes": successes(outcomes), "episodes": len(outcomes)}
         measured = {**values, "seconds": time.monotonic() - started}
         run.folder.record("evaluate", iteration, 0, measured)
-        run.folder.finish(step, measured)
+        run.folder.finish(step, {**measured, "succeeded": [outcome.success for outcome in outcomes]})
     measured = run.folder.payload(step)
     result = IterationResult(
         iteration=iteration,
@@ -185,6 +189,21 @@ def _evaluate(
     )
     run.live.iteration(result.as_json())
     return result
+
+
+def _monitors(folder: RunFolder, last: int) -> list[dict[str, Any]]:
+    """A row an iteration: how its episodes came about, and how many of the evaluation's it gained and lost.
+    Those that an earlier version ran have none."""
+    rows = []
+    for iteration in range(1, last + 1):
+        before, after = (
+            folder.payload(f"evaluate_{k:03d}").get("succeeded", []) for k in (iteration - 1, iteration)
+        )
+        if folder.step_done(f"explored_{iteration:03d}") and before and after:
+            gained, lost = flips(before, after)
+            found = folder.payload(f"explored_{iteration:03d}")
+            rows.append({"iteration": iteration, "gained": gained, "lost": lost, **found})
+    return rows
 
 
 def _probe(run: Run, agent: Agent) -> dict[str, Any]:

@@ -6,13 +6,16 @@ from sail.config import ExplorationConfig
 from sail.exploration import (
     NO_EXPLORATION,
     NOISE_MEMORY,
+    SHIFT,
     STEP_LENGTH,
     WAYPOINT_CHUNKS,
     Explorer,
+    Repeater,
     Wanderer,
+    Way,
     adapted,
 )
-from sail.types import FRAME_SKIP
+from sail.types import FRAME_SKIP, Episode
 from sail_envs.tasks import family_of
 
 TASK = "handle-press"
@@ -49,6 +52,61 @@ def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
         assert ((low - 1e-6 <= arm[:3]) & (arm[:3] <= high + 1e-6)).all()
         turns += bool(np.abs(chunk[0, :3]).max() == 1.0)
     assert turns > 10  # it is on its way, not at one place
+
+
+def test_most_waypoints_are_low() -> None:
+    family, heights = family_of(TASK), []
+    for seed in range(200):
+        wanderer, arm = Wanderer(TASK, np.random.default_rng(seed)), ARM.copy()
+        for _ in range(WAYPOINT_CHUNKS):
+            arm[:3] += STEP_LENGTH * wanderer.chunk(arm)[:, :3].sum(0)
+        heights.append((arm[2] - family.low[2]) / (family.high[2] - family.low[2]))
+    # The median of a uniform share's cube is an eighth; the arm stops short of the waypoint by two steps.
+    assert 0.05 < np.median(heights) < 0.25
+
+
+def success(path: list[list[float]], gripper: list[float]) -> Episode:
+    """An episode along these places, one a control step."""
+    states = np.column_stack([np.array(path), np.zeros(len(path))]).astype(np.float32)
+    actions = np.zeros((len(path) - 1, 4), np.float32)
+    actions[:, 3] = gripper
+    frames = np.zeros((len(path), 2, 2, 3), np.uint8)
+    return Episode(frames, states, actions, True, "press", TASK, 0, 1, "self")
+
+
+def test_a_repetition_goes_the_success_s_last_steps_and_straight_on() -> None:
+    # Down for 40 control steps and then to the left for 16, closing the gripper for these.
+    path = [[0.1, 0.6, 0.4 - 0.005 * min(step, 40)] for step in range(41)]
+    path += [[0.1 - 0.01 * step, 0.6, 0.2] for step in range(1, 17)]
+    done = success(path, [-1.0] * 40 + [1.0] * 16)
+    ends, beyond = [], []
+    for seed in range(100):
+        repeater, arm = Repeater([done], np.random.default_rng(seed)), ARM.copy()
+        seen = []
+        for _ in range(4 * WAYPOINT_CHUNKS):
+            chunk = repeater.chunk(arm)
+            assert chunk.shape == (FRAME_SKIP, 4) and np.abs(chunk).max() <= 1.0
+            arm[:3] += STEP_LENGTH * chunk[:, :3].sum(0)
+            seen.append(np.append(arm[:3], chunk[0, 3]))
+        places = np.array(seen)
+        closed = places[places[:, 3] > 0]
+        ends.append(np.abs(closed[:, :3] - path[-1]).max(1).min())
+        beyond.append(closed[:, 0].min())
+    # Shifted by 2 cm in each direction, and "there" is within two steps of 1 cm.
+    assert np.median(ends) < 2 * SHIFT + 2 * STEP_LENGTH
+    assert np.median(beyond) < path[-1][0] - 0.05
+
+
+def test_nothing_is_repeated_before_something_succeeded() -> None:
+    config = ExplorationConfig(random_fraction=0.8, repeat_fraction=0.75)
+    done = success([[0.0, 0.6, 0.2]] * 9, [1.0] * 8)
+    for successes, expected in (((), (0.8, 0.0)), ((done,), (0.2, 0.6))):
+        explorer = Explorer(config, TASK, 0, successes)
+        for seed in range(600):
+            explorer.start(0, seed)
+        ways = [explorer.ways[seed] for seed in range(600)]
+        assert abs(ways.count(Way.RANDOM) / 600 - expected[0]) < 0.06
+        assert abs(ways.count(Way.REPEATED) / 600 - expected[1]) < 0.06
 
 
 def test_a_burst_ends_and_chance_does_not() -> None:

@@ -134,7 +134,7 @@ def test_the_run_folder_has_every_file(finished: Path, config: RunConfig) -> Non
 def test_results_have_the_documented_schema(finished: Path, config: RunConfig) -> None:
     results = json.loads((finished / "results.json").read_text())
     named = {"schema", "preset", "task", "method", "seed", "model", "iterations", "environment"}
-    assert results.keys() == named | {"prompt", "controls", "probes", "text_effect", "filter"}
+    assert results.keys() == named | {"prompt", "controls", "probes", "text_effect", "filter", "monitors"}
     assert [(row["method"], row["episodes"]) for row in results["controls"]] == [
         ("random waypoints", config.evaluation_episodes)
     ]
@@ -154,6 +154,9 @@ def test_results_have_the_documented_schema(finished: Path, config: RunConfig) -
     assert (first["collected"], first["kept"], first["seconds"]["collect"]) == (0, 0, 0.0)
     assert (last["collected"], last["kept"]) == (2, 2)  # no filter
     assert min(last["seconds"].values()) > 0.0
+    (monitored,) = results["monitors"]
+    assert monitored["planned"]["episodes"] == config.rollouts and monitored["covered"] > 0
+    assert monitored["gained"] - monitored["lost"] == last["successes"] - first["successes"]
 
 
 def test_collected_episodes_say_who_acted_and_meet_no_evaluation_seed(
@@ -198,9 +201,14 @@ def test_frozen_collects_and_evaluates_but_learns_nothing(tiny_base: Path, tmp_p
 
 def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) -> None:
     beginning = ("demonstrator=suboptimal", "demonstrations_per_task=1")
-    folder, config = tmp_path / "run", small_config(tiny_base, "method=bc-loop", "filter=none", *beginning)
+    repeating = ("exploration.random_fraction=0.99", "exploration.repeat_fraction=1", "iterations=2")
+    settings = ("method=bc-loop", "filter=none", *beginning, *repeating)
+    folder, config = tmp_path / "run", small_config(tiny_base, *settings)
     results = run_loop(folder, config)
-    assert results["method"] == "bc-loop" and [row["collected"] for row in results["iterations"]] == [0, 2]
+    assert results["method"] == "bc-loop" and [row["collected"] for row in results["iterations"]] == [0, 2, 2]
+    first, second = results["monitors"]  # without a filter all is kept, and may be repeated
+    assert (first["random"]["episodes"], first["repeated"]["episodes"]) == (2, 0)
+    assert (second["random"]["episodes"], second["repeated"]["episodes"]) == (0, 2)
     learnt = load_policy(folder / "checkpoints" / "iteration_001").identity
     assert learnt != results["model"] == load_policy(tiny_base).identity
     store = EpisodeStore(folder / "episodes")

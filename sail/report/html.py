@@ -10,8 +10,10 @@ from sail.report.clips import clips_section
 from sail.report.curve import interval_bar, interval_text, loss_curve, percent, stacked_bar, success_curve
 from sail.report.results import (
     STAGES,
+    WAYS,
     Filtered,
     IterationResult,
+    Monitored,
     Rate,
     ReportError,
     Results,
@@ -27,6 +29,11 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # a bro
 
 CONTROLS = "The same evaluation for other ways to act."
 PROBES = "Where success is lost: one part of the chain replaced at a time."
+MONITORS = (
+    "Collected successes by how the episodes came about: planned, by random waypoints, by the waypoints of "
+    "an earlier success. Places: cubes of 5 cm where the end effector has been. Gained and lost: evaluation "
+    "episodes that succeed now and did not before, and the other way round."
+)
 TEXT = (
     "How much the plan's motion changes, from the same first frame, when the prompt is exchanged and "
     "when only the noise is. Above 1 the text decides more."
@@ -53,6 +60,7 @@ def write_report(run_folder: Path) -> Path:
         _iterations(results.iterations),
         _rates("Controls", CONTROLS, results.controls, last),
         _rates("Probes", PROBES, results.probes, last),
+        _monitored(results.monitored),
         _filtered(results.filtered),
         _text(results.text_effects),
         clips_section(run_folder / "media", results.iterations),
@@ -154,6 +162,24 @@ def _rates(title: str, explanation: str, rates: Sequence[Rate], last: IterationR
     titles = ["", "rate", "0 to 100 %", "interval", "episodes"]
     table = _table(titles, rows, {"": "text name", "0 to 100 %": "wide text"})
     return f'<section><h2>{title}</h2><p class="soft">{explanation}</p>{table}</section>'
+
+
+def _monitored(rows: Sequence[Monitored]) -> str:
+    """How successes came about, how widely was explored, what was forgotten; "" without rows."""
+    if not rows:
+        return ""
+    cells = [
+        [
+            str(row.iteration),
+            *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in WAYS),
+            str(row.covered),
+            str(row.gained),
+            str(row.lost),
+        ]
+        for row in rows
+    ]
+    titles = ["iteration", *WAYS, "places", "gained", "lost"]
+    return f'<section><h2>Exploration</h2><p class="soft">{MONITORS}</p>{_table(titles, cells, {})}</section>'
 
 
 def _filtered(rows: Sequence[Filtered]) -> str:

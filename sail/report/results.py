@@ -11,6 +11,7 @@ from sail.types import SailError
 SCHEMA = 1
 ROUNDING = 1e-6  # what a computed bound may miss 0, 1 or the rate by
 STAGES = ("collect", "train", "evaluate")
+WAYS = ("planned", "random", "repeated")
 Losses = dict[int, list[tuple[int, float]]]  # iteration -> (step, loss), steps rising
 
 
@@ -66,6 +67,18 @@ class Filtered:
 
 
 @dataclass(frozen=True)
+class Monitored:
+    """How one iteration's episodes came about, as (successes, episodes) of each way; in how many cubes of
+    5 cm the arm has been; how many of the evaluation's episodes were gained and lost since the last one."""
+
+    iteration: int
+    ways: dict[str, tuple[int, int]]
+    covered: int
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True)
 class Results:
     """results.json. facts: preset, method, seed, model. prompt: "" where the run does not say it."""
 
@@ -76,6 +89,7 @@ class Results:
     controls: tuple[Rate, ...]
     probes: tuple[Rate, ...]
     filtered: tuple[Filtered, ...]
+    monitored: tuple[Monitored, ...]
     text_effects: tuple[TextEffect, ...]
     environment: dict[str, str]
 
@@ -151,6 +165,7 @@ def _parse(data: Mapping[str, object]) -> Results:
         controls=tuple(_rate(entry, "method") for entry in _entries(data, "controls", optional=True)),
         probes=tuple(_rate(entry, "name") for entry in _entries(data, "probes", optional=True)),
         filtered=tuple(_filtered(entry) for entry in _entries(data, "filter", optional=True)),
+        monitored=tuple(_monitored(entry) for entry in _entries(data, "monitors", optional=True)),
         text_effects=tuple(_text_effect(entry) for entry in _entries(_mapping(text_effect), "rows")),
         environment=_flatten(_mapping(data["environment"])),
     )
@@ -174,6 +189,13 @@ def _iteration(entry: Mapping[str, object]) -> IterationResult:
 
 def _filtered(entry: Mapping[str, object]) -> Filtered:
     return Filtered(**{name: _count(entry, name) for name in Filtered.__dataclass_fields__})
+
+
+def _monitored(entry: Mapping[str, object]) -> Monitored:
+    counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
+    ways = {way: _mapping(entry[way]) for way in WAYS}
+    tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}
+    return Monitored(ways=tried, **counts)
 
 
 def _rate(entry: Mapping[str, object], name_key: str) -> Rate:

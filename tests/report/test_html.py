@@ -51,6 +51,17 @@ CONTROL = {
     "ci95": [0.043, 0.214],
 }
 EXTRAS: dict[str, Any] = {
+    "monitors": [
+        {
+            "iteration": 1,
+            "planned": {"episodes": 12, "successes": 2},
+            "random": {"episodes": 18, "successes": 7},
+            "repeated": {"episodes": 0, "successes": 0},
+            "covered": 417,
+            "gained": 16,
+            "lost": 3,
+        }
+    ],
     "controls": [CONTROL],
     "probes": [{"name": "perfect plan", "episodes": 50, "success_rate": 0.96, "ci95": [0.865, 0.989]}],
     "text_effect": {
@@ -162,7 +173,8 @@ def test_the_report_holds_every_number_and_fetches_nothing(tmp_path: Path) -> No
     assert cells[44:49] == ["this run, iteration 3", "82 %", "", "69 to 90 %", "50"]
     assert cells[49:54] == ["random waypoints", "10 %", "", "4 to 21 %", "50"]
     assert cells[59:64] == ["perfect plan", "96 %", "", "86 to 99 %", "50"]
-    assert cells[64:69] == ["handle", "“press the handle down” / “pull the handle up”", "4.2", "1.5", "2.80"]
+    assert cells[64:71] == ["1", "2 of 12", "7 of 18", "–", "417", "16", "3"]
+    assert cells[71:76] == ["handle", "“press the handle down” / “pull the handle up”", "4.2", "1.5", "2.80"]
     assert cells[cells.index("packages torch") :][:2] == ["packages torch", "2.13.0"]
     assert "24 % → 82 %" in page.text
     assert "From 12 of 50 to 41 of 50 episodes between iteration 0 and 3: +58 points" in page.text
@@ -180,7 +192,14 @@ def test_imagined_stands_beside_executed_of_the_same_iteration(tmp_path: Path) -
 
 
 def test_optional_sections_are_there_only_with_their_data(tmp_path: Path) -> None:
-    titles = ("Controls", "Probes", "Does the text matter?", "Training loss", "Imagined and executed")
+    titles = (
+        "Controls",
+        "Probes",
+        "Does the text matter?",
+        "Training loss",
+        "Imagined and executed",
+        "Exploration",
+    )
     whole = Page(write_report(run_folder(tmp_path / "whole", **EXTRAS)).read_text(encoding="utf-8")).text
     bare_folder = tmp_path / "bare"
     bare_folder.mkdir()

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sail.agent import PolicyAgent, sampling_of
+from sail.agent import sampling_of
 from sail.config import RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer, Wanderer
 from sail.types import Float32, SailError, UInt8
 from sail_envs.tasks import TASKS
-from sail_models.sampling import Acting, Planning
+from sail_models.sampling import Acting, Deciding, Planning
 
 
 class PlanLengthError(SailError):
@@ -117,9 +117,8 @@ class PlannerActor:
 class PolicyActor:
     """Acts by a policy, which plans nothing: one chunk at a time from what is seen. See PlannerActor."""
 
-    def __init__(self, agent: PolicyAgent, task: str, explorer: Explorer) -> None:
-        self._policy, self._text = agent.policy, agent.text([TASKS[task]])
-        self._explorer = explorer
+    def __init__(self, policy: Deciding, task: str, explorer: Explorer) -> None:
+        self._policy, self._prompt, self._explorer = policy, TASKS[task], explorer
 
     def start(self, slot: int, seed: int) -> None:
         """Draw what this episode explores."""
@@ -138,7 +137,7 @@ class PolicyActor:
         frames = np.stack([observations[slot]["frame"] for slot in order])
         arms = np.stack([observations[slot]["proprioception"] for slot in order])
         seeds = [int(self._explorer.rng(slot).integers(2**31)) for slot in order]
-        return self._policy.act(frames, self._text.expand(len(order), -1, -1), arms, seeds)
+        return self._policy.decide(frames, [self._prompt] * len(order), arms, seeds)
 
 
 def _with_wandering(
@@ -158,11 +157,11 @@ def _with_wandering(
 
 
 def actor_of(
-    agent: PlanningAgent | PolicyAgent, config: RunConfig, explorer: Explorer | None = None
+    agent: PlanningAgent | Deciding, config: RunConfig, explorer: Explorer | None = None
 ) -> PlannerActor | PolicyActor:
     """What acts in rollouts for this agent; without an explorer nothing is varied."""
     explorer = explorer or Explorer(NO_EXPLORATION, config.task, salt=0)
-    if isinstance(agent, PolicyAgent):
+    if isinstance(agent, Deciding):
         return PolicyActor(agent, config.task, explorer)
     return PlannerActor(agent, config, explorer)
 

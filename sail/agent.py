@@ -1,12 +1,13 @@
 """Everything that acts, loaded from disk: autoencoder, planner, inverse dynamics and, if asked, a prior."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from sail.config import NO_WORDS, SHIPPED, RunConfig
-from sail.types import FRAME_SIZE
+from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.denoiser import Denoiser
 from sail_models.inverse_dynamics import InverseDynamics
@@ -16,7 +17,7 @@ from sail_models.policy import Policy
 from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
 from sail_models.prior.compact import CompactPrior
 from sail_models.prior.fitting import OverChanges, PriorError, check_fit
-from sail_models.sampling import Sampling
+from sail_models.sampling import Sampling, check_prompts
 from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
 from sail_models.text import TextEncoder
 
@@ -71,6 +72,13 @@ class PolicyAgent:
     policy: Policy
     text: TextEncoder
     identity: str
+
+    def decide(
+        self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
+    ) -> Float32:
+        """Action chunks; see `Deciding`."""
+        check_prompts(prompts)
+        return self.policy.act(frames, self.text(list(prompts)), proprioception, seeds)
 
 
 def sampling_of(config: RunConfig, warmth: float = 1.0) -> Sampling:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sail.actors import PlanningAgent, WaypointActor, actor_of
-from sail.agent import PolicyAgent
 from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer
 from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
 from sail.statistics import wilson_interval
+from sail_models.sampling import Deciding
 
 # Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
 SEEDS_PER_RUN = 1000
@@ -29,7 +29,7 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
 
 
 def evaluate(
-    agent: PlanningAgent | PolicyAgent,
+    agent: PlanningAgent | Deciding,
     config: RunConfig,
     salt: int = 0,
     finished: Callable[[int], None] = lambda count: None,

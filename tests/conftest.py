@@ -11,7 +11,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two processes share the tests, a file's tests stay together, and so do those that need the same
     exported folder, which takes minutes to make."""
     for item in items:
-        shared = {"exported", "exported_student"} & set(getattr(item, "fixturenames", ()))
+        shared = {"exported", "exported_student", "exported_policy"} & set(getattr(item, "fixturenames", ()))
         item.add_marker(pytest.mark.xdist_group("exported" if shared else str(item.path)))
 
 
@@ -119,6 +119,17 @@ def exported_student(tiny_student: Path, tmp_path_factory: pytest.TempPathFactor
 
     folder = tmp_path_factory.mktemp("exported_student") / "folder"
     words = ("export", f"base={tiny_student}", "prior.kind=none", "planner.steps=1", "task=cups-red")
+    assert cli.main([*words, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported_policy(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `sail export` made of the tiny policy. Read it, don't write into it."""
+    from sail import cli
+
+    folder = tmp_path_factory.mktemp("exported_policy") / "folder"
+    words = ("export", f"base={tiny_base}", "method=bc-loop", "task=cups-red")
     assert cli.main([*words, "--out", str(folder)]) == 0
     return folder
 

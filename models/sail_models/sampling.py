@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sail.types import Float32, SailError, UInt8
 
@@ -71,4 +71,19 @@ class Acting(Protocol):
         self, current: UInt8, goal: UInt8, proprioception: Float32, seeds: Sequence[int] | None = None
     ) -> Float32:
         """Action chunks."""
+        ...
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A policy: what acts without a plan. identity: of its weights."""
+
+    @property
+    def identity(self) -> str: ...
+
+    def decide(
+        self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
+    ) -> Float32:
+        """Action chunks float32 (B, chunk, 4) in -1..1. frames: uint8 (B, H, W, 3). proprioception: float32
+        (B, 4). prompts, seeds: length B. Raises PromptError where a prompt is empty."""
         ...

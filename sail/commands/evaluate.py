@@ -31,10 +31,11 @@ from sail.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from sail.actors import PlanningAgent
-    from sail.agent import Agent, PolicyAgent
+    from sail.agent import Agent
     from sail.probes import PlanError
     from sail.report.live import LiveTable
     from sail.rollout import Outcome
+    from sail_models.sampling import Deciding
 
 SCHEMA = 1
 # Episodes of the configuration's task; calls back with the number of those that ended.
@@ -47,7 +48,7 @@ class Candidate:
 
     name: str
     iteration: int | None
-    agent: "PlanningAgent | PolicyAgent | None"
+    agent: "PlanningAgent | Deciding | None"
     attempt: Attempt
 
 
@@ -107,7 +108,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="instead of planner.following: the camera's frame against the next planned one, or two of these",
     )
     parser.add_argument(
-        "--exported", type=Path, metavar="DIR", help="the planner that sail export wrote there, without torch"
+        "--exported",
+        type=Path,
+        metavar="DIR",
+        help="what sail export wrote there, without torch",
     )
     parser.add_argument("--random", action="store_true", help="the control: random waypoints, no planner")
     parser.add_argument(
@@ -124,7 +128,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.following is not None:
         config = replace(config, planner=replace(config.planner, following=arguments.following))
     if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
-        raise UsageError("--exported is a planner of its own: no run folder, --random or --probes beside it")
+        raise UsageError("--exported acts by itself: no run folder, --random or --probes beside it")
     if arguments.probes and config.method == "bc-loop":
         raise UsageError("--probes looks into plans, and method=bc-loop makes none")
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
@@ -161,16 +165,16 @@ def _candidates(
         )
         return
 
-    def acting(name: str, iteration: int | None, agent: "PlanningAgent | PolicyAgent") -> Candidate:
+    def acting(name: str, iteration: int | None, agent: "PlanningAgent | Deciding") -> Candidate:
         def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
             return evaluate(agent, config, iteration or 0, done)
 
         return Candidate(name, iteration, agent, attempt)
 
     if arguments.exported is not None:
-        from sail.export.runtime import load_exported_agent
+        from sail.export.runtime import load_exported
 
-        yield acting(f"exported {arguments.exported.name}", None, load_exported_agent(arguments.exported))
+        yield acting(f"exported {arguments.exported.name}", None, load_exported(arguments.exported))
         return
     base = load_learner(config)
     for iteration in iterations_of(arguments.iteration, folder):

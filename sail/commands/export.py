@@ -1,4 +1,4 @@
-"""`sail export`: a planner and its inverse dynamics as ONNX models that run without torch."""
+"""`sail export`: a planner and its inverse dynamics, or a policy, as ONNX models that run without torch."""
 
 import argparse
 import time
@@ -18,7 +18,10 @@ from sail.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from sail.agent import PolicyAgent
     from sail.config import RunConfig
+    from sail.embodiment import Embodiment
+    from sail.export.scenes import Scenes
     from sail.export.write import Source
     from sail.runfolder import RunFolder
 
@@ -62,20 +65,49 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.data.store import EpisodeStore
     from sail.export.folder import check_empty
     from sail.export.scenes import CHECKED, recorded, simulated
-    from sail.export.write import export
 
     check_empty(arguments.out)
-    _, config, source = source_of(arguments)
-    identity = source.agent.identity
-    print(f"export of planner {identity} ({arguments.precision}) into {arguments.out}", flush=True)
-    scenes = simulated(config.task) if arguments.frames is None else recorded(EpisodeStore(arguments.frames))
+    folder, config = run_or_config(arguments)
     began = time.monotonic()
 
     def report(stage: str) -> None:
         print(f"  {time.monotonic() - began:5.0f} s  {stage}", flush=True)
 
-    made = export(source, *scenes.split(CHECKED), arguments.out, arguments.precision, report)
-    _tell(arguments.out, made.parity)
+    def scenes() -> "Scenes":
+        store = arguments.frames
+        return simulated(config.task) if store is None else recorded(EpisodeStore(store))
+
+    if config.method == "bc-loop":
+        from sail.export.policy import export_policy
+
+        if arguments.precision != "fp32":
+            raise UsageError("a policy is small and exported in fp32: leave --precision out")
+        agent, embodiment = _policy_of(arguments, folder, config)
+        print(f"export of policy {agent.identity} into {arguments.out}", flush=True)
+        parity = export_policy(agent, embodiment, scenes().split(CHECKED)[0], arguments.out, report).parity
+    else:
+        from sail.export.write import export
+
+        _, _, source = source_of(arguments)
+        identity = source.agent.identity
+        print(f"export of planner {identity} ({arguments.precision}) into {arguments.out}", flush=True)
+        compared, calibration = scenes().split(CHECKED)
+        parity = export(source, compared, calibration, arguments.out, arguments.precision, report).parity
+    _tell(arguments.out, parity)
+
+
+def _policy_of(
+    arguments: argparse.Namespace, folder: "RunFolder | None", config: "RunConfig"
+) -> "tuple[PolicyAgent, Embodiment]":
+    """The policy that the arguments name, and what it was trained to see and do."""
+    from sail.agent import load_policy
+    from sail.embodiment import read_embodiment
+    from sail_models.saving import find_base
+
+    base = find_base(config.base, "policy")
+    iteration = iterations_of(arguments.iteration, folder)[-1]
+    at = folder.checkpoint(iteration) if folder is not None and iteration else base
+    return load_policy(at), read_embodiment(base)
 
 
 def source_of(arguments: argparse.Namespace) -> "tuple[RunFolder | None, RunConfig, Source]":
@@ -104,12 +136,13 @@ def _check(folder: Path) -> None:
 
 def _tell(folder: Path, parity: Mapping[str, float]) -> None:
     errors = ", ".join(f"{name} {error:.1e}" for name, error in parity.items() if name != "pixels")
-    print(f"{folder} is as its source: plans {parity['pixels']:.3%} of the pixels' range off ({errors})")
+    plans = f"plans {parity['pixels']:.3%} of the pixels' range off, " if "pixels" in parity else ""
+    print(f"{folder} is as its source: {plans}relative errors {errors}")
 
 
 COMMAND = Command(
     "export",
-    "write a planner as ONNX models that run without torch",
+    "write a planner, or a policy, as ONNX models that run without torch",
     f"RUN_FOLDER or {OVERRIDES}",
     configure,
     run,

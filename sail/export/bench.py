@@ -170,7 +170,7 @@ def _exported(folder: Path, provider: str, scenes: Scenes) -> Stages:
     latents = planner.latents(scenes.frames, prompts, seeds)
     arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
     return {
-        "text": lambda: planner.read(prompts[0]),
+        "text": lambda: planner.text.read(prompts[0]),
         "draw": lambda: planner.latents(scenes.frames, prompts, seeds),
         "decode": lambda: planner.decode(latents),
         "dynamics": lambda: dynamics.act(scenes.frames, scenes.frames, arms),

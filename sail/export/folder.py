@@ -2,19 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sail.embodiment import Embodiment
 from sail.types import SailError
 from sail_models.sampling import Sampling
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"
 PLAN, DECODE, TEXT, DYNAMICS = "plan.onnx", "decode.onnx", "text.onnx", "inverse_dynamics.onnx"
+DECIDE = "policy.onnx"
 MODELS = (PLAN, DECODE, TEXT, DYNAMICS)
+Kind = Literal["planner", "policy"]
+KINDS: tuple[Kind, ...] = ("planner", "policy")
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
@@ -25,7 +28,7 @@ class ExportError(SailError):
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """What config.json says.
+    """What config.json says of a planner.
 
     sampling: what was unrolled into the plan's graph. latent_shape: (F, C, h, w) of a plan. text_shape:
     (L, D) of a prompt. chunk: actions of inverse dynamics. most: plans of one batch. identity, sources: of
@@ -49,20 +52,86 @@ class ExportConfig:
     parity: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class PolicyExportConfig:
+    """What config.json says of a policy; see `ExportConfig`."""
+
+    frame_size: int
+    text_shape: tuple[int, int]
+    chunk: int
+    most: int
+    identity: str
+    embodiment: Embodiment
+    opset: int
+    sha256: Mapping[str, str]
+    versions: Mapping[str, str]
+    parity: Mapping[str, float]
+
+
+Config = TypeVar("Config", ExportConfig, PolicyExportConfig)
+
+
 def check_empty(out: Path) -> None:
     """Refuse to write into a folder that holds something. Raises ExportError."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExportError(f"{out} is not empty: name another folder, or empty it")
 
 
-def write_config(folder: Path, config: ExportConfig) -> None:
+def write_config(folder: Path, config: ExportConfig | PolicyExportConfig) -> None:
     """Write config.json."""
-    text = json.dumps({"format": FORMAT, **asdict(config)}, indent=2)
+    kind: Kind = "planner" if isinstance(config, ExportConfig) else "policy"
+    text = json.dumps({"format": FORMAT, "kind": kind, **asdict(config)}, indent=2)
     (folder / CONFIG).write_text(text + "\n")
 
 
+def kind_of(folder: Path) -> Kind:
+    """What was exported there. Raises ExportError."""
+    kind: Kind = _read(folder)["kind"]
+    return kind
+
+
 def read_config(folder: Path) -> ExportConfig:
-    """What config.json says, once every file is the one that it names. Raises ExportError."""
+    """What config.json says of a planner, once every file is the one that it names. Raises ExportError."""
+    return _read_as(
+        folder,
+        "planner",
+        lambda content: ExportConfig(
+            **content
+            | _shapes(content)
+            | {
+                "sampling": Sampling(**content["sampling"]),
+                "latent_shape": tuple(content["latent_shape"]),
+            }
+        ),
+    )
+
+
+def read_policy_config(folder: Path) -> PolicyExportConfig:
+    """The same of a policy. Raises ExportError."""
+    return _read_as(folder, "policy", lambda content: PolicyExportConfig(**content | _shapes(content)))
+
+
+def _shapes(content: dict[str, Any]) -> dict[str, Any]:
+    return {"embodiment": Embodiment(**content["embodiment"]), "text_shape": tuple(content["text_shape"])}
+
+
+def _read_as(folder: Path, wanted: Kind, parse: Callable[[dict[str, Any]], Config]) -> Config:
+    content = _read(folder)
+    kind = content.pop("kind")
+    if kind != wanted:
+        raise ExportError(f"{folder} holds a {kind}: name a folder with an exported {wanted}")
+    try:
+        config = parse(content)
+    except (TypeError, KeyError) as error:
+        raise ExportError(f"{folder / CONFIG} lacks something ({error}): export again") from error
+    for name, expected in config.sha256.items():
+        if file_hash(folder / name) != expected:
+            raise ExportError(f"{folder / name} is damaged (wrong SHA-256): copy it again, or export again")
+    return config
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """The content of config.json, its kind a known one. Raises ExportError."""
     path = folder / CONFIG
     try:
         content: dict[str, Any] = json.loads(path.read_text())
@@ -78,22 +147,9 @@ def read_config(folder: Path) -> ExportConfig:
             f"{path} has format {found}, this version of sail reads {FORMAT}: "
             "export again, or install the version that wrote it"
         )
-    try:
-        config = ExportConfig(
-            **{
-                **content,
-                "sampling": Sampling(**content["sampling"]),
-                "embodiment": Embodiment(**content["embodiment"]),
-                "latent_shape": tuple(content["latent_shape"]),
-                "text_shape": tuple(content["text_shape"]),
-            }
-        )
-    except (TypeError, KeyError) as error:
-        raise ExportError(f"{path} lacks something ({error}): export again") from error
-    for name, expected in config.sha256.items():
-        if file_hash(folder / name) != expected:
-            raise ExportError(f"{folder / name} is damaged (wrong SHA-256): copy it again, or export again")
-    return config
+    if content.get("kind") not in KINDS:
+        raise ExportError(f"{path} lacks something (the kind of what was exported): export again")
+    return content
 
 
 def file_hash(path: Path) -> str:

@@ -7,6 +7,7 @@ from sail_models.autoencoder import Autoencoder
 from sail_models.composition import Part
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner import VideoPlanner
+from sail_models.policy import Policy
 from sail_models.sampler import Conditioned, denoise, make_schedule
 from sail_models.sampling import Sampling
 from sail_models.text import standardise
@@ -70,6 +71,19 @@ class DynamicsGraph(nn.Module):
     def forward(self, current: Tensor, goal: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:
         """Action chunks (B, chunk, 4) in -1..1. current, goal: uint8 (B, H, W, 3); noise: (B, chunk × 4)."""
         actions: Tensor = self.model(_pixels(current), _pixels(goal), proprioception, noise)
+        return actions.float()
+
+
+class PolicyGraph(nn.Module):
+    """A policy on pixels."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, frames: Tensor, text: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:
+        """Action chunks (B, chunk, 4) in -1..1. frames: uint8 (B, H, W, 3); noise: (B, chunk × 4)."""
+        actions: Tensor = self.policy(_pixels(frames), text, proprioception, noise)
         return actions.float()
 
 

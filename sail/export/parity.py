@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from sail.export.folder import SAMPLES, ExportError, read_config
+from sail.export.folder import SAMPLES, ExportError, kind_of, read_config
+from sail.export.policy_runtime import ExportedPolicy
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.types import PROPRIOCEPTION_SIZE, Float32, UInt8
 
@@ -32,26 +35,61 @@ class Samples:
     goals: UInt8
     actions: Float32
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All but the prompts, by name; contiguous, for safetensors writes whatever lies there."""
-        return {name: np.ascontiguousarray(value) for name, value in vars(self).items() if name != "prompts"}
+
+@dataclass(frozen=True)
+class PolicySamples:
+    """What a policy decided at N real frames, with seeds 0 to N - 1 and the arm at zero: text (N, L, D),
+    actions (N, K, 4)."""
+
+    prompts: tuple[str, ...]
+    frames: UInt8
+    text: Float32
+    actions: Float32
 
 
-def read_samples(folder: Path) -> Samples:
+SamplesKind = TypeVar("SamplesKind", Samples, PolicySamples)
+
+
+def write_samples(folder: Path, samples: Samples | PolicySamples) -> None:
+    """Beside the models; contiguous, for safetensors writes whatever lies there."""
+    arrays = {name: np.ascontiguousarray(value) for name, value in vars(samples).items() if name != "prompts"}
+    save_file(arrays, folder / SAMPLES, {"prompts": "\n".join(samples.prompts)})
+
+
+def read_samples(folder: Path, kind: type[SamplesKind]) -> SamplesKind:
     """The samples in a folder. Raises ExportError."""
     path = folder / SAMPLES
     try:
         with safe_open(path, "numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-            return Samples(tuple(file.metadata()["prompts"].split("\n")), **arrays)
+            return kind(tuple(file.metadata()["prompts"].split("\n")), **arrays)
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise ExportError(f"{path} cannot be read ({error}): export again") from error
 
 
 def check_folder(folder: Path, provider: str | None = None) -> dict[str, float]:
-    """How far each output is from the source's: relative errors by name, and `pixels`, the plans' mean
-    difference as a share of the pixels' range. Raises ExportError where one is too far."""
-    config, samples = read_config(folder), read_samples(folder)
+    """How far each output is from the source's: relative errors by name, and of a planner `pixels`, the
+    plans' mean difference as a share of the pixels' range. Raises ExportError where one is too far."""
+    check = _check_policy if kind_of(folder) == "policy" else _check_planner
+    return check(folder, provider)
+
+
+def _check_policy(folder: Path, provider: str | None) -> dict[str, float]:
+    policy, samples = ExportedPolicy(folder, provider), read_samples(folder, PolicySamples)
+    count = len(samples.frames)
+    arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
+    actions = policy.decide(samples.frames, samples.prompts, arms, range(count))
+    found = {
+        "text": _relative(policy.text.embed(samples.prompts), samples.text),
+        "actions": _relative(actions, samples.actions),
+    }
+    for name, error in found.items():
+        _allow(folder, name, error, RELATIVE["fp32"])
+    return found
+
+
+def _check_planner(folder: Path, provider: str | None) -> dict[str, float]:
+    config, samples = read_config(folder), read_samples(folder, Samples)
     planner = ExportedPlanner(folder, provider)
     count = len(samples.frames)
     plans = [planner.plan(samples.frames[i : i + 1], [samples.prompts[i]], [i]) for i in range(count)]
@@ -59,7 +97,7 @@ def check_folder(folder: Path, provider: str | None = None) -> dict[str, float]:
     dynamics = ExportedInverseDynamics(folder, provider)
     arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
     found = {
-        "text": _relative(planner.embed(samples.prompts), samples.text),
+        "text": _relative(planner.text.embed(samples.prompts), samples.text),
         "moved": _relative(np.concatenate([plan.moved for plan in plans]), samples.moved),
         "decoded": _relative(planner.decode(samples.latents), samples.imagined),
         "actions": _relative(dynamics.act(samples.frames, samples.goals, arms), samples.actions),
@@ -71,17 +109,22 @@ def check_folder(folder: Path, provider: str | None = None) -> dict[str, float]:
     for name, error in found.items():
         # Text encoder and inverse dynamics are of float32 whatever the planner is of.
         allowed = exact if name in ("text", "actions") else limit
-        if allowed is not None and not error <= allowed:
-            raise ExportError(
-                f"{name} of {folder} are {error:.2g} off their source, more than {allowed:g}: "
-                "export with precision fp32, or report it"
-            )
+        if allowed is not None:
+            _allow(folder, name, error, allowed)
     if not pixels <= PIXELS:
         raise ExportError(
             f"plans of {folder} are {pixels:.2%} of the pixels' range off their source's, more than "
             f"{PIXELS:.0%}: export with precision fp32, or report it"
         )
     return {**found, "pixels": pixels}
+
+
+def _allow(folder: Path, name: str, error: float, allowed: float) -> None:
+    if not error <= allowed:
+        raise ExportError(
+            f"{name} of {folder} are {error:.2g} off their source, more than {allowed:g}: "
+            "export with precision fp32, or report it"
+        )
 
 
 def _latents(planner: ExportedPlanner, samples: Samples) -> Float32:

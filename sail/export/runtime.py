@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from sail.export.binding import Placed
-from sail.export.folder import DECODE, DYNAMICS, PLAN, TEXT, TOKENIZER, ExportConfig, ExportError, read_config
+from sail.export.folder import DECODE, DYNAMICS, PLAN, ExportConfig, ExportError, kind_of, read_config
 from sail.export.noise import normal_noise
+from sail.export.policy_runtime import ExportedPolicy
 from sail.export.providers import RECORDING, ProviderWarning, device_of, name_of, open_session
+from sail.export.text import ExportedText
 from sail.types import ACTION_SIZE, Float32, UInt8
 from sail_models.sampling import Plan, Sampling, check_prompts
 
@@ -37,11 +38,7 @@ class ExportedPlanner:
         sha = config.sha256
         self._folder, self._wanted, self._threads, self._batch = folder, provider, threads, batch
         self._decode = open_session(folder / DECODE, sha[DECODE], provider, threads, None)
-        self._text = open_session(folder / TEXT, sha[TEXT], "cpu", threads, None)
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        self._tokenizer.enable_truncation(config.text_shape[0])
-        self._tokenizer.no_padding()
-        self._known: dict[str, Float32] = {}
+        self.text = ExportedText(folder, config, threads)
         self._open_plan(recorded=batch is not None)
 
     def _open_plan(self, recorded: bool) -> None:
@@ -124,7 +121,7 @@ class ExportedPlanner:
         weights = np.full(count, sampling.guidance, np.float32) if guidance is None else guidance
         inputs: dict[str, NDArray[Any]] = {
             "frames": frames,
-            "text": self.embed(prompts),
+            "text": self.text.embed(prompts),
             "noise": np.float32(sampling.temperature) * noise,
             "guidance": weights,
         }
@@ -134,21 +131,6 @@ class ExportedPlanner:
             self._placed[count] = Placed(self._plan, self._device, inputs, outputs)
         outcome = self._placed[count].run(inputs)
         return outcome["latents"], outcome["moved"]
-
-    def embed(self, prompts: Sequence[str]) -> Float32:
-        """Embeddings float32 (N, L, D), each prompt's computed once."""
-        for prompt in prompts:
-            if prompt not in self._known:
-                self._known[prompt] = self.read(prompt)
-        return np.stack([self._known[prompt] for prompt in prompts])
-
-    def read(self, prompt: str) -> Float32:
-        """One prompt's embeddings, computed anew: float32 (L, D)."""
-        ids = np.array([self._tokenizer.encode(prompt).ids], np.int64)
-        tokens = self._text.run(None, {"ids": ids})[0][0]
-        padded = np.zeros(self.config.text_shape, np.float32)
-        padded[: len(tokens)] = tokens
-        return padded
 
     def decode(self, latents: Float32) -> UInt8:
         """Frames uint8 (N, S, S, 3) of latents (N, C, h, w)."""
@@ -196,8 +178,10 @@ class ExportedAgent:
         return self.video_planner.identity
 
 
-def load_exported_agent(folder: Path, provider: str | None = None) -> ExportedAgent:
-    """All of a folder. Raises ExportError."""
+def load_exported(folder: Path, provider: str | None = None) -> ExportedAgent | ExportedPolicy:
+    """All of a folder, whatever was exported. Raises ExportError."""
+    if kind_of(folder) == "policy":
+        return ExportedPolicy(folder, provider)
     return ExportedAgent(ExportedPlanner(folder, provider), ExportedInverseDynamics(folder, provider))
 
 

@@ -1,47 +1,38 @@
 """Networks to a folder of ONNX models: traced, made smaller where asked for, compared with their source."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from sail.agent import Agent
 from sail.embodiment import Embodiment
+from sail.export.building import MOST, new_folder, write_text_encoder, written_by
 from sail.export.folder import (
     DECODE,
     DYNAMICS,
     MODELS,
     PLAN,
     SAMPLES,
-    TEXT,
     TOKENIZER,
     ExportConfig,
     ExportError,
     Precision,
-    check_empty,
     file_hash,
     write_config,
 )
-from sail.export.graphs import DecodeGraph, DynamicsGraph, PlanGraph, TextGraph
+from sail.export.graphs import DecodeGraph, DynamicsGraph, PlanGraph
 from sail.export.noise import normal_noise
-from sail.export.parity import Samples, check_folder
+from sail.export.parity import Samples, check_folder, write_samples
 from sail.export.precision import halve, quantise
 from sail.export.scenes import Scenes
 from sail.export.trace import OPSET, trace
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
-from sail.versions import environment_versions, package_version
 from sail_models.sampling import Sampling
 from sail_models.saving import model_identity
-from sail_models.text import load_encoder, model_folder
-
-# Plans of one batch, at most.
-MOST = 64
 
 
 @dataclass(frozen=True)
@@ -82,13 +73,9 @@ def export(
     compared: scenes whose plans are compared. calibration: others, that set the ranges of int8. report:
     called with each stage's name. Raises ExportError; nothing is left in `out` then.
     """
-    check_empty(out)
     if source.agent.prior is not None and not isinstance(source.agent.prior, nn.Module):
         raise ExportError("this prior cannot be exported: choose prior.kind=compact or none")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-        folder = Path(temporary) / out.name
-        folder.mkdir()
+    with new_folder(out) as folder:
         _write_graphs(source, compared, folder, report)
         if precision == "fp16":
             report("halve")
@@ -106,9 +93,6 @@ def export(
         report("compare")
         config = replace(config, parity=check_folder(folder, "cpu"))
         write_config(folder, config)
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
     return config
 
 
@@ -124,13 +108,10 @@ def _write_graphs(source: Source, compared: Scenes, folder: Path, report: Callab
     trace(decode, {"latents": torch.zeros(2, *source.latent_shape[1:])}, ("frames",), folder / DECODE)
     acting = _acting(dynamics, inputs["frames"], inputs["frames"])
     trace(dynamics, {name: value[:2] for name, value in acting.items()}, ("actions",), folder / DYNAMICS)
-    _, encoder = load_encoder()
-    assert isinstance(encoder, nn.Module)
-    trace(TextGraph(encoder), {"ids": torch.ones(1, 2).long()}, ("tokens",), folder / TEXT, axis=1)
-    shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
+    write_text_encoder(folder)
     report("plan with the source")
     samples = _sample(plan, decode, dynamics, inputs, compared.prompts)
-    save_file(samples.arrays(), folder / SAMPLES, {"prompts": "\n".join(samples.prompts)})
+    write_samples(folder, samples)
 
 
 def _acting(dynamics: DynamicsGraph, current: Tensor, goal: Tensor) -> dict[str, Tensor]:
@@ -189,12 +170,6 @@ def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfi
         },
         opset=OPSET,
         sha256={name: file_hash(folder / name) for name in (*MODELS, TOKENIZER, SAMPLES)},
-        versions=_versions(),
+        versions=written_by(),
         parity={},
     )
-
-
-def _versions() -> dict[str, str]:
-    """Of what wrote the folder, as far as it is installed."""
-    tools = {name: package_version(name) for name in ("onnx", "onnxruntime")}
-    return {name: value for name, value in {**environment_versions(), **tools}.items() if value}

@@ -46,7 +46,7 @@ def test_what_is_exported_is_evaluated(
     (row,) = json.loads(out)["rows"]
     assert row["candidate"] == "exported folder" and row["episodes"] == 2
     assert row["model"] == read_config(exported).identity
-    assert "a planner of its own" in refused(capsys, *words, "--random")
+    assert "acts by itself" in refused(capsys, *words, "--random")
     assert "exported with steps = 2, asked for 3" in refused(capsys, *words, "planner.steps=3")
 
 

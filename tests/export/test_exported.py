@@ -17,7 +17,7 @@ from sail.config import load_config
 from sail.embodiment import EMBODIMENTS
 from sail.export import binding, providers, runtime
 from sail.export.folder import CONFIG, DYNAMICS, PLAN, SAMPLES, ExportError, file_hash, read_config
-from sail.export.parity import check_folder, read_samples
+from sail.export.parity import Samples, check_folder, read_samples
 from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.write import Source
@@ -124,7 +124,7 @@ def test_it_plans_the_same_without_torch(exported: Path, planner: ExportedPlanne
 
 
 def test_the_folder_says_what_it_holds(exported: Path, source: Source) -> None:
-    config, samples = read_config(exported), read_samples(exported)
+    config, samples = read_config(exported), read_samples(exported, Samples)
     assert config.sampling == source.sampling and config.precision == "fp32"
     assert config.latent_shape == (8, 4, 8, 8) and config.chunk == 8
     assert set(config.sources) == {"planner", "autoencoder", "inverse_dynamics", "prior"}
@@ -149,7 +149,7 @@ def test_what_is_not_like_its_source_is_refused(
         arrays[name] = np.roll(arrays[name], 8, axis=1)
     else:
         arrays[name] = arrays[name] * np.float32(1.01)
-    prompts = "\n".join(read_samples(exported).prompts)
+    prompts = "\n".join(read_samples(exported, Samples).prompts)
     contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     save_file(contiguous, altered / SAMPLES, {"prompts": prompts})
     hashes = {**read_config(exported).sha256, SAMPLES: file_hash(altered / SAMPLES)}

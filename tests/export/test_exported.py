@@ -159,8 +159,8 @@ def test_what_is_not_like_its_source_is_refused(
 
 
 def test_a_folder_of_a_newer_version_is_refused(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="has format 2, this version of sail reads 1"):
-        ExportedPlanner(copied(exported, tmp_path / "newer", format=2))
+    with pytest.raises(ExportError, match="has format 3, this version of sail reads 2"):
+        ExportedPlanner(copied(exported, tmp_path / "newer", format=3))
 
 
 def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:

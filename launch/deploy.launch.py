@@ -52,6 +52,9 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "exported", default_value="", description="a folder of sail export, instead of base and checkpoint"
     ),
+    DeclareLaunchArgument(
+        "policy", default_value="", description="a folder of sail export with a policy: nothing is planned"
+    ),
     DeclareLaunchArgument("image_topic", default_value="image", description="the camera's images"),
     DeclareLaunchArgument("compressed", default_value="false", choices=YES_NO, description="CompressedImage"),
     DeclareLaunchArgument(
@@ -103,11 +106,17 @@ def nodes(context: LaunchContext) -> list[Node]:
     overrides = [f"base={of('base')}", f"prior.kind={of('prior')}", *of("overrides").split()]
     parameters: dict[str, dict[str, object]] = {
         # The simulated arm can be hurt by nothing: there is no need to ask for motion twice.
-        "guard": {**robot, "dry_run": of("dry_run") == "true" and not simulated},
+        "guard": {
+            **robot,
+            "dry_run": of("dry_run") == "true" and not simulated,
+            "planned": not of("policy"),
+        },
         "controller": {
             **robot,
             "base": of("base"),
             "exported": of("exported"),
+            "policy": of("policy"),
+            "prompt": of("prompt"),
             "robot_description": description,
         },
         "planner": {
@@ -130,6 +139,8 @@ def nodes(context: LaunchContext) -> list[Node]:
             "demonstration": demonstrate,
         },
     }
+    if of("policy"):
+        del parameters["planner"]
     if demonstrate:
         parameters = {"episode": parameters["episode"]}
     if simulated:

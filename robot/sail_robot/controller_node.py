@@ -1,4 +1,5 @@
-"""The controller: inverse dynamics at a fixed rate, towards the frames of the newest plan (following.py)."""
+"""The controller at a fixed rate: inverse dynamics towards the frames of the newest plan (following.py), or a
+policy, that needs no plan (deciding.py)."""
 
 import time
 from collections.abc import Sequence
@@ -9,11 +10,10 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Bool, Float64MultiArray
+from std_msgs.msg import Bool, Float64MultiArray, String
 
 from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, SailError, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
-from sail_models.sampling import Acting
 from sail_robot.conversions import (
     joint_values,
     opening,
@@ -26,6 +26,7 @@ from sail_robot.conversions import (
     trajectory_message,
     twist_message,
 )
+from sail_robot.deciding import Decider, load_exported_policy
 from sail_robot.fitting import check_fit
 from sail_robot.following import (
     Follower,
@@ -45,7 +46,8 @@ SIMULATED = "simulated"
 
 
 class ControllerNode(ManagedNode):
-    """Topics in: image, joint_states, hand_pose, plan, attempt. Out: command, gripper.
+    """Topics in: image, joint_states, hand_pose, plan, attempt; with a policy, prompt instead of plan. Out:
+    command, gripper; with a policy, model.
 
     As long as no attempt is on (`attempt`, unless `always` is set), or no plan says what to do, it asks for
     standstill.
@@ -60,20 +62,29 @@ class ControllerNode(ManagedNode):
         self.declare_parameter("output", "twist")
         self.declare_parameter("base", "panda")
         self.declare_parameter("exported", "")
+        self.declare_parameter("policy", "")
+        self.declare_parameter("prompt", "")
         self.declare_parameter("compressed", False)
         self.declare_parameter("always", False)
         self.declare_parameter("follow", 4)
         self.declare_parameter("robot_description", "")
 
     def configure(self) -> None:
-        """Load inverse dynamics."""
+        """Load what acts."""
         self._robot = read_limits(Path(self.text("limits")))
         self._output, self._kind = self.output()
-        self._inverse_dynamics = self._load()
+        self._acts = self._load_policy() if self.text("policy") else self._load()
         if self._output == "joint_trajectory":
             self._kinematics = self._read_kinematics()
 
-    def _load(self) -> Acting:
+    def _load_policy(self) -> Decider:
+        folder = self.text("policy")
+        policy, embodiment = load_exported_policy(folder)
+        check_fit(embodiment, self._robot.camera, folder)
+        self._model = policy.identity
+        return Decider(policy, self.text("prompt"), CONTROL_SECONDS)
+
+    def _load(self) -> Follower:
         exported, base = self.text("exported"), self.text("base")
         if exported:
             model, embodiment = load_exported_dynamics(exported)
@@ -83,13 +94,11 @@ class ControllerNode(ManagedNode):
             torch.set_num_threads(1)
             model, embodiment = load_dynamics(base)
         check_fit(embodiment, self._robot.camera, exported or f"base '{base}'")
-        return model
+        return Follower(model, CONTROL_SECONDS, FRAME_SKIP, int(self.number("follow")))
 
     def begin(self) -> None:
         """Open everything."""
-        self._follower = Follower(
-            self._inverse_dynamics, CONTROL_SECONDS, FRAME_SKIP, int(self.number("follow"))
-        )
+        self._acts.forget(-np.inf)
         self._frame: UInt8 | None = None
         self._position: list[float] | None = None
         self._orientation: list[float] = []
@@ -105,7 +114,12 @@ class ControllerNode(ManagedNode):
         self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(JointState, "joint_states", self._on_joints, SENSOR)
         self.subscribe(PoseStamped, "hand_pose", self._on_hand, SENSOR)
-        self.subscribe(Image, "plan", self._on_plan, NEWEST)
+        if isinstance(self._acts, Follower):
+            self.subscribe(Image, "plan", self._on_plan, NEWEST)
+        else:
+            self.subscribe(String, "prompt", self._on_prompt, LATCHED)
+            identity = self.publisher(String, "model", LATCHED)
+            identity.publish(String(data=self._model))
         self.subscribe(Bool, "attempt", self._on_attempt, LATCHED)
         self.every(CONTROL_SECONDS, self._control)
         self.every(1.0, self._tell)
@@ -136,11 +150,19 @@ class ControllerNode(ManagedNode):
                 f"a plan has frames of {frames.shape[1]} pixels, inverse dynamics wants {FRAME_SIZE}"
             )
             return
-        self._follower.take(TimedPlan(frames, seconds_of(message.header.stamp)))
+        assert isinstance(self._acts, Follower)
+        self._acts.take(TimedPlan(frames, seconds_of(message.header.stamp)))
+
+    def _on_prompt(self, message: String) -> None:
+        assert isinstance(self._acts, Decider)
+        try:
+            self._acts.ask(message.data)
+        except SailError as error:
+            self._complain(str(error))
 
     def _on_attempt(self, message: Bool) -> None:
         if message.data and not self._attempt:
-            self._follower.forget(self.seconds())
+            self._acts.forget(self.seconds())
         self._attempt = bool(message.data)
 
     def _tell(self) -> None:
@@ -163,7 +185,7 @@ class ControllerNode(ManagedNode):
         if on and self._frame is not None and self._position is not None:
             arm = np.array([*self._position, self._opening], np.float32)
             if np.isfinite(arm).all():
-                action = self._follower.act(now, self._frame, arm)
+                action = self._acts.act(now, self._frame, arm)
         self._send(now, action)
 
     def _send(self, now: float, action: Float32 | None) -> None:

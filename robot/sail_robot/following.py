@@ -4,6 +4,7 @@ A plan is made for the time at which its first frame was taken. When it arrives 
 already; those are skipped, so that the arm goes on without a break where one plan replaces another.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,31 @@ class TimedPlan:
     made: float
 
 
+class Playing:
+    """One chunk of actions after another, by the clock. seconds: of a control step."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.stop()
+
+    def stop(self) -> None:
+        """Drop what is left of a chunk."""
+        self._chunk: Float32 | None = None
+        self._begun = 0.0
+
+    def act(self, now: float, next_chunk: Callable[[], Float32 | None]) -> Float32 | None:
+        """The action for now, float32 (4,), of the next chunk (K, 4) where this one is over; None where there
+        is none."""
+        step = round((now - self._begun) / self._seconds)
+        if self._chunk is None or not 0 <= step < len(self._chunk):
+            self._chunk = next_chunk()
+            if self._chunk is None:
+                return None
+            self._begun, step = now, 0
+        action: Float32 = self._chunk[step]
+        return action
+
+
 class Follower:
     """Feed it plans; ask it for one action every control step.
 
@@ -50,6 +76,7 @@ class Follower:
     def __init__(self, inverse_dynamics: Acting, seconds: float, skip: int, at_least: int = 1) -> None:
         self._inverse_dynamics, self._seconds = inverse_dynamics, seconds
         self._skip, self._at_least = skip, at_least
+        self._playing = Playing(seconds)
         self.forget(-np.inf)
 
     def forget(self, now: float) -> None:
@@ -58,8 +85,7 @@ class Follower:
         self._newest: TimedPlan | None = None
         self._plan: TimedPlan | None = None
         self._followed = 0
-        self._chunk: Float32 | None = None
-        self._begun = 0.0
+        self._playing.stop()
 
     def take(self, plan: TimedPlan) -> None:
         """Follow this plan in its turn, if it is newer than all others."""
@@ -71,16 +97,14 @@ class Follower:
 
         frame: uint8 (S, S, 3). proprioception: float32 (4,).
         """
-        step = round((now - self._begun) / self._seconds)
-        if self._chunk is None or not 0 <= step < len(self._chunk):
+
+        def next_chunk() -> Float32 | None:
             goal = self._goal(now)
             if goal is None:
-                self._chunk = None
                 return None
-            self._chunk = self._inverse_dynamics.act(frame[None], goal[None], proprioception[None])[0]
-            self._begun, step = now, 0
-        action: Float32 = self._chunk[step]
-        return action
+            return self._inverse_dynamics.act(frame[None], goal[None], proprioception[None])[0]
+
+        return self._playing.act(now, next_chunk)
 
     def _goal(self, now: float) -> UInt8 | None:
         """The planned frame that is due when the next chunk has been made."""

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class GuardNode(ManagedNode):
         self.declare_parameter("rate", 50.0)
         self.declare_parameter("compressed", False)
         self.declare_parameter("dry_run", False)
+        self.declare_parameter("planned", True)
 
     def configure(self) -> None:
         """Read the robot's limits."""
@@ -62,7 +64,7 @@ class GuardNode(ManagedNode):
         robot, in_joints = self._robot, self._output == "joint_trajectory"
         self._guard = Guard(
             robot.joints if in_joints else robot.hand,
-            robot.watch,
+            robot.watch if self.flag("planned") else replace(robot.watch, plan=None),
             self._cycle_seconds,
             robot.frame,
             "velocity" if self._output == "twist" else "position",

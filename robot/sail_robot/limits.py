@@ -38,7 +38,7 @@ class Watch:
 
     camera: float
     joints: float
-    plan: float
+    plan: float | None
     command: float
 
 

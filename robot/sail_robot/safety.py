@@ -23,6 +23,7 @@ _SILENT: dict[Source, str] = {
     "command": "the controller is silent",
 }
 WAITING = "waiting for camera, joint states and plan"
+WAITING_UNPLANNED = "waiting for camera and joint states"
 LIMITED = "limited"
 
 
@@ -44,7 +45,7 @@ class Guard:
     kind: of the commands, and of what is taken of the orders. With "velocity" the arm's measured position is
     kept within limits; with "position" the commanded one, and the arm has to be within `step` (metres, or
     radians for joints) of it, as has every command. frame: commands have to be in it. interventions: how
-    often each fault and limit came in.
+    often each fault and limit came in. waiting: the fault until all that is watched is there.
     """
 
     def __init__(
@@ -61,9 +62,11 @@ class Guard:
         self._deadlines: dict[Source, float] = {
             "camera": watch.camera,
             "joints": watch.joints,
-            "plan": watch.plan,
             "command": watch.command,
         }
+        if watch.plan is not None:
+            self._deadlines["plan"] = watch.plan
+        self.waiting = WAITING if watch.plan is not None else WAITING_UNPLANNED
         # A commanded position is approached within about half the time of a stop.
         self._approach = limits.stop_seconds / 2.0
         axes = len(limits.low)
@@ -71,7 +74,7 @@ class Guard:
         self._now = -np.inf
         self._measured, self._wanted = np.zeros(axes), np.zeros(axes)
         self._setpoint: Vector | None = None
-        self.fault: str | None = WAITING
+        self.fault: str | None = self.waiting
         self.interventions: Counter[str] = Counter()
 
     def saw(self, source: Literal["camera", "plan"], now: float, stamp: float) -> None:
@@ -104,7 +107,7 @@ class Guard:
     def stop(self, fault: str) -> None:
         """Stop for this reason, until it is cleared; the first one is told."""
         self.interventions[fault] += 1
-        if self.fault in (None, WAITING):
+        if self.fault in (None, self.waiting):
             self.fault = fault
 
     def clear(self, now: float) -> str | None:
@@ -128,7 +131,7 @@ class Guard:
             self.stop("the clock went back")
             self._seen.clear()
         self._now = now
-        if self.fault == WAITING:
+        if self.fault == self.waiting:
             self.clear(now)
         elif self.fault is None:
             silent = self._silent(now)

@@ -69,6 +69,15 @@ def test_a_folder_that_was_not_exported_does_not_start(node: str, more: tuple[st
     assert code == 1 and "name a folder that sail export wrote" in output and "Traceback" not in output
 
 
+def test_a_policy_without_a_prompt_or_a_planner_as_policy_does_not_start(
+    exported_policy: Path, exported: Path
+) -> None:
+    code, output = started("controller", f"limits:={PANDA}", f"policy:={exported_policy}")
+    assert code == 1 and "an empty prompt" in output and "Traceback" not in output
+    code, output = started("controller", f"limits:={PANDA}", f"policy:={exported}", "prompt:='push it'")
+    assert code == 1 and "holds a planner: name a folder with an exported policy" in output
+
+
 def test_a_task_that_is_not_on_the_table() -> None:
     code, output = started("sim_arm", "task:=door-open")
     assert code == 1 and "choose a cups- or drawers- task" in output

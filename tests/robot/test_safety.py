@@ -1,6 +1,6 @@
 """The guard under any sequence of inputs, times and faults, by hypothesis; and each fault by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sail_robot.limits import Watch
 from sail_robot.motion import MotionLimits, Vector
-from sail_robot.safety import WAITING, Guard, Order
+from sail_robot.safety import WAITING, WAITING_UNPLANNED, Guard, Order
 
 SECONDS = 0.01
 LIMITS = MotionLimits(
@@ -147,6 +147,20 @@ def test_it_waits_for_everything_and_then_holds_still_until_it_is_told_something
         order = made.cycle([0.0, 0.1, 0.0])
     assert order.velocity[1] == pytest.approx(0.1, abs=2e-3) and not order.limited
     assert not made.guard.interventions["limited"] > 30
+
+
+def test_where_nothing_is_planned_no_plan_is_waited_for() -> None:
+    guard = Guard(LIMITS, replace(WATCH, plan=None), SECONDS, "base", "velocity", step=0.05)
+    made = World(guard, START.copy(), silent=frozenset({"plan", "camera"}))
+    assert made.cycle([0.0, 0.1, 0.0]).fault == guard.waiting == WAITING_UNPLANNED
+    made.silent = frozenset({"plan"})
+    for _ in range(300):
+        order = made.cycle([0.0, 0.02, 0.0])
+    assert order.fault is None and order.velocity[1] == pytest.approx(0.02, abs=2e-3)
+    made.silent = frozenset({"plan", "camera"})
+    for _ in range(round(WATCH.camera / SECONDS) + 1):
+        made.cycle([0.0, 0.02, 0.0])
+    stops(made, "camera is silent")
 
 
 @pytest.mark.parametrize("kind", ["velocity", "position"])

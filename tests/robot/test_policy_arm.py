@@ -1,0 +1,31 @@
+"""An arm that acts by an exported policy: no planner, the same guard."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
+
+from arm_processes import Arm
+
+from sail.agent import load_policy
+from sail.data.store import EpisodeStore
+from sail_envs.panda.arm import HIGH, LOW
+from sail_envs.tasks import TASKS
+
+pytestmark = pytest.mark.alone
+
+
+def test_it_moves_without_any_plan_and_records_who_acted(
+    exported_policy: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    policy = {"policy": str(exported_policy), "prompt": TASKS["cups-green"]}
+    changes = {"planner": None, "guard": {"planned": False}, "controller": policy}
+    with Arm("cups-green", tmp_path, changes=changes, domain=57) as arm:
+        arm.operator.attempt(4.0)
+        assert arm.operator.status["guard"][0] == "ok"
+    (record,) = EpisodeStore(tmp_path / "episodes").records()
+    assert record.model == load_policy(tiny_base).identity
+    way = EpisodeStore(tmp_path / "episodes").read(record.id).proprioception[:, :3]
+    assert (way.max(0) - way.min(0)).max() > 0.01  # random weights move it somewhere
+    assert (way >= LOW - 0.01).all() and (way <= HIGH + 0.01).all()

@@ -80,10 +80,12 @@ def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable) -> dict[s
     show = functools.partial(collect_once, EpisodeStore(folder / DEMONSTRATIONS))
     results = improve(config, create_run(path, config, resume=there), live, cell.iteration, show)
     (found,) = (row for row in results["iterations"] if row["iteration"] == cell.iteration)
+    monitored = [row for row in results.get("monitors", []) if row["iteration"] == cell.iteration]
     judged = [row for row in results.get("filter", []) if row["iteration"] == cell.iteration]
     return {
         **{key: found[key] for key in ("successes", "episodes", "collected", "kept", "seconds")},
         "filtered": judged[0] if judged else None,
+        "monitors": monitored[0] if monitored else None,
         "config": config_hash(config),
         "model": results["model"],
         "code": _commit(),

@@ -12,11 +12,11 @@ from sail.protocol.ledger import Ledger, LedgerError
 from sail.report.comparison import comparison
 from sail.report.curve import interval_text, percent
 from sail.report.html import page
-from sail.report.results import Rate
+from sail.report.results import STAGES, Rate
 from sail.runfolder import write_text
 from sail.statistics import wilson_interval
 
-REPORT, TABLES = "report.html", "tables.md"
+REPORT, TABLES, PLOT = "report.html", "tables.md", "curves.svg"
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,16 @@ def curves(rows: Mapping[Cell, Mapping[str, Any]]) -> list[Curve]:
 
 
 def write_summary(folder: Path) -> Path:
-    """Write the page and the tables into the grid's folder; returns the page. Raises LedgerError."""
+    """Write the page, the tables and the plot of all tasks together into the grid's folder; returns the page.
+    Raises LedgerError."""
     rows = Ledger(folder).rows()
     if not rows:
         raise LedgerError(f"{folder} holds no finished cell: sail bench protocol --out {folder} fills it")
     made = curves(rows)
-    write_text(folder / TABLES, tables(made))
-    write_text(folder / REPORT, page("SAIL: the protocol", _sections(made, rows)))
+    costs = mean_seconds(rows)
+    write_text(folder / TABLES, tables(made) + "\n## Seconds of an iteration, mean\n" + _cost_table(costs))
+    write_text(folder / PLOT, comparison({curve.name: curve.rates for curve in made if curve.rates}))
+    write_text(folder / REPORT, page("SAIL: the protocol", _sections(made, rows, costs)))
     return folder / REPORT
 
 
@@ -72,6 +75,26 @@ def tables(made: Sequence[Curve]) -> str:
     for task in dict.fromkeys(task for curve in made for task in curve.tasks):
         lines += ["", f"## {task}"]
         lines += _table("method", [(curve.name, curve.tasks[task]) for curve in made if task in curve.tasks])
+    return "\n".join(lines) + "\n"
+
+
+def mean_seconds(rows: Mapping[Cell, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """What a cell of each method takes by stage, over those that collected something."""
+    groups: dict[str, list[Mapping[str, float]]] = defaultdict(list)
+    for cell, row in rows.items():
+        if row["collected"]:
+            groups[cell.method].append(row["seconds"])
+    return {
+        method: {stage: sum(one[stage] for one in some) / len(some) for stage in STAGES}
+        for method, some in groups.items()
+    }
+
+
+def _cost_table(costs: Mapping[str, Mapping[str, float]]) -> str:
+    lines = ["", "| method | " + " | ".join(STAGES) + " | together |", "|---" * (len(STAGES) + 2) + "|"]
+    for method, seconds in costs.items():
+        values = [*(seconds[stage] for stage in STAGES), sum(seconds.values())]
+        lines.append(f"| {method} | " + " | ".join(f"{value:.0f}" for value in values) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -91,7 +114,9 @@ def _rate(cells: Sequence[Cell], rows: Mapping[Cell, Mapping[str, Any]]) -> Rate
     return Rate(str(cells[0].iteration), successes / episodes, low, high, episodes)
 
 
-def _sections(made: Sequence[Curve], rows: Mapping[Cell, Mapping[str, Any]]) -> list[str]:
+def _sections(
+    made: Sequence[Curve], rows: Mapping[Cell, Mapping[str, Any]], costs: Mapping[str, Mapping[str, float]]
+) -> list[str]:
     tasks = list(dict.fromkeys(cell.task for cell in rows))
     seeds = len({cell.seed for cell in rows})
     plots = [("all tasks", {curve.name: curve.rates for curve in made if curve.rates})]
@@ -102,4 +127,13 @@ def _sections(made: Sequence[Curve], rows: Mapping[Cell, Mapping[str, Any]]) -> 
         for title, series in plots
     )
     what = f"{len(tasks)} tasks, {seeds} seeds, {len(rows)} cells; bars are 95 % intervals of the episodes"
-    return ["<h1>Success by iteration</h1>", f"<p>{what}.</p>", f'<div class="plots">{figures}</div>']
+    took = "; ".join(
+        f"{method}: " + ", ".join(f"{stage} {seconds[stage]:.0f} s" for stage in STAGES)
+        for method, seconds in costs.items()
+    )
+    return [
+        "<h1>Success by iteration</h1>",
+        f"<p>{what}.</p>",
+        f'<div class="plots">{figures}</div>',
+        f'<p class="soft">An iteration took on average: {escape(took)}.</p>' if costs else "",
+    ]

@@ -7,7 +7,7 @@ import pytest
 
 from sail.protocol.grid import Cell, grid
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
-from sail.protocol.summary import curves, tables
+from sail.protocol.summary import curves, mean_seconds, tables
 from sail.settings import ConfigError
 
 from helpers import SMALL, Capture, assert_one_line, refused, sail
@@ -71,6 +71,16 @@ def test_curves_are_of_all_tasks_and_seeds_that_began() -> None:
     assert "| frozen | 50\N{NO-BREAK SPACE}%" in table and "## door-close" in table
 
 
+def test_the_mean_cost_is_of_iterations_that_collected() -> None:
+    first, second, third = (Cell("handle-press", "sail", "oracle", 0, iteration) for iteration in range(3))
+    seconds = [{"collect": k, "train": 2.0 * k, "evaluate": 1.0} for k in (0, 10, 30)]
+    rows = {
+        cell: {**row(1), "collected": 30 if cell.iteration else 0, "seconds": one}
+        for cell, one in zip((first, second, third), seconds, strict=True)
+    }
+    assert mean_seconds(rows) == {"sail": {"collect": 20.0, "train": 40.0, "evaluate": 1.0}}
+
+
 @pytest.fixture
 def words(tiny_base: Path, tmp_path: Path) -> tuple[str, ...]:
     grid = ("--tasks", "handle-press", "--methods", "sail,random", "--seeds", "1", "--iterations", "1")
@@ -92,6 +102,11 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
     assert code == 0 and "3 cells, 0 of them to do" in told and (out / CELLS).read_bytes() == before
     page = (out / "report.html").read_text()
     assert "handle-press" in page and "random" in page and "</svg>" in page
+    assert "An iteration took on average: sail: collect" in page
+    assert "| sail |" in (out / "tables.md").read_text() and (out / "curves.svg").read_text().startswith(
+        "<svg"
+    )
+    assert rows[2]["monitors"]["planned"]["episodes"] == 2
     (out / "report.html").unlink()
     assert sail(capsys, "report", out)[0] == 0
     assert (out / "report.html").read_text() == page

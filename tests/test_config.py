@@ -43,7 +43,8 @@ def test_presets_hold_the_documented_values() -> None:
     assert (smoke.demonstrations_per_task, smoke.horizon, smoke.envs, smoke.workers) == (1, 80, 4, 2)
     assert smoke.training.steps == 5
     assert (quick.iterations, quick.rollouts, quick.evaluation_episodes) == (3, 30, 50)
-    assert (paper.iterations, paper.rollouts, paper.evaluation_episodes) == (5, 30, 50)
+    assert (paper.iterations, paper.rollouts, paper.evaluation_episodes) == (4, 30, 50)
+    assert (quick.exploration, quick.training) == (paper.exploration, paper.training)
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -64,7 +65,7 @@ def test_a_later_source_wins(tmp_path: Path) -> None:
 def test_the_preset_comes_from_the_command_line_then_the_file_then_quick(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("preset: paper\n")
-    assert load(preset=None, file=file).iterations == 5
+    assert load(preset=None, file=file).iterations == 4
     assert load(preset="smoke", file=file).iterations == 1
     assert load(preset=None).preset == "quick"
 
@@ -197,4 +198,4 @@ def test_flatten_names_every_setting_once_in_order() -> None:
     keys = list(flat)
     assert keys[:2] == ["preset", "task"]
     assert keys.index("planner.steps") < keys.index("exploration.temperature") < keys.index("training.steps")
-    assert len(flat) == 14 + 5 + 7 + 5 + 8 + 2 + 5 + 1
+    assert len(flat) == 14 + 5 + 7 + 6 + 8 + 2 + 5 + 1

@@ -224,7 +224,8 @@ def load_config(
 
 def to_yaml(config: RunConfig) -> str:
     """The whole configuration as YAML, defaults included; `from_yaml` gives the same back."""
-    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True)
+    # Escaped: written as they are, some characters (U+0085) are read back as line breaks.
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
 
 
 def from_yaml(text: str, origin: str = "config.yaml", tasks: Sequence[str] | None = None) -> RunConfig:

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sail.config import (
@@ -170,6 +170,7 @@ def test_a_resolved_configuration_must_name_its_preset() -> None:
 
 
 @settings(deadline=None)  # a busy machine is no failure
+@example(RunConfig(preset="smoke", base="a\x85b é\u2028"))
 @given(
     st.builds(
         RunConfig,

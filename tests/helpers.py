@@ -25,6 +25,11 @@ SMALL = (
     "filter=none",
 )
 
+# The beginning of a script in which importing one of them fails from now on.
+WITHOUT_TORCH = (
+    "import sys\nfor name in ('torch', 'diffusers', 'transformers', 'onnx'):\n    sys.modules[name] = None\n"
+)
+
 
 def sail(capture: Capture, *words: str | Path) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""

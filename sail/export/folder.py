@@ -27,25 +27,20 @@ class ExportError(SailError):
 
 
 @dataclass(frozen=True)
-class ExportConfig:
-    """What config.json says of a planner.
+class CommonConfig:
+    """What config.json says of whatever was exported.
 
-    sampling: what was unrolled into the plan's graph. latent_shape: (F, C, h, w) of a plan. text_shape:
-    (L, D) of a prompt. chunk: actions of inverse dynamics. most: plans of one batch. identity, sources: of
-    the planner, and of every network, the first digits of the SHA-256 of its weights. sha256: of each file.
+    text_shape: (L, D) of a prompt. chunk: actions decided at once. most: plans, or arms, of one batch.
+    identity: of the planner or policy, the first digits of the SHA-256 of its weights. sha256: of each file.
     versions: of what wrote it. parity: how far from the source, and what was allowed (see `parity`).
     """
 
-    precision: Precision
-    sampling: Sampling
-    latent_shape: tuple[int, int, int, int]
     frame_size: int
     text_shape: tuple[int, int]
     chunk: int
     most: int
     identity: str
     embodiment: Embodiment
-    sources: Mapping[str, str]
     opset: int
     sha256: Mapping[str, str]
     versions: Mapping[str, str]
@@ -53,19 +48,19 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
-class PolicyExportConfig:
-    """What config.json says of a policy; see `ExportConfig`."""
+class PolicyExportConfig(CommonConfig):
+    """Of a policy: nothing more."""
 
-    frame_size: int
-    text_shape: tuple[int, int]
-    chunk: int
-    most: int
-    identity: str
-    embodiment: Embodiment
-    opset: int
-    sha256: Mapping[str, str]
-    versions: Mapping[str, str]
-    parity: Mapping[str, float]
+
+@dataclass(frozen=True)
+class ExportConfig(CommonConfig):
+    """Of a planner: sampling, what was unrolled into its graph; latent_shape, (F, C, h, w) of a plan;
+    sources, of every network the first digits of the SHA-256 of its weights."""
+
+    precision: Precision
+    sampling: Sampling
+    latent_shape: tuple[int, int, int, int]
+    sources: Mapping[str, str]
 
 
 Config = TypeVar("Config", ExportConfig, PolicyExportConfig)
@@ -77,7 +72,7 @@ def check_empty(out: Path) -> None:
         raise ExportError(f"{out} is not empty: name another folder, or empty it")
 
 
-def write_config(folder: Path, config: ExportConfig | PolicyExportConfig) -> None:
+def write_config(folder: Path, config: CommonConfig) -> None:
     """Write config.json."""
     kind: Kind = "planner" if isinstance(config, ExportConfig) else "policy"
     text = json.dumps({"format": FORMAT, "kind": kind, **asdict(config)}, indent=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from sail.export.folder import TEXT, TOKENIZER, ExportConfig, PolicyExportConfig
+from sail.export.folder import TEXT, TOKENIZER, CommonConfig
 from sail.export.providers import open_session
 from sail.types import Float32
 
@@ -14,7 +14,7 @@ from sail.types import Float32
 class ExportedText:
     """The encoder in a folder. Raises ExportError."""
 
-    def __init__(self, folder: Path, config: ExportConfig | PolicyExportConfig, threads: int | None) -> None:
+    def __init__(self, folder: Path, config: CommonConfig, threads: int | None) -> None:
         self._shape = config.text_shape
         self._session = open_session(folder / TEXT, config.sha256[TEXT], "cpu", threads, None)
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))

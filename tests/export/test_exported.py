@@ -24,6 +24,8 @@ from sail.export.write import Source
 from sail_models import planner as planning
 from sail_models.sampling import PromptError, Sampling
 
+from helpers import WITHOUT_TORCH
+
 PROMPTS = ["push the green cup forward", "open the red drawer", "push the pink cup forward"]
 SEEDS = [5, 6, 2**40]
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
@@ -105,10 +107,7 @@ def test_inverse_dynamics_acts_as_its_source(exported: Path, source: Source) -> 
 def test_it_plans_the_same_without_torch(exported: Path, planner: ExportedPlanner, tmp_path: Path) -> None:
     script = tmp_path / "plan.py"
     script.write_text(
-        "import sys\n"
-        "for name in ('torch', 'diffusers', 'transformers', 'onnx'):\n"
-        "    sys.modules[name] = None\n"  # importing one of them fails from now on
-        "import numpy as np\n"
+        WITHOUT_TORCH + "import numpy as np\n"
         "from pathlib import Path\n"
         "from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner\n"
         "frames, folder = np.load(sys.argv[2]), Path(sys.argv[1])\n"

@@ -19,7 +19,7 @@ from sail.export.runtime import load_exported
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.sampling import Deciding, PromptError
 
-from helpers import Capture, refused, sail
+from helpers import WITHOUT_TORCH, Capture, refused, sail
 
 PROMPTS = ["push the green cup forward", "open the red drawer"]
 SEEDS = [5, 2**40]
@@ -47,10 +47,7 @@ def test_it_decides_as_its_source(exported_policy: Path, tiny_base: Path) -> Non
 def test_it_decides_the_same_without_torch(exported_policy: Path, tmp_path: Path) -> None:
     script = tmp_path / "decide.py"
     script.write_text(
-        "import sys\n"
-        "for name in ('torch', 'diffusers', 'transformers', 'onnx'):\n"
-        "    sys.modules[name] = None\n"  # importing one of them fails from now on
-        "import numpy as np\n"
+        WITHOUT_TORCH + "import numpy as np\n"
         "from pathlib import Path\n"
         "from sail.export.policy_runtime import ExportedPolicy\n"
         "policy, given = ExportedPolicy(Path(sys.argv[1]), 'cpu'), np.load(sys.argv[2])\n"

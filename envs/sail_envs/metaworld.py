@@ -48,9 +48,12 @@ class MetaWorld:
         for name in _attributes_of(metaworld).keys() - self._pristine_state.keys():
             delattr(metaworld, name)
         vars(metaworld).update(copy.deepcopy(self._pristine_state))
-        load_mujoco().mj_resetData(metaworld.model, metaworld.data)
+        mujoco = load_mujoco()
+        mujoco.mj_resetData(metaworld.model, metaworld.data)
         metaworld.seed(seed)
         self._state, _ = metaworld.reset()
+        # MetaWorld places things in the model, and MuJoCo would not show them there before the first step.
+        mujoco.mj_forward(metaworld.model, metaworld.data)
         self._success = False
 
     def step(self, action: Float32) -> float:

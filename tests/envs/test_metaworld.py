@@ -2,6 +2,7 @@ import warnings
 from typing import Any
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -59,6 +60,16 @@ def test_seeds_place_things_differently(task: str) -> None:
         env.reset(seed=seed)
         placed.add(env.simulation.state()[4:18].tobytes() + env.simulation.state()[36:].tobytes())
     assert len(placed) == 4
+
+
+@pytest.mark.parametrize("task", ["window-close", "drawer-open", "faucet-open", "reach-wall"])
+def test_the_first_frame_shows_things_where_they_are(task: str) -> None:
+    simulation: Any = TaskEnv(task).simulation
+    simulation.reset(5)
+    shown = simulation.data.geom_xpos.copy(), simulation.data.site_xpos.copy()
+    mujoco.mj_forward(simulation.model, simulation.data)
+    assert np.allclose(shown[0], simulation.data.geom_xpos)
+    assert np.allclose(shown[1], simulation.data.site_xpos)
 
 
 def test_resets_without_a_seed_follow_from_the_last_seed() -> None:

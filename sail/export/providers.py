@@ -70,7 +70,8 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if batch is not None:
         options.add_free_dimension_override_by_name("batch", batch)
-    providers = [(PROVIDERS[name], options_of(name, sha256, batch, recorded)) for name in wanted]
+    threads = options.intra_op_num_threads
+    providers = [(PROVIDERS[name], options_of(name, sha256, batch, recorded, threads)) for name in wanted]
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its own exceptions have no common base but this
@@ -115,10 +116,14 @@ def cache_folder(sha256: str, batch: int | None) -> Path:
     return root / "sail" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def options_of(name: str, sha256: str, batch: int | None, recorded: bool) -> dict[str, Any]:
+def options_of(name: str, sha256: str, batch: int | None, recorded: bool, threads: int) -> dict[str, Any]:
     """What a provider is told, in ONNX Runtime's words; see `open_session`."""
     if name == "cuda" and recorded:
         return {"enable_cuda_graph": "1"}
+    if name == "openvino":
+        # Left alone it may compute in bfloat16, where the processor has that, whatever was exported.
+        told = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+        return {"device_type": "CPU", "load_config": json.dumps({"CPU": told})}
     if name != "tensorrt":
         return {}
     folder = cache_folder(sha256, batch)

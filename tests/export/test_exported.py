@@ -260,11 +260,17 @@ def test_where_plans_cannot_be_recorded_they_are_made_without(
 def test_what_a_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     told = providers.options_of
-    assert told("cpu", "a", 1, True) == told("cuda", "a", None, False) == {}
-    assert told("cuda", "a", 1, True) == {"enable_cuda_graph": "1"}
-    engines = told("tensorrt", "a", 1, True)
+    assert told("cpu", "a", 1, True, 2) == told("cuda", "a", None, False, 2) == {}
+    assert told("cuda", "a", 1, True, 2) == {"enable_cuda_graph": "1"}
+    engines = told("tensorrt", "a", 1, True, 2)
     assert engines["trt_cuda_graph_enable"] and engines["trt_engine_cache_enable"]
     assert Path(engines["trt_engine_cache_path"]).is_relative_to(tmp_path)
+
+
+def test_openvino_is_told_the_precision_and_the_threads() -> None:
+    told = providers.options_of("openvino", "a", 1, False, 3)
+    on_cpu = json.loads(told["load_config"])["CPU"]
+    assert on_cpu == {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 3}
 
 
 def test_engines_of_another_gpu_or_version_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:

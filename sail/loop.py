@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
 from sail.collect import DEMONSTRATED, SELF_SEEDS, Show, collect, demonstration_jobs
@@ -25,7 +27,7 @@ from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
 from sail.exploration import Explorer, adapted
 from sail.filters import keep_fastest, kept_of, quality
 from sail.monitors import explored, flips
-from sail.probes import measure_beside
+from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
@@ -119,6 +121,10 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
         run.folder.record("collect", iteration, 0, values)
         found = explored(outcomes, [explorer.ways[seed] for seed in seeds])
+        if isinstance(agent, Agent):
+            episodes = [outcome.episode for outcome in outcomes if outcome.episode is not None]
+            begun = np.stack([episode.frames[0] for episode in episodes[:SCENES]])
+            found["plan_spread"] = plan_spread(agent, config, begun)
         run.folder.finish(f"explored_{iteration:03d}", found)
         run.folder.finish(step, seconds)
     return float(run.folder.payload(step))

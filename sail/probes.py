@@ -178,6 +178,17 @@ def name_cause(planner: float, perfect: float) -> str:
     return f"success is lost in following the plans ({following:.0%}), less in the plans ({planning:.0%})"
 
 
+def plan_spread(agent: Agent, config: RunConfig, frames: UInt8) -> float:
+    """How much two plans from the same first frame, uint8 (N, H, W, 3), differ by their noise alone: a share
+    of their motion, 0 where all futures are one."""
+    prompts, count = [TASKS[config.task]] * len(frames), len(frames)
+    one = _plan(agent, config, frames, prompts, range(count))
+    other = _plan(agent, config, frames, prompts, range(count, 2 * count))
+    still = np.repeat(frames[:, None], one.shape[1], 1)
+    motion = (_difference(one, still) + _difference(other, still)) / 2
+    return _difference(one, other) / motion if motion else 0.0
+
+
 def text_effect(
     agent: Agent, config: RunConfig, scene: str, frames: UInt8, prompt_a: str, prompt_b: str
 ) -> TextEffect:

@@ -156,6 +156,7 @@ def test_results_have_the_documented_schema(finished: Path, config: RunConfig) -
     assert min(last["seconds"].values()) > 0.0
     (monitored,) = results["monitors"]
     assert monitored["planned"]["episodes"] == config.rollouts and monitored["covered"] > 0
+    assert monitored["plan_spread"] > 0
     assert monitored["gained"] - monitored["lost"] == last["successes"] - first["successes"]
 
 

@@ -31,8 +31,9 @@ CONTROLS = "The same evaluation for other ways to act."
 PROBES = "Where success is lost: one part of the chain replaced at a time."
 MONITORS = (
     "Collected successes by how the episodes came about: planned, by random waypoints, by the waypoints of "
-    "an earlier success. Places: cubes of 5 cm where the end effector has been. Gained and lost: evaluation "
-    "episodes that succeed now and did not before, and the other way round."
+    "an earlier success. Places: cubes of 5 cm where the end effector has been. Plans differ: two from the "
+    "same frame by their noise, as a share of their motion. Gained and lost: evaluation episodes that "
+    "succeed now and did not before, and the other way round."
 )
 TEXT = (
     "How much the plan's motion changes, from the same first frame, when the prompt is exchanged and "
@@ -173,12 +174,13 @@ def _monitored(rows: Sequence[Monitored]) -> str:
             str(row.iteration),
             *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in WAYS),
             str(row.covered),
+            "–" if row.plan_spread is None else percent(row.plan_spread),
             str(row.gained),
             str(row.lost),
         ]
         for row in rows
     ]
-    titles = ["iteration", *WAYS, "places", "gained", "lost"]
+    titles = ["iteration", *WAYS, "places", "plans differ", "gained", "lost"]
     return f'<section><h2>Exploration</h2><p class="soft">{MONITORS}</p>{_table(titles, cells, {})}</section>'
 
 

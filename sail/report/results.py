@@ -69,13 +69,15 @@ class Filtered:
 @dataclass(frozen=True)
 class Monitored:
     """How one iteration's episodes came about, as (successes, episodes) of each way; in how many cubes of
-    5 cm the arm has been; how many of the evaluation's episodes were gained and lost since the last one."""
+    5 cm the arm has been; how many of the evaluation's episodes were gained and lost since the last one; by
+    how much plans from one frame differ, as a share of their motion (None where nothing was planned)."""
 
     iteration: int
     ways: dict[str, tuple[int, int]]
     covered: int
     gained: int
     lost: int
+    plan_spread: float | None
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,9 @@ def _monitored(entry: Mapping[str, object]) -> Monitored:
     counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
     ways = {way: _mapping(entry[way]) for way in WAYS}
     tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}
-    return Monitored(ways=tried, **counts)
+    spread = entry.get("plan_spread")
+    plan_spread = None if spread is None else _number(spread, "plan_spread")
+    return Monitored(ways=tried, plan_spread=plan_spread, **counts)
 
 
 def _rate(entry: Mapping[str, object], name_key: str) -> Rate:

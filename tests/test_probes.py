@@ -8,8 +8,9 @@ import pytest
 
 from sail.agent import Agent
 from sail.config import load_config
-from sail.probes import PerfectPlanActor, name_cause, plan_error, text_effect
+from sail.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
 from sail.types import Episode, Float32, UInt8
+from sail_envs.tasks import TASKS
 from sail_models.sampling import Plan, Sampling
 
 
@@ -48,6 +49,14 @@ def test_changes_are_shares_of_the_motion() -> None:
 def test_a_plan_that_stands_still_is_no_division_by_zero() -> None:
     effect = _effect({"a": 0, "b": 0})
     assert (effect.text_change, effect.noise_change, effect.ratio) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("moved,spread", [(10, 2 / 11), (0, 0.0)])
+def test_the_spread_of_plans_is_what_noise_alone_changes(moved: int, spread: float) -> None:
+    config = load_config()
+    agent = cast(Agent, _Agent({TASKS[config.task]: moved}))
+    found = plan_spread(agent, config, np.zeros((4, 8, 8, 3), np.uint8))
+    assert found == pytest.approx(spread)
 
 
 LENGTH = 40

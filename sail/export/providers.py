@@ -65,12 +65,12 @@ def open_session(
     wanted = there[there.index(provider) :] if provider is not None else there
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _SEVERITY
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
+    threads = threads or os.cpu_count() or 1
+    options.intra_op_num_threads = threads
     # Several small models wait for each other: threads that spin between two runs take the others' time.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if batch is not None:
         options.add_free_dimension_override_by_name("batch", batch)
-    threads = options.intra_op_num_threads
     providers = [(PROVIDERS[name], options_of(name, sha256, batch, recorded, threads)) for name in wanted]
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)

@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _fitted(base: Agent, episodes: list[Episode], training: TrainingConfig, seed: int) -> Any:
-    return finetune_inverse_dynamics(base, episodes, training, seed, _silent)
+    return finetune_inverse_dynamics(base, episodes, None, training, seed, _silent)
 
 
 def _silent(step: int, loss: float) -> None:

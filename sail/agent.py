@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from sail.config import NO_WORDS, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.denoiser import Denoiser
+from sail_models.device import best_device, device_of
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner import VideoPlanner
 from sail_models.planner_network import PlannerNetwork
@@ -96,13 +98,22 @@ def sampling_of(config: RunConfig, warmth: float = 1.0) -> Sampling:
     )
 
 
-def load_agent(config: RunConfig) -> Agent:
-    """The base weights that a configuration names, with its prior. Raises WeightsError and PriorError."""
+def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
+    """The base weights that a configuration names, with its prior, on the device, or on the best that there
+    is (where AnimateDiff is in any case). Raises WeightsError and PriorError."""
     agent = load_base(config.base)
     if config.prior.kind == "compact":
-        return replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
+        agent = replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
     if config.prior.kind == "animatediff":
-        return replace(agent, prior=_animatediff(config, agent.planner.frames))
+        agent = replace(agent, prior=_animatediff(config, agent.planner.frames))
+    return moved_to(device or best_device(), agent)
+
+
+def moved_to(device: torch.device, agent: Agent) -> Agent:
+    """The agent itself, once all of its networks (but AnimateDiff) are on the device."""
+    for network in (agent.autoencoder, agent.planner, agent.inverse_dynamics, agent.prior):
+        if isinstance(network, nn.Module):
+            network.to(device)
     return agent
 
 
@@ -120,8 +131,9 @@ def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
 def _animatediff(config: RunConfig, frames: int) -> Denoiser:
     hub = AnimateDiffSource()
     source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
-    device, dtype = ("cuda", torch.float16) if torch.cuda.is_available() else ("cpu", torch.float32)
-    return OverChanges(load_animatediff(source, frames, device, dtype, offload=config.prior.offload))
+    device = best_device()
+    dtype = torch.float32 if device.type == "cpu" else torch.float16
+    return OverChanges(load_animatediff(source, frames, device.type, dtype, offload=config.prior.offload))
 
 
 def load_base(name: str) -> Agent:
@@ -137,9 +149,9 @@ def load_base(name: str) -> Agent:
     )
 
 
-def load_policy(folder: Path) -> PolicyAgent:
-    """The policy in a folder of base weights, or in a checkpoint. Raises WeightsError."""
-    policy: Policy = load_model(folder / "policy", "policy")
+def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent:
+    """The policy in a folder of base weights, or in a checkpoint; see `load_agent`. Raises WeightsError."""
+    policy: Policy = load_model(folder / "policy", "policy").to(device or best_device())
     return PolicyAgent(policy, TextEncoder(), model_identity(policy))
 
 
@@ -157,10 +169,11 @@ def learner_at(agent: Agent | PolicyAgent, folder: Path) -> Agent | PolicyAgent:
 
 def with_checkpoint(agent: Agent, folder: Path) -> Agent:
     """The agent with a checkpoint's planner, and its inverse dynamics where the checkpoint has one."""
-    planner = load_model(folder / "planner", "planner")
+    device = device_of(agent.planner)
+    planner = load_model(folder / "planner", "planner").to(device)
     inverse_dynamics = agent.inverse_dynamics
     if (folder / "inverse_dynamics").is_dir():
-        inverse_dynamics = load_model(folder / "inverse_dynamics", "inverse_dynamics")
+        inverse_dynamics = load_model(folder / "inverse_dynamics", "inverse_dynamics").to(device)
     return replace(
         agent, planner=planner, inverse_dynamics=inverse_dynamics, identity=model_identity(planner)
     )

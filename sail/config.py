@@ -100,7 +100,8 @@ class TrainingConfig:
     """How an iteration fine-tunes.
 
     self_fraction: share of each batch that is self-collected. keep_fastest: share of the kept episodes
-    that are used, the fastest first; 1 is all.
+    that are used, the fastest first; 1 is all. imagined_windows: of the kept episodes, drawn by the planner
+    as goals for inverse dynamics; imagined_share: their share of each of its batches.
     """
 
     steps: Count = 250
@@ -111,6 +112,8 @@ class TrainingConfig:
     keep_fastest: Share = 1.0
     inverse_dynamics: bool = False
     inverse_dynamics_steps: Count = 200
+    imagined_windows: Annotated[int, Range(0, 1_000_000)] = 0
+    imagined_share: Annotated[float, Range(0, 0.95)] = 0.6
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "training.")

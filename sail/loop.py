@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
@@ -31,10 +32,17 @@ from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
 from sail.rollout import run_episodes
 from sail.runfolder import IterationResult, RunFolder
-from sail.train.finetune import check_trainable, finetune, finetune_inverse_dynamics
+from sail.train.finetune import (
+    check_trainable,
+    finetune_inverse_dynamics,
+    finetune_planner,
+    finetune_policy,
+)
+from sail.train.imagined import imagine
 from sail.types import Episode
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
+from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.saving import save_model
 
 # Collecting draws from a block of seeds an iteration, in a block of its own for each run seed.
@@ -148,16 +156,41 @@ def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
                 run.folder.record("train", iteration, step, {"loss": loss})
 
         run.live.stage(f"iteration {iteration}: train", config.steps)
-        learnt = finetune(agent, demonstrations, _read(run, kept), config, seed, report)
+        teaching = _read(run, kept)
+        learnt: dict[str, nn.Module] = {}
+        if isinstance(agent, PolicyAgent):
+            learnt["policy"] = finetune_policy(agent, demonstrations, teaching, config, seed, report)
+        else:
+            planner = finetune_planner(agent, demonstrations, teaching, config, seed, report)
+            learnt["planner"] = planner
+            if config.inverse_dynamics:
+                run.live.stage(f"iteration {iteration}: inverse dynamics", config.inverse_dynamics_steps)
+                new = replace(agent, planner=planner)
+                learnt["inverse_dynamics"] = _learn_dynamics(run, new, demonstrations, teaching, seed)
         for name, network in learnt.items():
             save_model(checkpoint / name, network, half=True)
-        if config.inverse_dynamics and isinstance(agent, Agent):
-            run.live.stage(f"iteration {iteration}: train inverse dynamics", config.inverse_dynamics_steps)
-            episodes = demonstrations + _read(run, run.store.records(source="self"))
-            model = finetune_inverse_dynamics(agent, episodes, config, seed, lambda *_: run.live.advance())
-            save_model(checkpoint / "inverse_dynamics", model, half=True)
         run.folder.finish(step, time.monotonic() - started)
     return float(run.folder.payload(step))
+
+
+def _learn_dynamics(
+    run: Run,
+    agent: Agent,
+    demonstrations: Sequence[Episode],
+    kept: Sequence[Episode],
+    seed: int,
+) -> InverseDynamics:
+    """Inverse dynamics, taught by what was kept and how the agent's new planner draws it; where nothing was
+    kept, by everything seen."""
+    config, guidance = run.config.training, run.config.planner.guidance
+    chunk = agent.inverse_dynamics.config.chunk
+    whole = [episode for episode in kept if len(episode) >= chunk]
+    imagined, episodes = None, whole
+    if config.imagined_windows and whole:
+        imagined = imagine(agent, whole, config.imagined_windows, guidance, seed)
+    else:
+        episodes = [*demonstrations, *_read(run, run.store.records(source="self"))]
+    return finetune_inverse_dynamics(agent, episodes, imagined, config, seed, lambda *_: run.live.advance())
 
 
 def _evaluate(

@@ -81,9 +81,11 @@ class DiffusionHead(nn.Sequential):
 
     def loss(self, features: Tensor, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Mean squared error of flat chunks (B, chunk × 4), predicted from noisy ones."""
-        timestep = torch.randint(0, len(self.alphas), (len(actions),), generator=generator)
+        timestep = torch.randint(
+            0, len(self.alphas), (len(actions),), generator=generator, device=actions.device
+        )
         alpha = self.alphas[timestep][:, None]
-        noise = torch.randn(actions.shape, generator=generator)
+        noise = torch.randn(actions.shape, generator=generator, device=actions.device)
         noisy = alpha.sqrt() * actions + (1.0 - alpha).sqrt() * noise
         return (self._denoise(features, noisy, timestep) - actions).square().mean()
 
@@ -94,7 +96,8 @@ class DiffusionHead(nn.Sequential):
         times = np.linspace(len(self.alphas), 0, self.steps, endpoint=False).astype(int) - 1
         for time, following in zip(times, [*times[1:], -1], strict=True):
             alpha = self.alphas[time]
-            clean = self._denoise(features, chunk, torch.full((chunk.shape[0],), int(time))).clamp(-1.0, 1.0)
+            timestep = torch.full((chunk.shape[0],), int(time), device=chunk.device)
+            clean = self._denoise(features, chunk, timestep).clamp(-1.0, 1.0)
             left = to_noise(clean, chunk, alpha, "sample")
             after = self.alphas[following] if following >= 0 else torch.ones(())
             chunk = after.sqrt() * clean + (1.0 - after).sqrt() * left

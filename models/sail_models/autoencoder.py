@@ -92,8 +92,12 @@ class Autoencoder(nn.Module):
 
     @torch.inference_mode()
     def encode_frames(self, frames: UInt8, batch: int = 256) -> Tensor:
-        """Encode many frames: uint8 (N, H, W, 3) to float32 latents (N, C, h, w)."""
-        parts = [self.encode(frames_to_tensor(frames[i : i + batch])) for i in range(0, len(frames), batch)]
+        """Encode many frames: uint8 (N, H, W, 3) to float32 latents (N, C, h, w), where the network is."""
+        device = self.latent_mean.device
+        parts = [
+            self.encode(frames_to_tensor(frames[i : i + batch]).to(device))
+            for i in range(0, len(frames), batch)
+        ]
         return torch.cat(parts).float()
 
     @torch.inference_mode()
@@ -110,5 +114,5 @@ def frames_to_tensor(frames: UInt8) -> Tensor:
 def tensor_to_frames(frames: Tensor) -> UInt8:
     """float (..., 3, H, W) in -1..1 (clipped) to uint8 (..., H, W, 3)."""
     pixels = (frames.float().clamp(-1.0, 1.0) + 1.0) * 127.5
-    array: UInt8 = pixels.round().to(torch.uint8).movedim(-3, -1).contiguous().numpy()
+    array: UInt8 = pixels.round().to(torch.uint8).movedim(-3, -1).contiguous().cpu().numpy()
     return array

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
 from sail_models.action_head import ArmInput, Head, chunk_noise, coordinate_planes, make_head
 from sail_models.autoencoder import frames_to_tensor
+from sail_models.device import device_of
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,16 @@ class InverseDynamics(nn.Module):
         features: Tensor = self.features(torch.cat([flat, arm], dim=1))
         return features
 
-    def loss(self, current: Tensor, goal: Tensor, proprioception: Tensor, actions: Tensor) -> Tensor:
+    def loss(
+        self,
+        current: Tensor,
+        goal: Tensor,
+        proprioception: Tensor,
+        actions: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """Mean squared error of the chunk (B, chunk, 4), predicted directly or from its noisy version."""
-        return self.head.loss(self.encode(current, goal, proprioception), actions.flatten(1))
+        return self.head.loss(self.encode(current, goal, proprioception), actions.flatten(1), generator)
 
     @torch.inference_mode()
     def act(
@@ -77,7 +85,8 @@ class InverseDynamics(nn.Module):
         self.eval()
         noise = chunk_noise(seeds if seeds is not None else [0] * len(current), self.config.chunk)
         arm = torch.from_numpy(proprioception)
-        actions: Float32 = self(frames_to_tensor(current), frames_to_tensor(goal), arm, noise).numpy()
+        inputs = (frames_to_tensor(current), frames_to_tensor(goal), arm, noise)
+        actions: Float32 = self(*(one.to(device_of(self)) for one in inputs)).cpu().numpy()
         return actions
 
     def forward(self, current: Tensor, goal: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from sail.types import Float32, UInt8
 from sail_models.composition import FINISH, RULES, Part, Rule
 from sail_models.denoiser import Denoiser, FrameCodec, Texts
+from sail_models.device import device_of
 from sail_models.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
 from sail_models.sampler import Conditioned, sample_latents
@@ -46,7 +47,7 @@ class VideoPlanner:
         change, first_frame = self._draw(frames, prompts, seeds, sampling, guidance)
         latents = self.network.to_frames(change, first_frame)[:, :keep]
         decoded = self.codec.decode_frames(latents.flatten(0, 1))
-        moved = change.square().mean((1, 2, 3, 4)).sqrt().numpy()
+        moved = change.square().mean((1, 2, 3, 4)).sqrt().cpu().numpy()
         return Plan(decoded.reshape(*latents.shape[:2], *decoded.shape[1:]), moved)
 
     def rule(self, sampling: Sampling) -> Rule:
@@ -76,21 +77,22 @@ class VideoPlanner:
         """The change that is diffused (B, F, C, h, w), and the first frames' latents."""
         check_prompts(prompts)
         shape = (self.network.frames, *self.network.latent_shape)
-        noise = torch.stack([noise_of(seed, shape) for seed in seeds]) * sampling.temperature
+        device = device_of(self.network)
+        noise = torch.stack([noise_of(seed, shape) for seed in seeds]).to(device) * sampling.temperature
         weights = np.full(len(frames), sampling.guidance, np.float32) if guidance is None else guidance
         first_frame = self.codec.encode_frames(frames)
-        text, empty = self.text(list(prompts)), self.text([""] * len(prompts))
+        text, empty = (self.text(said).to(device) for said in (list(prompts), [""] * len(prompts)))
         models: dict[Part, Conditioned] = {"domain": Conditioned(self.network, text, empty, first_frame)}
         if self.prior is not None:
-            negative = self.text([sampling.negative] * len(prompts))
+            negative = self.text([sampling.negative] * len(prompts)).to(device)
             models["prior"] = Conditioned(self.prior, text, negative, first_frame)
-        with mixed_precision():
+        with mixed_precision(device):
             change = sample_latents(
                 self.rule(sampling),
                 models,
                 noise,
                 sampling.steps,
-                torch.from_numpy(weights),
+                torch.from_numpy(weights).to(device),
                 sampling.strength,
                 sampling.until,
             )

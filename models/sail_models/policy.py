@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
 from sail_models.action_head import ArmInput, Head, chunk_noise, make_head
 from sail_models.autoencoder import frames_to_tensor
+from sail_models.device import device_of
 from sail_models.film import FilmEncoder
 
 
@@ -70,8 +71,8 @@ class Policy(nn.Module):
         (B, 16, 384). proprioception: float32 (B, 4). seeds: one an environment."""
         self.eval()
         noise = chunk_noise(seeds, self.config.chunk)
-        arm = torch.from_numpy(proprioception)
-        actions: Float32 = self(frames_to_tensor(frames), text, arm, noise).numpy()
+        inputs = (frames_to_tensor(frames), text, torch.from_numpy(proprioception), noise)
+        actions: Float32 = self(*(one.to(device_of(self)) for one in inputs)).cpu().numpy()
         return actions
 
     def forward(self, frame: Tensor, text: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:

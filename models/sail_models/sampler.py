@@ -61,7 +61,7 @@ class Conditioned:
         count = len(texts)
         predicted = self.denoiser.predict_noise(
             torch.cat([latents] * count),
-            torch.full((count * latents.shape[0],), asked.timestep),
+            torch.full((count * latents.shape[0],), asked.timestep, device=latents.device),
             embeddings,
             torch.cat([self.first_frame] * count),
         )
@@ -149,7 +149,7 @@ def sample_latents(
 ) -> Tensor:
     """Denoise (B, F, C, h, w) noise in `steps` steps under a composition rule (see `make_schedule` and
     `denoise`)."""
-    alphas = {part: model.denoiser.alphas for part, model in models.items()}
+    alphas = {part: model.denoiser.alphas.cpu() for part, model in models.items()}
     return denoise(make_schedule(rule, alphas, steps, until), models, noise, guidance, strength)
 
 

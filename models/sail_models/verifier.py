@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sail.types import Float32, UInt8
 from sail_models.autoencoder import frames_to_tensor
+from sail_models.device import device_of
 from sail_models.film import FilmEncoder
 
 
@@ -41,7 +42,8 @@ class Verifier(nn.Module):
         """The probability that it is done at each of an episode's frames: uint8 (N, H, W, 3), the first of
         them the episode's own first, to float32 (N,). text: (1, 16, 384)."""
         self.eval()
-        seen = frames_to_tensor(frames)
-        logits = self(seen[:1].expand_as(seen), seen, text.expand(len(seen), -1, -1))
-        done: Float32 = logits.sigmoid().numpy()
+        device = device_of(self)
+        seen = frames_to_tensor(frames).to(device)
+        logits = self(seen[:1].expand_as(seen), seen, text.to(device).expand(len(seen), -1, -1))
+        done: Float32 = logits.sigmoid().cpu().numpy()
         return done

@@ -90,7 +90,7 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
         title=f"milliseconds, medians of a call; this machine does {possible}", box=SIMPLE, padding=(0, 0)
     )
     stages = list(rows[0].stages)
-    for title in ("", "plans", *stages, "p99", "MB", "start", "share", "times"):
+    for title in ("", "plans", *stages, "p99", "GFLOP", "moves", "MB", "start", "share", "times"):
         table.add_column(title, justify="left" if not title else "right", no_wrap=True)
     for row in rows:
         first = next(other for other in rows if other.batch == row.batch)
@@ -99,6 +99,8 @@ def _print(most: "Ceiling", rows: "list[Row]") -> None:
             str(row.batch),
             *(f"{1e3 * row.stages[stage].median:.1f}" for stage in stages),
             f"{1e3 * row.stages['plan'].p99:.1f}",
+            "" if row.operations is None else f"{row.operations / 1e9:.1f}",
+            "" if row.bytes is None else f"{row.bytes / 2**20:.0f}",
             "" if row.memory is None else f"{row.memory / 2**20:.0f}",
             "" if row.start is None else f"{row.start:.1f} s",
             "" if row.share is None else f"{row.share:.0%}",

@@ -100,6 +100,8 @@ def _policy_of(
     arguments: argparse.Namespace, folder: "RunFolder | None", config: "RunConfig"
 ) -> "tuple[PolicyAgent, Embodiment]":
     """The policy that the arguments name, and what it was trained to see and do."""
+    import torch
+
     from sail.agent import load_policy
     from sail.embodiment import read_embodiment
     from sail_models.saving import find_base
@@ -107,13 +109,15 @@ def _policy_of(
     base = find_base(config.base, "policy")
     iteration = iterations_of(arguments.iteration, folder)[-1]
     at = folder.checkpoint(iteration) if folder is not None and iteration else base
-    return load_policy(at), read_embodiment(base)
+    return load_policy(at, device=torch.device("cpu")), read_embodiment(base)
 
 
 def source_of(arguments: argparse.Namespace) -> "tuple[RunFolder | None, RunConfig, Source]":
     """The run, if the arguments name one, its settings or those given, and what plans so (with
     `--iteration`)."""
     folder, config = run_or_config(arguments)
+    import torch
+
     from sail.agent import load_agent, sampling_of, with_checkpoint
     from sail.embodiment import read_embodiment
     from sail.export.write import Source
@@ -121,7 +125,7 @@ def source_of(arguments: argparse.Namespace) -> "tuple[RunFolder | None, RunConf
     from sail_models.saving import find_base
 
     choose_backend()  # before MuJoCo is imported
-    agent = load_agent(config)
+    agent = load_agent(config, device=torch.device("cpu"))
     iteration = iterations_of(arguments.iteration, folder)[-1]
     if folder is not None and iteration:
         agent = with_checkpoint(agent, folder.checkpoint(iteration))

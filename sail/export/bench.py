@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from sail.agent import moved_to
 from sail.export.folder import DECODE, ExportConfig, read_config
 from sail.export.graphs import DecodeGraph, PlanGraph
-from sail.export.measure import Ceiling, Timing, ceiling, memory, operations, timings
+from sail.export.measure import Ceiling, Timing, Work, ceiling, memory, timings, work
 from sail.export.providers import loadable
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.scenes import Scenes
@@ -22,6 +23,7 @@ from sail.export.start import cold_start
 from sail.export.write import Source
 from sail.types import PROPRIOCEPTION_SIZE
 from sail_models import text
+from sail_models.device import best_device
 from sail_models.planner import VideoPlanner
 
 Stages = dict[str, Callable[[], object]]
@@ -32,16 +34,17 @@ class Row:
     """One engine at one batch. stages: "text" (one prompt, not known yet), "draw" (encoding and all denoising
     steps), "decode", "dynamics", and "plan", the whole of a call.
 
-    operations: floating-point operations of a plan, None of an exported planner other than the source. share:
-    of what the machine can do, at the median; bits count for nothing there. memory: bytes of a process that
-    plans so and does nothing else. start: seconds of a new process to its first plan. Both are of one plan at
-    a time, and None where they were not measured.
+    operations, bytes: of a plan, as it is eagerly (see `Work`); None of an exported planner other than the
+    source. share: of the operations that the machine can do, at the median; bits count for nothing there.
+    memory: bytes of a process that plans so and does nothing else. start: seconds of a new process to its
+    first plan. Both are of one plan at a time, and None where they were not measured.
     """
 
     engine: str
     batch: int
     stages: dict[str, Timing]
     operations: int | None
+    bytes: int | None
     share: float | None
     memory: int | None
     start: float | None
@@ -56,15 +59,17 @@ def bench(
     report: Callable[[str], None] = lambda stage: None,
     compiled: bool = False,
 ) -> tuple[Ceiling, list[Row]]:
-    """Measure the source's planner as it runs, in float32, where asked for also by torch.compile, and every
-    exported folder on every provider that there is. Raises SailError."""
+    """Measure the source's planner as it runs (on the GPU, if there is one), in float32, where asked for also
+    by torch.compile, and every exported folder on every provider that there is. Raises SailError."""
     rows: list[Row] = []
+    device = best_device()
+    source = replace(source, agent=moved_to(device, copy.deepcopy(source.agent)))
     report("memory")
     once = Scenes(scenes.frames[:1], scenes.prompts[:1])
     _eager(source, once, exact=False)["plan"]()
     held: dict[str, int] = {"eager": memory()}  # before anything else is loaded
     report("what the machine can do")
-    most = ceiling()
+    most = ceiling(device)
     starts: dict[str, float] = {}
     others: set[str] = set()  # exported from another planner, or drawn in another way: another count
     for folder in folders:
@@ -78,7 +83,7 @@ def bench(
     for batch in batches:
         some = Scenes(np.resize(scenes.frames, (batch, *scenes.frames.shape[1:])), scenes.prompts[:1] * batch)
         report(f"batch {batch}: operations")
-        count = _operations(source, some)
+        count = _work(source, some)
         engines: dict[str, Stages] = {}
         for name, make in _engines(source, folders, compiled).items():
             report(f"batch {batch}: {name}")
@@ -91,9 +96,21 @@ def bench(
         )
         for name, stages in engines.items():
             taken = {stage: found[f"{name}/{stage}"] for stage in stages}
-            work = None if name in others else count
-            share = None if work is None else work / taken["plan"].median / most.operations
-            rows.append(Row(name, batch, taken, work, share, held.get(name), starts.get(name)))
+            known = None if name in others else count
+            rows.append(
+                Row(
+                    engine=name,
+                    batch=batch,
+                    stages=taken,
+                    operations=None if known is None else known.operations,
+                    bytes=None if known is None else known.bytes,
+                    share=None
+                    if known is None
+                    else known.operations / taken["plan"].median / most.operations,
+                    memory=held.get(name),
+                    start=starts.get(name),
+                )
+            )
     return most, rows
 
 
@@ -147,15 +164,15 @@ def _eager(source: Source, scenes: Scenes, exact: bool) -> Stages:
 
     def within(call: Callable[[], object]) -> Callable[[], object]:
         def called() -> object:
-            off = torch.autocast("cpu", enabled=False)
-            with patch("sail_models.planner.mixed_precision", lambda: off) if exact else nullcontext():
+            off = torch.autocast(latents.device.type, enabled=False)
+            with patch("sail_models.planner.mixed_precision", lambda device: off) if exact else nullcontext():
                 return call()
 
         return called
 
     return {
         "text": lambda: text.embed(prompts[0]),
-        "draw": within(lambda: planner.plan_latents(scenes.frames, prompts, seeds, sampling)),
+        "draw": within(lambda: planner.plan_latents(scenes.frames, prompts, seeds, sampling).cpu()),
         "decode": lambda: agent.autoencoder.decode_frames(latents),
         "dynamics": lambda: agent.inverse_dynamics.act(scenes.frames, scenes.frames, arms),
         "plan": within(lambda: planner.plan(scenes.frames, prompts, seeds, sampling)),
@@ -178,8 +195,9 @@ def _exported(folder: Path, provider: str, scenes: Scenes) -> Stages:
     }
 
 
-def _operations(source: Source, scenes: Scenes) -> int:
-    planner: VideoPlanner = source.agent.video_planner
-    plan, decode = PlanGraph(planner, source.sampling), DecodeGraph(source.agent.autoencoder)
-    inputs = source.inputs(scenes)
-    return operations(lambda: decode(plan(**inputs)[0]))
+def _work(source: Source, scenes: Scenes) -> Work:
+    agent = moved_to(torch.device("cpu"), copy.deepcopy(source.agent))
+    planner: VideoPlanner = agent.video_planner
+    plan, decode = PlanGraph(planner, source.sampling), DecodeGraph(agent.autoencoder)
+    inputs = replace(source, agent=agent).inputs(scenes)
+    return work(lambda: decode(plan(**inputs)[0]))

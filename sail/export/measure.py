@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-# Of the measurement of what the machine can do: the side of a square matrix, bytes that are copied, and a
-# convolution's channels and side.
-_SIDE, _BYTES = 2048, 2**28
+# Of the measurement of what the machine can do: the side of a square matrix and bytes that are copied, on the
+# processor and on a GPU; a convolution's channels and side.
+_SIDE, _BYTES = {"cpu": 2048, "cuda": 8192}, {"cpu": 2**28, "cuda": 2**32}
 _CHANNELS, _PIXELS = 256, 64
 # Before anything is timed: what is compiled or allocated on the first runs is no part of it.
 _WARM = 2
@@ -29,10 +33,19 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What this machine can do: float32 operations and copied bytes a second."""
+    """What this machine can do: operations (float32, on a GPU bfloat16) and copied bytes a second."""
 
     operations: float
     bytes: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a call computes: floating-point operations of matrix products and convolutions, and the bytes that
+    these read and write."""
+
+    operations: int
+    bytes: int
 
 
 def timings(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
@@ -55,31 +68,59 @@ def timings(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
     }
 
 
-def ceiling(rounds: int = 5) -> Ceiling:
+def ceiling(device: torch.device, rounds: int = 5) -> Ceiling:
     """A large matrix product or a large convolution, whichever is the faster here, and a large copy."""
-    image = torch.randn(1, _CHANNELS, _PIXELS, _PIXELS)
-    kernel = torch.randn(_CHANNELS, _CHANNELS, 3, 3)
-    a, b = torch.randn(_SIDE, _SIDE), torch.randn(_SIDE, _SIDE)
-    source = torch.zeros(_BYTES, dtype=torch.uint8)
+    kind = {"device": device, "dtype": torch.float32 if device.type == "cpu" else torch.bfloat16}
+    side, size = _SIDE[device.type], _BYTES[device.type]
+    image = torch.randn((1, _CHANNELS, _PIXELS, _PIXELS), **kind)  # type: ignore[call-overload]
+    kernel = torch.randn((_CHANNELS, _CHANNELS, 3, 3), **kind)  # type: ignore[call-overload]
+    a, b = (torch.randn((side, side), **kind) for _ in range(2))  # type: ignore[call-overload]
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
+
+    def whole(call: Callable[[], Tensor]) -> Callable[[], object]:
+        return lambda: call()[..., :1].cpu()  # a GPU is done when its result is here
+
     found = timings(
         {
-            "product": lambda: a @ b,
-            "convolution": lambda: torch.nn.functional.conv2d(image, kernel),
-            "copy": lambda: target.copy_(source),
+            "product": whole(lambda: a @ b),
+            "convolution": whole(lambda: torch.nn.functional.conv2d(image, kernel)),
+            "copy": whole(lambda: target.copy_(source)),
         },
         rounds,
     )
     convolved = 2 * 9 * _CHANNELS**2 * (_PIXELS - 2) ** 2
-    most = max(2 * _SIDE**3 / found["product"].median, convolved / found["convolution"].median)
-    return Ceiling(most, 2 * _BYTES / found["copy"].median)  # a copy reads and writes
+    most = max(2 * side**3 / found["product"].median, convolved / found["convolution"].median)
+    return Ceiling(most, 2 * size / found["copy"].median)  # a copy reads and writes
 
 
-def operations(call: Callable[[], object]) -> int:
-    """Floating-point operations of matrix products and convolutions in a call of torch's."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+def work(call: Callable[[], object]) -> Work:
+    """What a call of torch's computes."""
+    with FlopCounterMode(display=False) as counter, _Traffic() as traffic, torch.no_grad():
         call()
-    return int(counter.get_total_flops())
+    return Work(int(counter.get_total_flops()), traffic.bytes)
+
+
+class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up what goes into and comes out of every operation that FlopCounterMode counts."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.overloadpacket not in flop_registry:
+            with self:  # in inference mode what is made of several operations comes as one
+                parts = func.decompose(*args, **(kwargs or {}))
+            if parts is not NotImplemented:
+                return parts
+        found = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            moved = [one for one in tree_leaves((args, found)) if isinstance(one, Tensor)]
+            self.bytes += sum(one.numel() * one.element_size() for one in moved)
+        return found
 
 
 def memory() -> int:

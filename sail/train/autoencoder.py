@@ -8,6 +8,7 @@ import torch
 from sail.train.learning_rate import one_cycle
 from sail.types import UInt8
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
+from sail_models.device import best_device
 from sail_models.precision import mixed_precision
 
 Report = Callable[[int, dict[str, float]], None]
@@ -30,19 +31,20 @@ def train_autoencoder(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    autoencoder = Autoencoder(AutoencoderConfig())
+    device = best_device()
+    autoencoder = Autoencoder(AutoencoderConfig()).to(device)
     # The pixels' order in memory that CPUs convolve fastest.
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(autoencoder.parameters(), learning_rate, weight_decay=1e-4, fused=True)
     schedule = one_cycle(optimizer, learning_rate, steps)
     samples = [frames[rng.choice(len(frames), min(2000, len(frames)), replace=False)] for frames in sources]
-    means = torch.stack([frames_to_tensor(sample).mean(0) for sample in samples])
+    means = torch.stack([frames_to_tensor(sample).mean(0) for sample in samples]).to(device)
     for step in range(1, steps + 1):
         which = rng.integers(len(sources), size=batch_size)
         chosen = np.stack([sources[source][rng.integers(len(sources[source]))] for source in which])
-        batch = frames_to_tensor(chosen).contiguous(memory_format=torch.channels_last)
+        batch = frames_to_tensor(chosen).to(device).contiguous(memory_format=torch.channels_last)
         weight = 1.0 + 8.0 * (batch - means[which]).abs().mean(1, keepdim=True)
-        with mixed_precision():
+        with mixed_precision(device):
             latents = autoencoder.encoder(batch)
             # Noise makes the decoder smooth around the latents it has seen; the planner's are not exact.
             noisy = latents + 0.15 * torch.randn_like(latents)

@@ -23,7 +23,7 @@ from sail.report.live import LiveTable
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import PlanBatch, diffusion_loss
-from sail.train.inverse_dynamics import InverseDynamicsTrainer
+from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
 from sail.train.plan_data import (
     BEGINNINGS,
     LatentEpisode,
@@ -41,6 +41,7 @@ from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.action_head import Head
 from sail_models.autoencoder import Autoencoder
+from sail_models.device import best_device
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
 from sail_models.policy import CONFIGURATIONS as POLICIES
@@ -118,7 +119,7 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
         _collect_missing(store, config, live, workers)
     if not (out / "autoencoder" / CONFIG).is_file():
         save_model(out / "autoencoder", _autoencoder(store, config, live), half=True)
-    autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder")
+    autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder").to(best_device())
     if not (out / "planner" / CONFIG).is_file():
         _train_planner(store, autoencoder, config, out, live)
     if not (out / "inverse_dynamics" / CONFIG).is_file():
@@ -239,10 +240,10 @@ def _train_planner(
     scale = autoencoder.config.change_scale or change_scale(batch(512))
     layers = PlannerNetworkConfig.grounding_layers if config.grounding_steps else 0
     shape = CONFIGURATIONS[config.planner_network]
-    network = PlannerNetwork(replace(shape, change_scale=scale, grounding_layers=layers))
+    network = PlannerNetwork(replace(shape, change_scale=scale, grounding_layers=layers)).to(best_device())
     learn, rate = lambda: batch(config.planner_batch), config.planner_learning_rate
     if config.planner_start != NOTHING:
-        network = _start(Path(config.planner_start), autoencoder)
+        network = _start(Path(config.planner_start), autoencoder).to(best_device())
     elif network.grounding is not None:
         schedule = (config.grounding_steps, rate, config.seed)
         saved = out / "planner_grounding"
@@ -281,20 +282,13 @@ def _latents(
 def _train_inverse_dynamics(
     store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, live: LiveTable
 ) -> InverseDynamics:
-    episodes = _episodes(store)
+    episodes, rng = _episodes(store), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    model = InverseDynamics(InverseDynamicsConfig(head=config.inverse_dynamics_head))
-    trainer = InverseDynamicsTrainer(
-        model,
-        autoencoder,
-        [episode.frames for episode in episodes],
-        [episode.proprioception for episode in episodes],
-        [episode.actions for episode in episodes],
-        config.inverse_dynamics_steps,
-        seed=config.seed,
-    )
-    live.stage("inverse dynamics", config.inverse_dynamics_steps)
-    for _ in range(config.inverse_dynamics_steps):
-        trainer.step()
+    model = InverseDynamics(InverseDynamicsConfig(head=config.inverse_dynamics_head)).to(best_device())
+    chunk, steps = model.config.chunk, config.inverse_dynamics_steps
+    trainer = Trainer(model, dynamics_loss(autoencoder), steps, 1e-3, config.seed)
+    live.stage("inverse dynamics", steps)
+    for _ in range(steps):
+        trainer.step(sample_dynamics_batch(episodes, rng, 64, chunk))
         live.advance()
-    return model.eval()
+    return trainer.average

@@ -133,7 +133,7 @@ def clip_latents(
     parts: dict[str, tuple[int, Tensor]] = {}
     total = 0
     for shard in sorted(shards):
-        latents = autoencoder.encode_frames(corpus.frames(shard)).half()
+        latents = autoencoder.encode_frames(corpus.frames(shard)).half().cpu()
         parts[shard] = (total, latents)
         total += len(latents)
         live.advance()

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from sail_models.change import ChangeDenoiser
+from sail_models.device import normal, uniform
 from sail_models.grounding import Grounding
 from sail_models.precision import mixed_precision
 from sail_models.schedule import TRAINING_STEPS
@@ -42,17 +43,17 @@ def diffusion_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.G
     clean = network.to_change(batch.future, batch.first_frame)
     timestep = noisier_timesteps(len(clean), generator)
     alpha = network.alphas[timestep][:, None, None, None, None]
-    noise = torch.randn(clean.shape, generator=generator)
+    noise = normal(clean.shape, generator)
     noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * noise
     text = _with_dropout(batch.text, generator)
-    with mixed_precision():
+    with mixed_precision(generator.device):
         predicted: Tensor = network(noisy, timestep, text, batch.first_frame)
     return (signal_weight(alpha) * (predicted.float() - clean).square()).mean()
 
 
 def noisier_timesteps(count: int, generator: torch.Generator) -> Tensor:
     """Random timesteps (count,), half among the noisiest quarter: few-step plans are decided there."""
-    timestep = (TRAINING_STEPS * (1.0 - torch.rand(count, generator=generator).square())).long()
+    timestep = (TRAINING_STEPS * (1.0 - uniform((count,), generator).square())).long()
     return timestep.clamp(max=TRAINING_STEPS - 1)
 
 
@@ -68,7 +69,7 @@ def grounding_loss(network: ChangeDenoiser) -> Callable[[Grounding, PlanBatch, t
     def loss(grounding: Grounding, batch: PlanBatch, generator: torch.Generator) -> Tensor:
         clean = network.to_change(batch.future, batch.first_frame)
         text = _with_dropout(batch.text, generator)
-        with mixed_precision():
+        with mixed_precision(generator.device):
             _, place, expected = grounding(batch.first_frame, text)
         error: Tensor = (expected.float() - clean).square().mean()
         if batch.at is None:
@@ -82,5 +83,5 @@ def grounding_loss(network: ChangeDenoiser) -> Callable[[Grounding, PlanBatch, t
 
 
 def _with_dropout(text: Tensor, generator: torch.Generator) -> Tensor:
-    dropped = torch.rand(len(text), 1, 1, generator=generator) < TEXT_DROPOUT
+    dropped = uniform((len(text), 1, 1), generator) < TEXT_DROPOUT
     return text.masked_fill(dropped, 0.0)

@@ -1,17 +1,18 @@
-"""One iteration's learning: the planner (and, if asked, inverse dynamics) on demonstrations and successes."""
+"""One iteration's learning, on demonstrations and successes: of planner and inverse dynamics, or a policy."""
 
 import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from torch import nn
 
 from sail.agent import Agent, PolicyAgent
 from sail.config import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
 from sail.train.denoiser import diffusion_loss
-from sail.train.inverse_dynamics import InverseDynamicsTrainer
+from sail.train.imagined import Imagined, sample_imagined_batch
+from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
+from sail.train.inverse_dynamics import join as join_dynamics_batches
 from sail.train.plan_data import join, sample_batch, to_latents
 from sail.train.policy import join as join_policy_batches
 from sail.train.policy import policy_loss, sample_policy_batch
@@ -23,26 +24,14 @@ from sail_models.planner_network import PlannerNetwork
 from sail_models.policy import Policy
 
 Report = Callable[[int, float], None]
+# Inverse dynamics: windows a step, and the highest learning rate; with more of either it learns by heart.
+DYNAMICS_BATCH, DYNAMICS_LEARNING_RATE = 64, 5e-4
 
 
 def check_trainable(planner: PlannerNetwork) -> None:
     """Raises TrainError where further training would undo what the planner is."""
     if planner.config.distilled:
         raise TrainError("this planner was distilled: improve its teacher, then sail distill again")
-
-
-def finetune(
-    agent: Agent | PolicyAgent,
-    demonstrations: Sequence[Episode],
-    collected: Sequence[Episode],
-    config: TrainingConfig,
-    seed: int,
-    report: Report,
-) -> dict[str, nn.Module]:
-    """What acts, after one iteration's learning, by the name of its folder in a checkpoint; see below."""
-    if isinstance(agent, PolicyAgent):
-        return {"policy": finetune_policy(agent, demonstrations, collected, config, seed, report)}
-    return {"planner": finetune_planner(agent, demonstrations, collected, config, seed, report)}
 
 
 def finetune_policy(
@@ -114,28 +103,27 @@ def finetune_planner(
 def finetune_inverse_dynamics(
     agent: Agent,
     episodes: Sequence[Episode],
+    imagined: Imagined | None,
     config: TrainingConfig,
     seed: int,
     report: Report,
 ) -> InverseDynamics:
-    """Inverse dynamics after `config.inverse_dynamics_steps` more steps on every frame there is, failures
-    included: what an action does is the same whether the task succeeds or not. Where no episode is as long
-    as a chunk it is a copy of what it was. report(step, loss) is called after every step."""
+    """Inverse dynamics after `config.inverse_dynamics_steps` more steps on these episodes: failures teach, too,
+    for what an action does is the same. Of each batch `config.imagined_share` is of goals as the planner draws
+    them, if there are any. Where no episode is as long as a chunk it is a copy of what it was. report(step,
+    loss) is called after every step."""
     chunk = agent.inverse_dynamics.config.chunk
     long_enough = [episode for episode in episodes if len(episode) >= chunk]
     if not long_enough:
         return copy.deepcopy(agent.inverse_dynamics)
     model = copy.deepcopy(agent.inverse_dynamics).requires_grad_(True)
-    trainer = InverseDynamicsTrainer(
-        model,
-        agent.autoencoder,
-        [episode.frames for episode in long_enough],
-        [episode.proprioception for episode in long_enough],
-        [episode.actions for episode in long_enough],
-        config.inverse_dynamics_steps,
-        learning_rate=3e-4,
-        seed=seed,
-    )
-    for step in range(1, config.inverse_dynamics_steps + 1):
-        report(step, trainer.step())
-    return model.eval().requires_grad_(False)
+    rng = np.random.default_rng(seed)
+    steps, loss = config.inverse_dynamics_steps, dynamics_loss(agent.autoencoder)
+    trainer = Trainer(model, loss, steps, DYNAMICS_LEARNING_RATE, seed, ema=0.99)
+    drawn = round(config.imagined_share * DYNAMICS_BATCH) if imagined is not None else 0
+    for step in range(1, steps + 1):
+        batches = [sample_dynamics_batch(long_enough, rng, DYNAMICS_BATCH - drawn, chunk)]
+        if imagined is not None and drawn:
+            batches.append(sample_imagined_batch(imagined, rng, drawn, chunk))
+        report(step, trainer.step(join_dynamics_batches(batches)))
+    return trainer.average

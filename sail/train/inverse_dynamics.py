@@ -1,80 +1,95 @@
-"""Fitting inverse dynamics on pairs of frames and the actions between them; needs no labels."""
+"""Fitting inverse dynamics: frames, frames to reach, and the actions between them; needs no labels."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch import Tensor
 
 from sail.data.windows import sample_inverse_windows
-from sail.train.learning_rate import one_cycle
-from sail.types import Float32, UInt8
+from sail.types import Episode
 from sail_models.autoencoder import Autoencoder, frames_to_tensor
+from sail_models.device import normal, uniform
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.precision import mixed_precision
 
-Report = Callable[[int, dict[str, float]], None]
 # An arm runs ahead of a plan or falls behind it: goals are nearer or further than one chunk.
 NEAREST, FURTHEST = 0.75, 1.5
-IMAGINED_SHARE = 0.3
+DECODED_SHARE = 0.3
+# Metres: whoever acts by the arm's state alone would not look.
+ARM_NOISE = 0.005
 
 
-class InverseDynamicsTrainer:
-    """AdamW with a one-cycle learning rate over all windows of the given episodes."""
+@dataclass(frozen=True)
+class DynamicsBatch:
+    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, 4). actions: (B, chunk, 4). drawn: bool
+    (B,), whether a planner drew the goal, or a camera saw it."""
 
-    def __init__(
-        self,
-        model: InverseDynamics,
-        autoencoder: Autoencoder,
-        frames: Sequence[UInt8],
-        proprioception: Sequence[Float32],
-        actions: Sequence[Float32],
-        steps: int,
-        learning_rate: float = 1e-3,
-        batch_size: int = 64,
-        seed: int = 0,
-    ) -> None:
-        torch.manual_seed(seed)
-        self.model, self.autoencoder = model.train(), autoencoder.eval()
-        self.frames, self.proprioception, self.actions = frames, proprioception, actions
-        self.lengths = np.array([len(episode) for episode in frames])
-        self.rng = np.random.default_rng(seed)
-        self.batch_size = batch_size
-        self.optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=1e-3, fused=True)
-        self.schedule = one_cycle(self.optimizer, learning_rate, steps)
-
-    def step(self) -> float:
-        """One optimiser step; returns the loss."""
-        chunk = self.model.config.chunk
-        offsets = (int(NEAREST * chunk), int(FURTHEST * chunk))
-        window = sample_inverse_windows(self.rng, self.lengths, self.batch_size, chunk, offsets)
-        pick = list(zip(window.episode, window.current, window.goal, window.actions, strict=True))
-        current = frames_to_tensor(np.stack([self.frames[e][c] for e, c, _, _ in pick]))
-        goal = frames_to_tensor(np.stack([self.frames[e][g] for e, _, g, _ in pick]))
-        arm = torch.from_numpy(np.stack([self.proprioception[e][c] for e, c, _, _ in pick]))
-        actions = torch.from_numpy(np.stack([self.actions[e][a] for e, _, _, a in pick]))
-        with mixed_precision():
-            goal = self._as_planned(goal)
-            current = disturb(current)
-            loss = self.model.loss(current, goal, arm + 0.005 * torch.randn_like(arm), actions)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.schedule.step()
-        return float(loss.detach())
-
-    def _as_planned(self, goal: Tensor) -> Tensor:
-        """Goals look as plans do: a share of them through the autoencoder, with noise on the latents
-        (a share, because the autoencoder costs more than the model itself); all disturbed."""
-        count = int(IMAGINED_SHARE * len(goal))
-        with torch.no_grad():
-            latents = self.autoencoder.encode(goal[:count])
-            spread = 0.3 * torch.rand(count, 1, 1, 1)
-            imagined = self.autoencoder.decode(latents + spread * torch.randn_like(latents))
-        return disturb(torch.cat([imagined.to(goal), goal[count:]]))
+    current: Tensor
+    goal: Tensor
+    arm: Tensor
+    actions: Tensor
+    drawn: Tensor
 
 
-def disturb(frames: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def sample_dynamics_batch(
+    episodes: Sequence[Episode], rng: Generator, count: int, chunk: int
+) -> DynamicsBatch:
+    """`count` pairs of frames, uniform over all of the episodes' that a chunk of actions follows."""
+    offsets = (int(NEAREST * chunk), int(FURTHEST * chunk))
+    lengths = [len(episode.frames) for episode in episodes]
+    window = sample_inverse_windows(rng, lengths, count, chunk, offsets)
+    pick = [
+        (episodes[e], c, g, a)
+        for e, c, g, a in zip(window.episode, window.current, window.goal, window.actions, strict=True)
+    ]
+    return DynamicsBatch(
+        frames_to_tensor(np.stack([one.frames[current] for one, current, _, _ in pick])),
+        frames_to_tensor(np.stack([one.frames[goal] for one, _, goal, _ in pick])),
+        torch.from_numpy(np.stack([one.proprioception[current] for one, current, _, _ in pick])),
+        torch.from_numpy(np.stack([one.actions[actions] for one, _, _, actions in pick])),
+        torch.zeros(count, dtype=torch.bool),
+    )
+
+
+def join(batches: Sequence[DynamicsBatch]) -> DynamicsBatch:
+    """One batch out of several."""
+    return DynamicsBatch(
+        torch.cat([one.current for one in batches]),
+        torch.cat([one.goal for one in batches]),
+        torch.cat([one.arm for one in batches]),
+        torch.cat([one.actions for one in batches]),
+        torch.cat([one.drawn for one in batches]),
+    )
+
+
+def dynamics_loss(
+    autoencoder: Autoencoder,
+) -> Callable[[InverseDynamics, DynamicsBatch, torch.Generator], Tensor]:
+    """The error of the chunk (one scalar), with frames and arm a little disturbed. Of the goals that a camera
+    saw a share looks as plans do: through the autoencoder, with noise on the latents (a share, because the
+    autoencoder costs more than the model itself)."""
+
+    def loss(model: InverseDynamics, batch: DynamicsBatch, generator: torch.Generator) -> Tensor:
+        seen = (~batch.drawn).nonzero()[:, 0]
+        seen = seen[: int(DECODED_SHARE * len(seen))]
+        goal = batch.goal.clone()
+        with mixed_precision(generator.device):
+            with torch.no_grad():
+                latents = autoencoder.encode(goal[seen])
+                spread = 0.3 * normal(latents.shape, generator)
+                spread *= uniform((len(seen), 1, 1, 1), generator)
+                goal[seen] = autoencoder.decode(latents + spread).to(goal)
+            arm = batch.arm + ARM_NOISE * normal(batch.arm.shape, generator)
+            current, goal = disturb(batch.current, generator), disturb(goal, generator)
+            return model.loss(current, goal, arm, batch.actions, generator)
+
+    return loss
+
+
+def disturb(frames: Tensor, generator: torch.Generator) -> Tensor:
     """Pixel noise and a change of brightness, each frame its own."""
-    brightness = 1.0 + 0.1 * torch.randn(len(frames), 1, 1, 1, generator=generator)
-    return frames * brightness + 0.03 * torch.randn(frames.shape, generator=generator)
+    brightness = 1.0 + 0.1 * normal((len(frames), 1, 1, 1), generator)
+    return frames * brightness + 0.03 * normal(frames.shape, generator)

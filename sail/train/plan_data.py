@@ -13,6 +13,8 @@ from sail.data.windows import Int64, plan_window, sample_windows
 from sail.train.denoiser import PlanBatch
 from sail.types import Episode, Float32
 from sail_models.autoencoder import Autoencoder
+from sail_models.device import device_of
+from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
 
 # The share of training windows that are the beginning of an episode or clip, in scenes where only the text
@@ -33,8 +35,10 @@ class LatentEpisode:
 def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = None) -> LatentEpisode:
     """Encode an episode's frames (those at indices `kept`, or all); play is captioned, the rest prompted."""
     indices = np.arange(len(episode.frames)) if kept is None else kept
+    with mixed_precision(device_of(autoencoder)):
+        latents = autoencoder.encode_frames(episode.frames[indices]).cpu()
     return LatentEpisode(
-        latents=autoencoder.encode_frames(episode.frames[indices]),
+        latents=latents,
         positions=episode.proprioception[indices, :3],
         prompt=None if episode.source == "play" else episode.prompt,
     )

@@ -11,17 +11,15 @@ from torch import Tensor
 
 from sail.data.windows import sample_windows
 from sail.report.live import LiveTable
-from sail.train.inverse_dynamics import disturb
+from sail.train.inverse_dynamics import ARM_NOISE, disturb
 from sail.train.resumable import fit
 from sail.train.trainer import Trainer
 from sail.types import Episode
 from sail_models.autoencoder import frames_to_tensor
+from sail_models.device import best_device, normal
 from sail_models.policy import Policy, PolicyConfig
 from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
-
-# Metres: whoever acts by the arm's state alone would not look.
-ARM_NOISE = 0.005
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,9 @@ def train_policy(
     """A policy from nothing that does as the episodes did, or going on from `saved`. Raises TrainError."""
     text, rng = TextEncoder(), np.random.default_rng(schedule.seed)
     torch.manual_seed(schedule.seed)
-    trainer = Trainer(
-        Policy(shape), policy_loss, schedule.steps, schedule.learning_rate, schedule.seed, ema=0.995
-    )
+    policy = Policy(shape).to(best_device())
+    steps, rate = schedule.steps, schedule.learning_rate
+    trainer = Trainer(policy, policy_loss, steps, rate, schedule.seed, ema=0.995)
 
     def batch() -> PolicyBatch:
         return sample_policy_batch(episodes, text, rng, schedule.batch, shape.chunk)
@@ -90,6 +88,6 @@ def join(batches: Sequence[PolicyBatch]) -> PolicyBatch:
 def policy_loss(policy: Policy, batch: PolicyBatch, generator: torch.Generator) -> Tensor:
     """The error of the chunk (one scalar), with frames and arm a little disturbed."""
     frames = disturb(batch.frames, generator)
-    arm = batch.arm + ARM_NOISE * torch.randn(batch.arm.shape, generator=generator)
-    with mixed_precision():
+    arm = batch.arm + ARM_NOISE * normal(batch.arm.shape, generator)
+    with mixed_precision(generator.device):
         return policy.loss(frames, batch.text, arm, batch.actions, generator)

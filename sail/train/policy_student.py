@@ -24,6 +24,7 @@ from sail.rollout import run_episodes
 from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import TrainError, begin
 from sail.types import FRAME_SKIP, Episode
+from sail_models.device import best_device
 from sail_models.policy import CONFIGURATIONS
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
 from sail_models.text import TextEncoder
@@ -63,7 +64,7 @@ def distil_policy(
         schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
         policy = train_policy(shown, CONFIGURATIONS["compact"], schedule, out / "policy_training", live)
         save_model(out / "policy", policy, half=True)
-    model = load_model(out / "policy", "policy")
+    model = load_model(out / "policy", "policy").to(best_device())
     student = PolicyAgent(model, TextEncoder(), model_identity(model))
     results: dict[str, Any] = {**settings, "cloned": len(shown)}
     acting: dict[str, Agent | PolicyAgent] = {"teacher": teacher, "student": student}

@@ -26,6 +26,7 @@ from sail.train.resumable import TrainError, begin, fit
 from sail.train.trainer import Trainer
 from sail.types import UInt8
 from sail_models.change import ChangeDenoiser
+from sail_models.device import uniform
 from sail_models.planner import noise_of
 from sail_models.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
@@ -69,11 +70,11 @@ def path_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Genera
     assert batch.noise is not None
     clean = network.to_change(batch.future, batch.first_frame)
     timestep = noisier_timesteps(clean.shape[0], generator)
-    pure = torch.rand(clean.shape[0], generator=generator) < PURE
+    pure = uniform(clean.shape[:1], generator) < PURE
     timestep = timestep.masked_fill(pure, TRAINING_STEPS - 1)
     alpha = network.alphas[timestep][:, None, None, None, None]
     noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * batch.noise
-    with mixed_precision():
+    with mixed_precision(generator.device):
         predicted: Tensor = network(noisy, timestep, batch.text, batch.first_frame)
     return (signal_weight(alpha) * (predicted.float() - clean).square()).mean()
 
@@ -135,7 +136,7 @@ def _pairs(
         file = folder / f"{begin_at:06d}.safetensors"
         if not file.is_file():
             seeds = list(range(begin_at, begin_at + len(prompt)))
-            planned = agent.video_planner.plan_latents(frames, prompt, seeds, sampling)
+            planned = agent.video_planner.plan_latents(frames, prompt, seeds, sampling).cpu()
             first = agent.autoencoder.encode_frames(frames)
             tensors = {"first_frame": first.half().contiguous(), "future": planned.half().contiguous()}
             write_atomically(file, safetensors.torch.save(tensors))

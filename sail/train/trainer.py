@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sail.train.learning_rate import one_cycle
+from sail_models.device import device_of, moved
 
 Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")
@@ -17,7 +18,7 @@ Batch = TypeVar("Batch")
 class Trainer(Generic[Network, Batch]):
     """AdamW on a loss with a cosine (or constant) learning rate and an exponential moving average.
 
-    `network` is trained in place; `average` is what acts and is saved.
+    `network` is trained in place, where it is; `average` is what acts and is saved.
     """
 
     def __init__(
@@ -33,14 +34,15 @@ class Trainer(Generic[Network, Batch]):
         self._loss = loss
         self.network = network.train()
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.device = device_of(network)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
         self.optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-3, fused=True)
         self.schedule = one_cycle(self.optimizer, learning_rate, steps, warmup)
         self.steps, self.ema, self.step_count = steps, ema, 0
 
     def step(self, batch: Batch) -> float:
         """One optimiser step; returns the loss."""
-        loss = self._loss(self.network, batch, self.generator)
+        loss = self._loss(self.network, moved(batch, self.device), self.generator)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -50,8 +52,9 @@ class Trainer(Generic[Network, Batch]):
         # A young average forgets its random beginning faster (the usual warm-up of an EMA).
         decay = min(self.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
-            for averaged, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                averaged.lerp_(current, 1.0 - decay)
+            averaged: list[Tensor] = list(self.average.parameters())
+            current: list[Tensor] = list(self.network.parameters())
+            torch._foreach_lerp_(averaged, current, 1.0 - decay)
         return float(loss.detach())
 
     def state(self) -> dict[str, Tensor]:

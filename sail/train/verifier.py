@@ -22,6 +22,7 @@ from sail.train.trainer import Trainer
 from sail.types import Episode, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_models.autoencoder import frames_to_tensor
+from sail_models.device import best_device
 from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
 from sail_models.verifier import Verifier, VerifierNetworkConfig
@@ -100,11 +101,13 @@ def sample_verifier_batch(
 
 def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Generator) -> Tensor:
     """The cross-entropy of what is done (one scalar), with both frames disturbed and moved alike."""
-    shift = tuple(torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist())
+    shift = tuple(
+        torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator, device=generator.device).tolist()
+    )
     first, current = (
         disturb(torch.roll(frames, shift, dims=(2, 3)), generator) for frames in (batch.first, batch.current)
     )
-    with mixed_precision():
+    with mixed_precision(generator.device):
         logits = verifier(first, current, batch.text)
     return binary_cross_entropy_with_logits(logits.float(), batch.done * (1.0 - 2.0 * DOUBT) + DOUBT)
 
@@ -121,7 +124,8 @@ def train_verifier(
     text, rng = TextEncoder(), np.random.default_rng(seed)
     shown = shown_in(demonstrations, play)
     torch.manual_seed(seed)
-    trainer = Trainer(Verifier(VerifierNetworkConfig()), verifier_loss, steps, 1e-3, seed, ema=0.995)
+    network = Verifier(VerifierNetworkConfig()).to(best_device())
+    trainer = Trainer(network, verifier_loss, steps, 1e-3, seed, ema=0.995)
     return fit(trainer, lambda: sample_verifier_batch(shown, text, rng, 64), rng, saved, live, "verifier")
 
 

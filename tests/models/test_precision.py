@@ -19,5 +19,5 @@ def test_bfloat16_where_it_is_faster(has: set[str], gains: bool, monkeypatch: py
     names = ("amx_bf16", "avx512_bf16", "avx512_fp16")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: name in has for name in names})
     left, right = torch.ones(2, 2), torch.ones(2, 2)
-    with mixed_precision():
+    with mixed_precision(torch.device("cpu")):
         assert (left @ right).dtype == (torch.bfloat16 if gains else torch.float32)

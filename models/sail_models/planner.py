@@ -80,7 +80,7 @@ class VideoPlanner:
         device = device_of(self.network)
         noise = torch.stack([noise_of(seed, shape) for seed in seeds]).to(device) * sampling.temperature
         weights = np.full(len(frames), sampling.guidance, np.float32) if guidance is None else guidance
-        first_frame = self.codec.encode_frames(frames)
+        first_frame = self.codec.encode_frames(frames).to(device)
         text, empty = (self.text(said).to(device) for said in (list(prompts), [""] * len(prompts)))
         models: dict[Part, Conditioned] = {"domain": Conditioned(self.network, text, empty, first_frame)}
         if self.prior is not None:

@@ -34,7 +34,7 @@ def seconds(rule: str, models: Mapping[Part, Conditioned], batch: int) -> float:
     """Wall seconds of one batch of plans' latents."""
     noise = torch.randn(batch, models["domain"].denoiser.frames, *models["domain"].denoiser.latent_shape)
     started = time.perf_counter()
-    with mixed_precision():
+    with mixed_precision(torch.device("cpu")):
         sample_latents(RULES[rule], models, noise, PlannerConfig.steps, torch.full((batch,), 2.0))
     return time.perf_counter() - started
 

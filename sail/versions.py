@@ -12,7 +12,7 @@ def environment_versions() -> dict[str, str | None]:
     """What a result depends on: versions (None if not installed), processor and GPU."""
     packages = {"torch": "torch", "mujoco": "mujoco", "metaworld": "metaworld", "sail": "sail-planner"}
     versions = {name: package_version(package) for name, package in packages.items()}
-    processor = f"{_processor()} ({os.cpu_count()} threads)"
+    processor = f"{processor_name()} ({os.cpu_count()} threads)"
     return {"python": platform.python_version(), **versions, "processor": processor, "gpu": gpu_name()}
 
 
@@ -37,7 +37,8 @@ def gpu_name() -> str | None:
     return ", ".join(answer.split("\n")).strip(", ") or None
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """The processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

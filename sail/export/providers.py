@@ -1,6 +1,5 @@
 """ONNX Runtime's execution providers: the fastest that there is, and what each is told. Without torch."""
 
-import hashlib
 import json
 import os
 import warnings
@@ -10,6 +9,7 @@ from typing import Any
 
 import onnxruntime
 
+from sail.export.cached import cache_folder, load_optimised
 from sail.export.folder import ExportError
 
 # The fastest first.
@@ -21,6 +21,8 @@ PROVIDERS: Mapping[str, str] = {
 }
 # Those that run on the GPU, and can record a run as a CUDA graph.
 RECORDING = ("tensorrt", "cuda")
+# Those for which ONNX Runtime's own optimisations make the graph, and can be kept.
+_OPTIMISING = ("cuda", "cpu")
 # What brings them.
 _PACKAGES = {
     "tensorrt": "sail-planner[tensorrt]",
@@ -48,13 +50,15 @@ def open_session(
     threads: int | None,
     batch: int | None,
     recorded: bool = False,
+    large: bool = False,
 ) -> onnxruntime.InferenceSession:
     """A model, ready to run.
 
     provider: one of `PROVIDERS`, the fastest where None. threads: on the CPU; as many as it has cores where
     None. batch: the only batch size, which the graph is then optimised for. recorded: as a CUDA graph, where
-    the provider can; whoever runs it then keeps inputs and outputs where they are. Raises ExportError; warns
-    where a provider is there but cannot be loaded, and a slower one takes over.
+    the provider can; whoever runs it then keeps inputs and outputs where they are. large: worth keeping
+    as it was optimised, for the next process. Raises ExportError; warns where a provider is there but cannot
+    be loaded, and a slower one takes over.
     """
     there = available()
     if provider is not None and provider not in PROVIDERS:
@@ -73,7 +77,10 @@ def open_session(
         options.add_free_dimension_override_by_name("batch", batch)
     providers = [(PROVIDERS[name], options_of(name, sha256, batch, recorded, threads)) for name in wanted]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        if large and wanted[0] in _OPTIMISING:
+            session = load_optimised(path, options, providers, cache_folder(sha256, batch))
+        else:
+            session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its own exceptions have no common base but this
         raise ExportError(
             f"ONNX Runtime {onnxruntime.__version__} cannot load {path} ({_first_line(error)}): "
@@ -105,15 +112,6 @@ def name_of(session: onnxruntime.InferenceSession) -> str:
 def device_of(provider: str) -> str:
     """Where a provider keeps its values, as ONNX Runtime calls it."""
     return "cuda" if provider in RECORDING else "cpu"
-
-
-def cache_folder(sha256: str, batch: int | None) -> Path:
-    """Where TensorRT's engines for a model go: they fit one model, batch, ONNX Runtime and GPU alone."""
-    from sail.versions import gpu_name
-
-    key = json.dumps([sha256, batch, onnxruntime.__version__, gpu_name()])
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "sail" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def options_of(name: str, sha256: str, batch: int | None, recorded: bool, threads: int) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class ExportedPlanner:
         is compiled or recorded at the first."""
         path, batch = self._folder / PLAN, self._batch
         self._plan = open_session(
-            path, self.config.sha256[PLAN], self._wanted, self._threads, batch, recorded
+            path, self.config.sha256[PLAN], self._wanted, self._threads, batch, recorded, large=True
         )
         self.provider = name_of(self._plan)
         self._device = device_of(self.provider)

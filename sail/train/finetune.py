@@ -108,10 +108,10 @@ def finetune_inverse_dynamics(
     seed: int,
     report: Report,
 ) -> InverseDynamics:
-    """Inverse dynamics after `config.inverse_dynamics_steps` more steps on these episodes: failures teach, too,
-    for what an action does is the same. Of each batch `config.imagined_share` is of goals as the planner draws
-    them, if there are any. Where no episode is as long as a chunk it is a copy of what it was. report(step,
-    loss) is called after every step."""
+    """Inverse dynamics after `config.inverse_dynamics_steps` more steps on these episodes, be they failures:
+    what an action does is the same. Of each batch `config.imagined_share` is of goals as the planner draws
+    them, if there are any. Where no episode is as long as a chunk it is a copy of what it was.
+    report(step, loss) is called after every step."""
     chunk = agent.inverse_dynamics.config.chunk
     long_enough = [episode for episode in episodes if len(episode) >= chunk]
     if not long_enough:

@@ -271,14 +271,3 @@ def test_openvino_is_told_the_precision_and_the_threads() -> None:
     told = providers.options_of("openvino", "a", 1, False, 3)
     on_cpu = json.loads(told["load_config"])["CPU"]
     assert on_cpu == {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 3}
-
-
-def test_engines_of_another_gpu_or_version_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = providers.cache_folder("a" * 64, 1)
-    assert first == providers.cache_folder("a" * 64, 1)
-    others = {providers.cache_folder("b" * 64, 1), providers.cache_folder("a" * 64, 4)}
-    monkeypatch.setattr(providers.onnxruntime, "__version__", "9.9")
-    others.add(providers.cache_folder("a" * 64, 1))
-    monkeypatch.setattr("sail.versions.gpu_name", lambda: "another")
-    others.add(providers.cache_folder("a" * 64, 1))
-    assert len(others) == 4 and first not in others

@@ -1,0 +1,87 @@
+"""Graphs that are kept as they were optimised: the same results, made again where what is kept is damaged."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from sail.export.cached import cache_folder, load_optimised
+
+CPU = [("CPUExecutionProvider", {})]
+INPUT = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """(x + 1) · 2, with a constant that folds, for any batch."""
+    nodes = [
+        helper.make_node("Add", ["one", "one"], ["two"]),
+        helper.make_node("Add", ["x", "one"], ["more"]),
+        helper.make_node("Mul", ["more", "two"], ["y"]),
+    ]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in "xy")
+    one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
+    graph = helper.make_graph(nodes, "test", [x], [y], [one])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def load(path: Path, folder: Path, batch: int | None = None) -> np.ndarray:
+    options = onnxruntime.SessionOptions()
+    if batch is not None:
+        options.add_free_dimension_override_by_name("batch", batch)
+    y: np.ndarray = load_optimised(path, options, CPU, folder).run(None, INPUT)[0]
+    return y
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_a_kept_graph_computes_the_same_without_its_source(
+    model: Path, tmp_path: Path, batch: int | None
+) -> None:
+    kept = tmp_path / "kept"
+    first = load(model, kept, batch)
+    np.testing.assert_array_equal(first, 2 * (INPUT["x"] + 1))
+    assert [path.name for path in kept.iterdir()] == ["CPUExecutionProvider.onnx"]
+    folded = onnx.load(kept / "CPUExecutionProvider.onnx").graph.node
+    assert [node.op_type for node in folded] == ["Add", "Mul"]
+    np.testing.assert_array_equal(load(tmp_path / "gone.onnx", kept, batch), first)
+
+
+def test_a_damaged_one_is_made_again(model: Path, tmp_path: Path) -> None:
+    first = load(model, tmp_path / "kept")
+    kept = tmp_path / "kept" / "CPUExecutionProvider.onnx"
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    np.testing.assert_array_equal(load(model, tmp_path / "kept"), first)
+    assert len(kept.read_bytes()) == len(whole)
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    np.testing.assert_array_equal(load(model, tmp_path / "file" / "kept"), 2 * (INPUT["x"] + 1))
+
+
+def test_what_another_provider_took_over_is_not_kept(model: Path, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        missing = [("CUDAExecutionProvider", {}), *CPU]
+        session = load_optimised(model, onnxruntime.SessionOptions(), missing, tmp_path / "kept")
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    assert not any((tmp_path / "kept").iterdir())
+
+
+def test_what_belongs_to_another_computer_or_version_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = cache_folder("a" * 64, 1)
+    assert first == cache_folder("a" * 64, 1)
+    others = {cache_folder("b" * 64, 1), cache_folder("a" * 64, 4)}
+    monkeypatch.setattr(onnxruntime, "__version__", "9.9")
+    others.add(cache_folder("a" * 64, 1))
+    for part in ("gpu_name", "processor_name"):
+        monkeypatch.setattr(f"sail.versions.{part}", lambda: "another")
+        others.add(cache_folder("a" * 64, 1))
+    assert len(others) == 5 and first not in others

@@ -1,0 +1,92 @@
+"""Everything that a network is given is where the network is: here on `meta`, a device of its own on every
+computer, which like a GPU refuses to compute with what was left on the processor."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sail.train import denoiser, inverse_dynamics, policy, student, verifier
+from sail.train.denoiser import PlanBatch, diffusion_loss
+from sail.train.policy import PolicyBatch, policy_loss
+from sail.train.student import path_loss
+from sail_models.composition import RULES
+from sail_models.device import best_device, moved
+from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.policy import Policy, PolicyConfig
+from sail_models.prior.compact import CompactPrior, CompactPriorConfig
+from sail_models.sampler import Conditioned, denoise, make_schedule
+from sail_models.schedule import cosine_alphas
+
+META = torch.device("meta")
+# `meta` has no generator of its own.
+GENERATOR = SimpleNamespace(device=META)
+BATCH = 3
+FIRST, FUTURE, TEXT = torch.zeros(BATCH, 4, 8, 8), torch.zeros(BATCH, 8, 4, 8, 8), torch.ones(BATCH, 16, 384)
+SMALL = PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2)
+
+
+@pytest.fixture(autouse=True)
+def _random_numbers_on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
+    def normal(shape: Sequence[int], generator: object) -> Tensor:
+        return torch.zeros(tuple(shape), device=META)
+
+    for module in (denoiser, inverse_dynamics, policy, student, verifier):
+        monkeypatch.setattr(module, "mixed_precision", lambda device: contextlib.nullcontext())
+        for name in ("normal", "uniform"):
+            monkeypatch.setattr(module, name, normal, raising=False)
+    for name in ("randn", "randint"):
+        original = getattr(torch, name)
+        monkeypatch.setattr(torch, name, _without_generator(original))
+
+
+def _without_generator(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *words, generator=None, **more: function(*words, **more)
+
+
+@pytest.mark.parametrize("grounding", [0, 1])
+@pytest.mark.parametrize("loss", [diffusion_loss, path_loss])
+def test_planners_are_fitted_where_they_are(loss: Callable[..., Tensor], grounding: int) -> None:
+    network = PlannerNetwork(replace(SMALL, grounding_layers=grounding)).to(META)
+    batch = moved(PlanBatch(FIRST, FUTURE, TEXT, noise=FUTURE), META)
+    assert loss(network, batch, GENERATOR).device == META
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        loss(network, replace(batch, text=TEXT), GENERATOR)
+
+
+@pytest.mark.parametrize("head", ["regression", "diffusion"])
+def test_policies_and_inverse_dynamics_are_fitted_and_act_where_they_are(head: str) -> None:
+    frames, arm = torch.zeros(BATCH, 3, 64, 64, device=META), torch.zeros(BATCH, 4, device=META)
+    actions, noise = torch.zeros(BATCH, 8, 4, device=META), torch.zeros(BATCH, 32, device=META)
+    acting = Policy(PolicyConfig(head=head)).to(META)  # type: ignore[arg-type]
+    batch = PolicyBatch(frames, TEXT.to(META), arm, actions)
+    assert policy_loss(acting, batch, GENERATOR).device == META  # type: ignore[arg-type]
+    dynamics = InverseDynamics(InverseDynamicsConfig(head=head)).to(META)  # type: ignore[arg-type]
+    assert dynamics.loss(frames, frames, arm, actions, GENERATOR).device == META  # type: ignore[arg-type]
+    assert dynamics(frames, frames, arm, noise).device == META
+    assert acting(frames, TEXT.to(META), arm, noise).device == META
+
+
+@pytest.mark.parametrize("rule", ["in_domain", "normalised", "probabilistic"])
+def test_plans_are_drawn_where_the_networks_are(rule: str) -> None:
+    shape = replace(CompactPriorConfig(), latent_channels=4)
+    networks: dict[str, nn.Module] = {"domain": PlannerNetwork(SMALL), "prior": CompactPrior(shape)}
+    text, first = TEXT.to(META), FIRST.to(META)
+    models = {
+        part: Conditioned(network.to(META), text, text, first)  # type: ignore[arg-type]
+        for part, network in networks.items()
+    }
+    schedule = make_schedule(RULES[rule], dict.fromkeys(models, cosine_alphas()), 2)  # type: ignore[arg-type]
+    guidance = torch.zeros(BATCH, device=META)
+    assert denoise(schedule, models, FUTURE.to(META), guidance).device == META  # type: ignore[arg-type]
+
+
+def test_what_is_not_a_tensor_stays_and_what_is_there_is_the_best() -> None:
+    batch = moved(PlanBatch(FIRST, FUTURE, TEXT), META)
+    assert batch.at is None and batch.first_frame.device == batch.text.device == META
+    assert best_device().type == ("cuda" if torch.cuda.is_available() else "cpu")

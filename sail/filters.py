@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from sail.config import SHIPPED, HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.data.windows import Int64
 from sail.labelling.labels import FILE
 from sail.labelling.server import ask_people
 from sail.runfolder import RunFolder
+from sail.types import Episode, Float32
 from sail.vlm import judge
 from sail_models.saving import find_base, load_model
 from sail_models.text import TextEncoder
@@ -27,10 +30,12 @@ LOOK_EVERY, LASTING = 4, 2
 
 
 class FilterResult(NamedTuple):
-    """For each episode, in the order given: does it teach, and why or why not."""
+    """For each episode, in the order given: does it teach, and why or why not; ends: up to which control step
+    (all of it where None, or where there is no such list)."""
 
     mask: list[bool]
     reasons: list[str]
+    ends: list[int | None] | None = None
 
 
 class Filter(Protocol):
@@ -59,23 +64,33 @@ class NoFilter:
 
 
 class VerifierFilter:
-    """Keeps what a learned verifier sees done at some time, from frames and the prompt alone."""
+    """Keeps what a learned verifier sees done at some time, up to then, from frames and the prompt alone."""
 
     def __init__(self, verifier: Verifier, threshold: float) -> None:
         self.verifier, self.threshold, self.text = verifier, threshold, TextEncoder()
 
     def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """One verdict and one reason for each episode."""
-        scores = [self.score(store, episode) for episode in episodes]
-        reasons = [f"{score:.0%} sure that it is done" for score in scores]
-        return FilterResult([score > self.threshold for score in scores], reasons)
+        mask, reasons, ends = [], [], []
+        for episode in episodes:
+            steps, done = self.judge(store, episode)
+            sure = np.flatnonzero(done > self.threshold)
+            mask.append(len(sure) > 0)
+            reasons.append(f"{done.max():.0%} sure that it is done")
+            ends.append(int(steps[sure[0]]) if len(sure) else None)
+        return FilterResult(mask, reasons, ends)
 
     def score(self, store: EpisodeStore, episode: EpisodeRecord) -> float:
         """The probability that the task is done, where it is highest for `LASTING` frames."""
+        return float(self.judge(store, episode)[1].max())
+
+    def judge(self, store: EpisodeStore, episode: EpisodeRecord) -> tuple[Int64, Float32]:
+        """At these control steps (N,), the probability (N,) that the task is done, over `LASTING` frames."""
         looked_at = [*range(0, episode.length, LOOK_EVERY), episode.length]
         done = self.verifier.judge(store.read_clip(episode.id, looked_at), self.text([episode.prompt]))
-        windows = np.lib.stride_tricks.sliding_window_view(done, min(LASTING, len(done)))
-        return float(windows.mean(1).max())
+        lasting = min(LASTING, len(done))
+        windows = np.lib.stride_tricks.sliding_window_view(done, lasting)
+        return np.array(looked_at[lasting - 1 :]), windows.mean(1)
 
 
 class VlmFilter:
@@ -131,10 +146,27 @@ def kept_of(config: RunConfig, folder: RunFolder, store: EpisodeStore, iteration
     records = store.records(source="self", iteration=iteration)
     if not folder.step_done(step):
         result = find_filter(config).keep(store, records)
-        judged = zip(records, result.mask, result.reasons, strict=True)
-        folder.finish(step, {one.id: {"kept": kept, "reason": reason} for one, kept, reason in judged})
+        ends = result.ends or [None] * len(records)
+        judged = zip(records, result.mask, result.reasons, ends, strict=True)
+        folder.finish(
+            step,
+            {one.id: {"kept": kept, "reason": reason, "end": end} for one, kept, reason, end in judged},
+        )
     verdicts = folder.payload(step)
     return [record for record in records if verdicts[record.id]["kept"]]
+
+
+def read_kept(folder: RunFolder, store: EpisodeStore, records: Sequence[EpisodeRecord]) -> list[Episode]:
+    """Episodes that were kept, each up to where its filter saw the task done."""
+    episodes = []
+    for record in records:
+        episode = store.read(record.id)
+        end = folder.payload(f"filter_{record.iteration:03d}")[record.id].get("end")
+        if end is not None:
+            frames, arm = episode.frames[: end + 1], episode.proprioception[: end + 1]
+            episode = replace(episode, frames=frames, proprioception=arm, actions=episode.actions[:end])
+        episodes.append(episode)
+    return episodes
 
 
 def quality(folder: RunFolder, store: EpisodeStore, iterations: int) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
 from sail.exploration import Explorer, adapted
-from sail.filters import keep_fastest, kept_of, quality
+from sail.filters import keep_fastest, kept_of, quality, read_kept
 from sail.monitors import explored, flips
 from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
@@ -77,7 +77,7 @@ def improve(
     folder.write_results(base.identity, results)
     last = config.iterations if until is None else until
     for iteration in range(1, last + 1):
-        seconds = {"collect": _collect(run, agent, iteration, results[-1].success_rate)}
+        seconds = {"collect": _collect(run, agent, iteration, _believed(config, results[-1]))}
         kept = kept_of(config, folder, run.store, iteration)
         if config.method in LEARNING:
             seconds["train"] = _learn(run, agent, iteration)
@@ -88,6 +88,14 @@ def improve(
     if last == config.iterations and isinstance(agent, Agent):
         sections |= _probe(run, agent)
     return folder.write_results(base.identity, results, sections=sections)
+
+
+def _believed(config: RunConfig, last: IterationResult) -> float:
+    """The share of successes that exploring goes by: the environment's with the oracle, else what was
+    kept."""
+    if config.filter == "oracle":
+        return last.success_rate
+    return last.kept / last.collected if last.collected else 0.0
 
 
 def _demonstrate(run: Run, show: Show) -> None:
@@ -111,12 +119,16 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
-        known = _read(run, _kept_before(run, iteration)) if config.exploration.repeat_fraction else []
+        before = _kept_before(run, iteration)
+        known = read_kept(run.folder, run.store, before) if config.exploration.repeat_fraction else []
         explorer = Explorer(adapted(config.exploration, succeeded), config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         seeds = list(range(first, first + config.rollouts))
+        settings = rollout_settings(config)
+        if config.filter != "oracle":  # an episode that ends at its success has told it
+            settings = replace(settings, hold=None)
         outcomes = run_episodes(
-            rollout_settings(config),
+            settings,
             seeds,
             actor_of(agent, config, explorer),
             record=True,
@@ -156,7 +168,7 @@ def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
                 run.folder.record("train", iteration, step, {"loss": loss})
 
         run.live.stage(f"iteration {iteration}: train", config.steps)
-        teaching = _read(run, kept)
+        teaching = read_kept(run.folder, run.store, kept)
         learnt: dict[str, nn.Module] = {}
         if isinstance(agent, PolicyAgent):
             learnt["policy"] = finetune_policy(agent, demonstrations, teaching, config, seed, report)

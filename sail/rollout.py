@@ -29,12 +29,14 @@ class Actor(Protocol):
 
 @dataclass(frozen=True)
 class RolloutSettings:
-    """horizon: control steps. envs: environments at once, spread over `workers` processes."""
+    """horizon: control steps. envs: environments at once, spread over `workers` processes. hold: control
+    steps for which an episode goes on after a success; None: to the horizon, whatever happens."""
 
     task: str
     horizon: int = 200
     envs: int = 16
     workers: int = 2
+    hold: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def run_episodes(
         frame_skip=FRAME_SKIP,
         chunk=True,
         horizon=settings.horizon,
+        hold=settings.hold,
         record=record,
     ) as environments:
         observations: dict[int, dict[str, Any]] = {}

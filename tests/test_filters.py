@@ -11,7 +11,16 @@ from torch import Tensor
 from sail import filters
 from sail.config import ConfigError, VlmConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import FEW, FilterResult, VerifierFilter, find_filter, keep_fastest, kept_of, quality
+from sail.filters import (
+    FEW,
+    FilterResult,
+    VerifierFilter,
+    find_filter,
+    keep_fastest,
+    kept_of,
+    quality,
+    read_kept,
+)
 from sail.labelling.labels import FILE, add_label
 from sail.runfolder import create_run, open_run
 from sail.types import Float32, UInt8
@@ -57,7 +66,7 @@ def test_none_keeps_failures_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["oracle", "none", "vlm", "human"])
 def test_nothing_collected_is_nothing_kept(name: str, tmp_path: Path) -> None:
-    assert filtered(name, tmp_path, []) == ([], [])
+    assert filtered(name, tmp_path, [])[:2] == ([], [])
 
 
 def test_people_are_not_asked_twice(tmp_path: Path) -> None:
@@ -90,6 +99,21 @@ def test_a_verifier_is_to_be_sure_for_more_than_one_look(tmp_path: Path) -> None
     result = VerifierFilter(Recognising(), 0.7).keep(store, store.records())
     assert result.mask == [False, True, False, False]
     assert result.reasons[0] == "60% sure that it is done"
+    assert result.ends == [None, 12, None, None]
+
+
+def test_what_a_verifier_saw_done_teaches_up_to_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, config = EpisodeStore(tmp_path / "episodes"), load_config(None, None, ["filter=verifier"])
+    folder = create_run(tmp_path / "run", config)
+    episode = make_episode(steps=16, iteration=1)
+    episode.frames[:] = 51
+    episode.frames[8:] = 255
+    store.add(episode)
+    monkeypatch.setattr(filters, "find_filter", lambda config: VerifierFilter(Recognising(), 0.7))
+    (cut,) = read_kept(folder, store, kept_of(config, folder, store, 1))
+    assert len(cut) == 12 and len(cut.frames) == len(cut.proprioception) == 13
+    np.testing.assert_array_equal(cut.actions, episode.actions[:12])
+    np.testing.assert_array_equal(cut.frames, episode.frames[:13])
 
 
 @pytest.mark.parametrize(("given_name", "nearest"), [("orcale", "oracle"), ("non", "none")])

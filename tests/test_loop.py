@@ -20,10 +20,11 @@ from sail.agent import Agent, load_base, load_policy
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.evaluate import evaluation_seeds
-from sail.loop import improve
+from sail.loop import _believed, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.runfolder import create_run
+from sail.rollout import RolloutSettings
+from sail.runfolder import IterationResult, create_run
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode, Source
 from sail_models.saving import load_model, model_identity
@@ -38,6 +39,7 @@ SMALL = (
     "training.steps=3",
     "training.batch_size=4",
     "training.inverse_dynamics_steps=3",
+    "training.imagined_windows=4",
 )
 # All eight seen tasks would only take longer.
 DEMONSTRATED = ("drawer-close", "reach")
@@ -113,6 +115,30 @@ def finished(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Pat
     run_loop(folder, config)
     write_report(folder)
     return folder
+
+
+class Asked(Exception):
+    """How episodes were to end."""
+
+
+@pytest.mark.parametrize(("judge", "hold"), [("oracle", 0), ("none", None)])
+def test_without_the_oracle_no_episode_ends_where_it_succeeds(
+    judge: str, hold: int | None, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(settings: RolloutSettings, *words: object, **more: object) -> None:
+        raise Asked(settings.hold)
+
+    monkeypatch.setattr("sail.loop.run_episodes", asked)
+    with pytest.raises(Asked) as raised:
+        run_loop(tmp_path / "run", small_config(tiny_base, f"filter={judge}", "demonstrations_per_task=0"))
+    assert raised.value.args == (hold,)
+
+
+def test_without_the_oracle_what_was_kept_is_believed(config: RunConfig) -> None:
+    last = IterationResult(1, episodes=50, successes=40, collected=30, kept=3, seconds={})
+    assert _believed(dataclasses.replace(config, filter="oracle"), last) == 0.8
+    assert _believed(dataclasses.replace(config, filter="verifier"), last) == 0.1
+    assert _believed(config, dataclasses.replace(last, collected=0, kept=0)) == 0.0
 
 
 def test_the_run_folder_has_every_file(finished: Path, config: RunConfig) -> None:
@@ -207,9 +233,9 @@ def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) 
     folder, config = tmp_path / "run", small_config(tiny_base, *settings)
     results = run_loop(folder, config)
     assert results["method"] == "bc-loop" and [row["collected"] for row in results["iterations"]] == [0, 2, 2]
-    first, second = results["monitors"]  # without a filter all is kept, and may be repeated
+    first, second = results["monitors"]  # without a filter all is kept, and believed to be success
     assert (first["random"]["episodes"], first["repeated"]["episodes"]) == (2, 0)
-    assert (second["random"]["episodes"], second["repeated"]["episodes"]) == (0, 2)
+    assert second["planned"]["episodes"] == 2
     learnt = load_policy(folder / "checkpoints" / "iteration_001").identity
     assert learnt != results["model"] == load_policy(tiny_base).identity
     store = EpisodeStore(folder / "episodes")

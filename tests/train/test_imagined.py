@@ -100,7 +100,8 @@ def test_a_sample_is_what_was_done_on_the_way_to_a_drawn_frame() -> None:
     batch = sample_imagined_batch(drawn()[0], np.random.default_rng(0), 500, CHUNK)
     current, goal = (((one[:, 0, 0, 0] + 1.0) * 127.5).round() for one in (batch.current, batch.goal))
     np.testing.assert_array_equal(batch.arm[:, 0], current)
-    np.testing.assert_allclose(batch.actions[:, :, 0] * 255, current[:, None] + np.arange(CHUNK), atol=1e-4)
+    done = current[:, None] + torch.arange(CHUNK)
+    torch.testing.assert_close(batch.actions[:, :, 0] * 255, done, atol=1e-4, rtol=0)
     # A chunk ahead, give or take what an arm is astray.
     assert set((goal - current).tolist()) == set(range(6, 11))
     assert batch.drawn.all()

@@ -22,8 +22,12 @@ class RecordingText:
         return torch.arange(len(self.prompts) - len(prompts), len(self.prompts))[:, None, None].float()
 
 
-class FirstPixel:
+class FirstPixel(torch.nn.Module):
     """An autoencoder whose latent is the frame's own first pixel value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.somewhere = torch.nn.Parameter(torch.zeros(1))
 
     def encode_frames(self, frames: np.ndarray) -> Tensor:
         return torch.from_numpy(frames[:, :1, :1, :1]).permute(0, 3, 1, 2).float()

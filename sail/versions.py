@@ -39,9 +39,19 @@ def gpu_name() -> str | None:
 
 def processor_name() -> str:
     """The processor's name."""
+    return _of_processor("model name") or platform.processor() or platform.machine()
+
+
+def processor_features() -> str:
+    """The instruction sets that the processor has: in virtual machines two of one name may differ."""
+    return _of_processor("flags") or _of_processor("Features") or platform.machine()
+
+
+def _of_processor(field: str) -> str:
+    """What the kernel says of the first processor under this name; empty where it says nothing."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        return ""
+    values = [line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field]
+    return values[0] if values else ""

@@ -81,7 +81,7 @@ def test_what_belongs_to_another_computer_or_version_is_not_found(monkeypatch: p
     others = {cache_folder("b" * 64, 1), cache_folder("a" * 64, 4)}
     monkeypatch.setattr(onnxruntime, "__version__", "9.9")
     others.add(cache_folder("a" * 64, 1))
-    for part in ("gpu_name", "processor_name"):
+    for part in ("gpu_name", "processor_name", "processor_features"):
         monkeypatch.setattr(f"sail.versions.{part}", lambda: "another")
         others.add(cache_folder("a" * 64, 1))
-    assert len(others) == 5 and first not in others
+    assert len(others) == 6 and first not in others

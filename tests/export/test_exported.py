@@ -34,7 +34,7 @@ FRAMES = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
 @pytest.fixture(autouse=True)
 def precise(monkeypatch: pytest.MonkeyPatch) -> None:
     """The source plans in float32 here, whatever this processor would gain by."""
-    monkeypatch.setattr(planning, "mixed_precision", lambda: torch.autocast("cpu", enabled=False))
+    monkeypatch.setattr(planning, "mixed_precision", lambda device: torch.autocast("cpu", enabled=False))
 
 
 @pytest.fixture(scope="module")
@@ -236,10 +236,10 @@ def test_where_plans_cannot_be_recorded_they_are_made_without(
     asked: list[bool] = []
     opened, run = runtime.open_session, binding.Placed.run
 
-    def spy(path: Path, *words: object) -> object:
+    def spy(path: Path, *words: object, **more: object) -> object:
         if path.name == PLAN:
             asked.append(bool(words[4]))
-        return opened(path, *words)  # type: ignore[arg-type]
+        return opened(path, *words, **more)  # type: ignore[arg-type]
 
     def failing(placed: binding.Placed, inputs: dict[str, np.ndarray]) -> object:
         if asked == [True]:

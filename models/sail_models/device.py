@@ -1,13 +1,9 @@
 """Where networks are, on the GPU if there is one that PyTorch can use; and random numbers made there."""
 
-import dataclasses
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-
-Batch = TypeVar("Batch")
 
 
 def best_device() -> torch.device:
@@ -18,16 +14,6 @@ def best_device() -> torch.device:
 def device_of(network: nn.Module) -> torch.device:
     """Where a network's parameters are."""
     return next(network.parameters()).device
-
-
-def moved(batch: Batch, device: torch.device) -> Batch:
-    """A dataclass of tensors (or None) with every tensor on the device."""
-    tensors = {
-        field.name: getattr(batch, field.name).to(device)
-        for field in dataclasses.fields(batch)  # type: ignore[arg-type]
-        if isinstance(getattr(batch, field.name), Tensor)
-    }
-    return dataclasses.replace(batch, **tensors)  # type: ignore[type-var]
 
 
 def normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:

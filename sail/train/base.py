@@ -22,6 +22,7 @@ from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
 from sail.report.live import LiveTable
 from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
+from sail.train.batch import join
 from sail.train.denoiser import PlanBatch, diffusion_loss
 from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
 from sail.train.plan_data import (
@@ -29,7 +30,6 @@ from sail.train.plan_data import (
     LatentEpisode,
     backwards,
     change_scale,
-    join,
     sample_batch,
     to_latents,
 )

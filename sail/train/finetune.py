@@ -9,12 +9,11 @@ from sail.agent import Agent, PolicyAgent
 from sail.config import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
+from sail.train.batch import join
 from sail.train.denoiser import diffusion_loss
 from sail.train.imagined import Imagined, sample_imagined_batch
 from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
-from sail.train.inverse_dynamics import join as join_dynamics_batches
-from sail.train.plan_data import join, sample_batch, to_latents
-from sail.train.policy import join as join_policy_batches
+from sail.train.plan_data import sample_batch, to_latents
 from sail.train.policy import policy_loss, sample_policy_batch
 from sail.train.resumable import TrainError
 from sail.train.trainer import Trainer
@@ -56,7 +55,7 @@ def finetune_policy(
             for source, count in zip((demonstrations, collected), counts, strict=True)
             if count
         ]
-        report(step, trainer.step(join_policy_batches(batches)))
+        report(step, trainer.step(join(batches)))
     return trainer.average
 
 
@@ -125,5 +124,5 @@ def finetune_inverse_dynamics(
         batches = [sample_dynamics_batch(long_enough, rng, DYNAMICS_BATCH - drawn, chunk)]
         if imagined is not None and drawn:
             batches.append(sample_imagined_batch(imagined, rng, drawn, chunk))
-        report(step, trainer.step(join_dynamics_batches(batches)))
+        report(step, trainer.step(join(batches)))
     return trainer.average

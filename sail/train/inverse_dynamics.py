@@ -54,17 +54,6 @@ def sample_dynamics_batch(
     )
 
 
-def join(batches: Sequence[DynamicsBatch]) -> DynamicsBatch:
-    """One batch out of several."""
-    return DynamicsBatch(
-        torch.cat([one.current for one in batches]),
-        torch.cat([one.goal for one in batches]),
-        torch.cat([one.arm for one in batches]),
-        torch.cat([one.actions for one in batches]),
-        torch.cat([one.drawn for one in batches]),
-    )
-
-
 def dynamics_loss(
     autoencoder: Autoencoder,
 ) -> Callable[[InverseDynamics, DynamicsBatch, torch.Generator], Tensor]:

@@ -71,15 +71,6 @@ def sample_batch(
     return PlanBatch(latents[:, 0], latents[:, 1:], text(prompts))
 
 
-def join(batches: Sequence[PlanBatch]) -> PlanBatch:
-    """One batch out of several."""
-    return PlanBatch(
-        torch.cat([b.first_frame for b in batches]),
-        torch.cat([b.future for b in batches]),
-        torch.cat([b.text for b in batches]),
-    )
-
-
 def change_scale(batch: PlanBatch) -> tuple[float, ...]:
     """Each future frame's standard deviation of the change from the first frame, which the planner divides
     by."""

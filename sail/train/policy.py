@@ -75,16 +75,6 @@ def sample_policy_batch(
     )
 
 
-def join(batches: Sequence[PolicyBatch]) -> PolicyBatch:
-    """One batch out of several."""
-    return PolicyBatch(
-        torch.cat([one.frames for one in batches]),
-        torch.cat([one.text for one in batches]),
-        torch.cat([one.arm for one in batches]),
-        torch.cat([one.actions for one in batches]),
-    )
-
-
 def policy_loss(policy: Policy, batch: PolicyBatch, generator: torch.Generator) -> Tensor:
     """The error of the chunk (one scalar), with frames and arm a little disturbed."""
     frames = disturb(batch.frames, generator)

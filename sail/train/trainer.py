@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from sail.train.batch import moved
 from sail.train.learning_rate import one_cycle
-from sail_models.device import device_of, moved
+from sail_models.device import device_of
 
 Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")

@@ -20,10 +20,10 @@ from sail.agent import Agent, load_agent
 from sail.config import ExplorationConfig, RunConfig, TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.store import EpisodeStore
-from sail.evaluate import evaluate, rate, rollout_settings
+from sail.evaluate import evaluate, rate
 from sail.exploration import Explorer
 from sail.filters import kept_of
-from sail.rollout import run_episodes
+from sail.rollout import open_environments, run_episodes
 from sail.runfolder import open_run
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode
@@ -38,7 +38,8 @@ def repeated(agent: Agent, config: RunConfig, kept: list[Episode]) -> list[Episo
     explorer = Explorer(repeating, config.task, 0, kept)
     seeds = range(FIRST_SEED, FIRST_SEED + REPEATED)
     actor = actor_of(agent, config, explorer)
-    outcomes = run_episodes(rollout_settings(config), seeds, actor, record=True)
+    with open_environments(config, len(seeds)) as environments:
+        outcomes = run_episodes(environments, seeds, actor, record=True)
     return [outcome.episode for outcome in outcomes if outcome.episode is not None]
 
 

@@ -1,14 +1,16 @@
 """Seeded success rates: planners on tasks, and the probes that name the cause of a low one."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from sail.actors import PlanningAgent, WaypointActor, actor_of
 from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer
-from sail.rollout import Actor, Outcome, RolloutSettings, run_episodes
+from sail.rollout import Actor, Outcome, open_environments, run_episodes
 from sail.statistics import wilson_interval
+from sail_envs.vector import VectorEnv
 from sail_models.sampling import Deciding
 
 # Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
@@ -23,29 +25,30 @@ def evaluation_seeds(run_seed: int, episodes: int) -> list[int]:
     return [EVALUATION_SEEDS + (first + index) % (SEEDS_PER_RUN * SEED_BLOCKS) for index in range(episodes)]
 
 
-def rollout_settings(config: RunConfig) -> RolloutSettings:
-    """The rollout's share of a configuration."""
-    return RolloutSettings(config.task, config.horizon, config.envs, config.workers)
-
-
 def evaluate(
     agent: PlanningAgent | Deciding,
     config: RunConfig,
     salt: int = 0,
     finished: Callable[[int], None] = lambda count: None,
+    environments: VectorEnv | None = None,
 ) -> list[Outcome]:
     """Run planner or policy without exploration on the configuration's task and evaluation seeds.
 
     salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
+    environments: of this configuration, where some are open.
     """
-    return _run(config, actor_of(agent, config, Explorer(NO_EXPLORATION, config.task, salt)), finished)
+    actor = actor_of(agent, config, Explorer(NO_EXPLORATION, config.task, salt))
+    return _run(config, actor, finished, environments)
 
 
 def evaluate_random(
-    config: RunConfig, salt: int = 0, finished: Callable[[int], None] = lambda count: None
+    config: RunConfig,
+    salt: int = 0,
+    finished: Callable[[int], None] = lambda count: None,
+    environments: VectorEnv | None = None,
 ) -> list[Outcome]:
     """The control: random waypoints on the same episodes."""
-    return _run(config, WaypointActor(config.task, salt), finished)
+    return _run(config, WaypointActor(config.task, salt), finished, environments)
 
 
 def successes(outcomes: Sequence[Outcome]) -> int:
@@ -60,6 +63,10 @@ def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {"successes": count, "episodes": total, "success_rate": count / total, "ci95": interval}
 
 
-def _run(config: RunConfig, actor: Actor, finished: Callable[[int], None]) -> list[Outcome]:
+def _run(
+    config: RunConfig, actor: Actor, finished: Callable[[int], None], environments: VectorEnv | None
+) -> list[Outcome]:
     seeds = evaluation_seeds(config.seed, config.evaluation_episodes)
-    return run_episodes(rollout_settings(config), seeds, actor, finished=finished)
+    opened = open_environments(config, len(seeds)) if environments is None else nullcontext(environments)
+    with opened as environments:
+        return run_episodes(environments, seeds, actor, finished=finished)

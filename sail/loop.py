@@ -13,7 +13,9 @@ folder when finished: an interrupted run resumed repeats at most one step, to th
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,13 +26,13 @@ from sail.agent import Agent, PolicyAgent, learner_at, load_learner
 from sail.collect import DEMONSTRATED, SELF_SEEDS, Show, collect, demonstration_jobs
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.evaluate import evaluate, evaluate_random, rollout_settings, successes
+from sail.evaluate import evaluate, evaluate_random, successes
 from sail.exploration import Explorer, adapted
 from sail.filters import keep_fastest, kept_of, quality, read_kept
 from sail.monitors import explored, flips
 from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
-from sail.rollout import run_episodes
+from sail.rollout import open_environments, run_episodes
 from sail.runfolder import IterationResult, RunFolder
 from sail.train.finetune import (
     check_trainable,
@@ -42,6 +44,7 @@ from sail.train.imagined import imagine
 from sail.types import Episode
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
+from sail_envs.vector import VectorEnv
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.saving import save_model
 
@@ -60,12 +63,27 @@ class Run:
     store: EpisodeStore
     live: LiveTable
 
+    @cached_property
+    def environments(self) -> VectorEnv:
+        """Opened when first needed, and kept: starting their workers takes as long as ten episodes."""
+        return open_environments(self.config, max(self.config.rollouts, self.config.evaluation_episodes))
+
+    def close(self) -> None:
+        """End the environments' workers, if there are any."""
+        if "environments" in self.__dict__:
+            self.environments.close()
+
 
 def improve(
     config: RunConfig, folder: RunFolder, live: LiveTable, until: int | None = None, show: Show = collect
 ) -> dict[str, Any]:
     """Run the loop, or go on, to iteration `until`, with demonstrations by `show`; results.json's content."""
-    run = Run(config, folder, EpisodeStore(folder.episodes), live)
+    with closing(Run(config, folder, EpisodeStore(folder.episodes), live)) as run:
+        return _improve(run, config.iterations if until is None else until, show)
+
+
+def _improve(run: Run, last: int, show: Show) -> dict[str, Any]:
+    config, folder = run.config, run.folder
     if config.method == "random":
         return folder.write_results("", [_evaluate(run, None, 0, {})])
     base = agent = load_learner(config)
@@ -75,7 +93,6 @@ def improve(
     _demonstrate(run, show)
     results = [_evaluate(run, agent, 0, {})]
     folder.write_results(base.identity, results)
-    last = config.iterations if until is None else until
     for iteration in range(1, last + 1):
         seconds = {"collect": _collect(run, agent, iteration, _believed(config, results[-1]))}
         kept = kept_of(config, folder, run.store, iteration)
@@ -124,14 +141,13 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         explorer = Explorer(adapted(config.exploration, succeeded), config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         seeds = list(range(first, first + config.rollouts))
-        settings = rollout_settings(config)
-        if config.filter != "oracle":  # an episode that ends at its success has told it
-            settings = replace(settings, hold=None)
         outcomes = run_episodes(
-            settings,
+            run.environments,
             seeds,
             actor_of(agent, config, explorer),
             record=True,
+            # An episode that ends at its success has told it.
+            hold=0 if config.filter == "oracle" else None,
             finished=run.live.advance,
         )
         for outcome in outcomes:
@@ -221,9 +237,9 @@ def _evaluate(
         config, started = run.config, time.monotonic()
         run.live.stage(f"iteration {iteration}: evaluate", config.evaluation_episodes)
         if agent is None:
-            outcomes = evaluate_random(config, finished=run.live.advance)
+            outcomes = evaluate_random(config, 0, run.live.advance, run.environments)
         else:
-            outcomes = evaluate(agent, config, salt=iteration, finished=run.live.advance)
+            outcomes = evaluate(agent, config, iteration, run.live.advance, run.environments)
         write_videos(run.folder.media, iteration, outcomes)
         values = {"successes": successes(outcomes), "episodes": len(outcomes)}
         measured = {**values, "seconds": time.monotonic() - started}

@@ -14,9 +14,9 @@ import numpy as np
 from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
 from sail.config import RunConfig
-from sail.evaluate import evaluate_random, evaluation_seeds, rate, rollout_settings
+from sail.evaluate import evaluate_random, evaluation_seeds, rate
 from sail.exploration import STEP_LENGTH
-from sail.rollout import Outcome, run_episodes
+from sail.rollout import Outcome, open_environments, run_episodes
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
@@ -73,7 +73,8 @@ def perfect_plan(
     """What inverse dynamics alone can reach: the expert's true frames as the plan."""
     seeds = evaluation_seeds(config.seed, config.evaluation_episodes)
     actor = PerfectPlanActor(agent.inverse_dynamics, demonstrations)
-    return run_episodes(rollout_settings(config), seeds, actor, finished=finished)
+    with open_environments(config, len(seeds)) as environments:
+        return run_episodes(environments, seeds, actor, finished=finished)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sail.config import RunConfig
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
@@ -27,16 +28,17 @@ class Actor(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class RolloutSettings:
-    """horizon: control steps. envs: environments at once, spread over `workers` processes. hold: control
-    steps for which an episode goes on after a success; None: to the horizon, whatever happens."""
-
-    task: str
-    horizon: int = 200
-    envs: int = 16
-    workers: int = 2
-    hold: int | None = 0
+def open_environments(config: RunConfig, episodes: int) -> VectorEnv:
+    """Environments of a configuration's task for `run_episodes`: as many as it says, but no more than one for
+    each of the episodes."""
+    return VectorEnv(
+        config.task,
+        min(config.envs, episodes),
+        config.workers,
+        frame_skip=FRAME_SKIP,
+        chunk=True,
+        horizon=config.horizon,
+    )
 
 
 @dataclass(frozen=True)
@@ -68,61 +70,54 @@ class _Running:
 
 
 def run_episodes(
-    settings: RolloutSettings,
+    environments: VectorEnv,
     seeds: Sequence[int],
     actor: Actor,
     record: bool = False,
+    hold: int | None = 0,
     finished: Callable[[int], None] = lambda count: None,
 ) -> list[Outcome]:
     """Run one episode a seed and return their outcomes in the seeds' order.
 
     record: keep every control step as an Episode (iteration 0, source "self": the caller knows better).
+    hold: control steps for which an episode goes on after a success; None: to the horizon, whatever happens.
     finished(n) is called when n more episodes have ended.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(seeds))[::-1]
     running: dict[int, tuple[int, _Running]] = {}
-    slots = min(settings.envs, len(seeds))
-    with VectorEnv(
-        settings.task,
-        slots,
-        min(settings.workers, slots),
-        frame_skip=FRAME_SKIP,
-        chunk=True,
-        horizon=settings.horizon,
-        hold=settings.hold,
-        record=record,
-    ) as environments:
-        observations: dict[int, dict[str, Any]] = {}
-        while waiting or running:
-            free = [slot for slot in range(slots) if slot not in running][: len(waiting)]
-            starting = {slot: waiting.pop() for slot in free}
-            if starting:
-                fresh = environments.reset({slot: seed for slot, (_, seed) in starting.items()})
-                for slot, (order, seed) in starting.items():
-                    first = fresh[slot]
-                    running[slot] = (order, _Running(seed, [first["frame"]], [first["proprioception"]]))
-                    actor.start(slot, seed)
-                observations |= fresh
-            chunks = actor.act({slot: observations[slot] for slot in sorted(running)})
-            ended = 0
-            for slot, (observation, _, terminated, truncated, info) in environments.step(chunks).items():
-                order, episode = running[slot]
-                observations[slot] = observation
-                episode.executed.append(observation["frame"])
-                goal = actor.goal(slot)
-                if goal is not None:
-                    episode.imagined.append(goal)
-                if record:
-                    episode.frames.extend(info["frames"])
-                    episode.proprioception.extend(info["proprioceptions"])
-                    episode.actions.extend(info["actions"])
-                if terminated or truncated:
-                    outcomes[order] = _outcome(settings.task, episode, info, record)
-                    del running[slot]
-                    ended += 1
-            if ended:
-                finished(ended)
+    observations: dict[int, dict[str, Any]] = {}
+    while waiting or running:
+        free = [slot for slot in range(environments.num_envs) if slot not in running][: len(waiting)]
+        starting = {slot: waiting.pop() for slot in free}
+        if starting:
+            fresh = environments.reset(
+                {slot: seed for slot, (_, seed) in starting.items()}, record=record, hold=hold
+            )
+            for slot, (order, seed) in starting.items():
+                first = fresh[slot]
+                running[slot] = (order, _Running(seed, [first["frame"]], [first["proprioception"]]))
+                actor.start(slot, seed)
+            observations |= fresh
+        chunks = actor.act({slot: observations[slot] for slot in sorted(running)})
+        ended = 0
+        for slot, (observation, _, terminated, truncated, info) in environments.step(chunks).items():
+            order, episode = running[slot]
+            observations[slot] = observation
+            episode.executed.append(observation["frame"])
+            goal = actor.goal(slot)
+            if goal is not None:
+                episode.imagined.append(goal)
+            if record:
+                episode.frames.extend(info["frames"])
+                episode.proprioception.extend(info["proprioceptions"])
+                episode.actions.extend(info["actions"])
+            if terminated or truncated:
+                outcomes[order] = _outcome(environments.task, episode, info, record)
+                del running[slot]
+                ended += 1
+        if ended:
+            finished(ended)
     return [outcomes[order] for order in range(len(seeds))]
 
 

@@ -1,5 +1,6 @@
 """Everything that a network is given is where the network is: here on `meta`, a device of its own on every
-computer, which like a GPU refuses to compute with what was left on the processor."""
+computer, which like a GPU refuses to compute with what was left on the processor. Nor can anything be read
+from there: what is fitted there never waits for a GPU either, and its steps can be recorded."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -12,9 +13,12 @@ from torch import Tensor, nn
 
 from sail.train import denoiser, inverse_dynamics, policy, student, verifier
 from sail.train.batch import moved
-from sail.train.denoiser import PlanBatch, diffusion_loss
+from sail.train.denoiser import PlanBatch, diffusion_loss, grounding_loss
+from sail.train.inverse_dynamics import DynamicsBatch, dynamics_loss
 from sail.train.policy import PolicyBatch, policy_loss
 from sail.train.student import path_loss
+from sail.train.verifier import VerifierBatch, verifier_loss
+from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.composition import RULES
 from sail_models.device import best_device
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -23,6 +27,7 @@ from sail_models.policy import Policy, PolicyConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.sampler import Conditioned, denoise, make_schedule
 from sail_models.schedule import cosine_alphas
+from sail_models.verifier import Verifier, VerifierNetworkConfig
 
 META = torch.device("meta")
 # `meta` has no generator of its own.
@@ -67,10 +72,24 @@ def test_policies_and_inverse_dynamics_are_fitted_and_act_where_they_are(head: s
     acting = Policy(PolicyConfig(head=head)).to(META)  # type: ignore[arg-type]
     batch = PolicyBatch(frames, TEXT.to(META), arm, actions)
     assert policy_loss(acting, batch, GENERATOR).device == META  # type: ignore[arg-type]
+    autoencoder = Autoencoder(AutoencoderConfig()).to(META)
+    shown = DynamicsBatch(frames, frames, arm, actions)
     dynamics = InverseDynamics(InverseDynamicsConfig(head=head)).to(META)  # type: ignore[arg-type]
     assert dynamics.loss(frames, frames, arm, actions, GENERATOR).device == META  # type: ignore[arg-type]
+    assert dynamics_loss(autoencoder, BATCH)(dynamics, shown, GENERATOR).device == META  # type: ignore[arg-type]
     assert dynamics(frames, frames, arm, noise).device == META
     assert acting(frames, TEXT.to(META), arm, noise).device == META
+
+
+def test_verifiers_and_groundings_are_fitted_where_they_are() -> None:
+    frames, done = torch.zeros(BATCH, 3, 64, 64, device=META), torch.zeros(BATCH, device=META)
+    verifier = Verifier(VerifierNetworkConfig()).to(META)
+    judged = VerifierBatch(frames, frames, TEXT.to(META), done)
+    assert verifier_loss(verifier, judged, GENERATOR).device == META  # type: ignore[arg-type]
+    network = PlannerNetwork(replace(SMALL, grounding_layers=1)).to(META)
+    batch = moved(PlanBatch(FIRST, FUTURE, TEXT, at=torch.zeros(BATCH, 2)), META)
+    assert network.grounding is not None
+    assert grounding_loss(network)(network.grounding, batch, GENERATOR).device == META  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rule", ["in_domain", "normalised", "probabilistic"])

@@ -23,7 +23,6 @@ from sail.evaluate import evaluation_seeds
 from sail.loop import _believed, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.rollout import RolloutSettings
 from sail.runfolder import IterationResult, create_run
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode, Source
@@ -125,8 +124,8 @@ class Asked(Exception):
 def test_without_the_oracle_no_episode_ends_where_it_succeeds(
     judge: str, hold: int | None, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked(settings: RolloutSettings, *words: object, **more: object) -> None:
-        raise Asked(settings.hold)
+    def asked(*words: object, hold: int | None, **more: object) -> None:
+        raise Asked(hold)
 
     monkeypatch.setattr("sail.loop.run_episodes", asked)
     with pytest.raises(Asked) as raised:

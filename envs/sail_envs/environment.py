@@ -64,6 +64,7 @@ def _known(kind: str, name: str, names: Iterable[str]) -> str:
     return name
 
 
+_OPTIONS = ("hold", "record")
 _FINAL = ("success", "wrong_object")
 
 
@@ -74,7 +75,8 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     Action: float32 (4,) held for `frame_skip` control steps, or with `chunk=True` float32
     (frame_skip, 4), one action a control step. The outcome is checked at every control step, and the first
     success or wrong object stays. The episode terminates `hold` control steps after a success, at once after
-    a wrong object (hold None: never), and truncates after `horizon` control steps.
+    a wrong object (hold None: never), and truncates after `horizon` control steps. The options of a `reset`
+    may name `hold` and `record` anew, for the episodes from it on.
     info: "success" (bool), "outcome" (see `Outcome`), "steps" (control steps so far) and, with `record=True`,
     "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
     made, after clipping) of the K control steps just made.
@@ -100,16 +102,15 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
             if value < 1:
                 raise SettingError(f"{name} is {value}: it must be 1 or more")
-        if hold is not None and hold < 0:
-            raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
         self.task = known_task(task)
         self.simulation = simulate(task)
         frames_per_second = 1.0 / (frame_skip * self.simulation.control_seconds)
         self.metadata = {**self.metadata, "render_fps": frames_per_second}
         self.prompt = self.simulation.prompt
         self.camera = self.simulation.cameras[_known("camera", camera, self.simulation.cameras)]
-        self.size, self.frame_skip, self.horizon, self.record = size, frame_skip, horizon, record
-        self.hold, self.render_mode = hold, render_mode
+        self.size, self.frame_skip, self.horizon = size, frame_skip, horizon
+        self.render_mode = render_mode
+        self._set(hold, record)
         shape = (frame_skip, ACTION_SIZE) if chunk else (ACTION_SIZE,)
         self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
         self.observation_space = spaces.Dict(
@@ -126,6 +127,10 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; without a seed the next one is drawn from this environment's generator."""
         super().reset(seed=seed)
+        if options:
+            for name in options:
+                _known("option", name, _OPTIONS)
+            self._set(**{"hold": self.hold, "record": self.record, **options})
         self.simulation.reset(seed if seed is not None else int(self.np_random.integers(2**31)))
         self._outcome, self._steps, self._held = self.simulation.outcome(), 0, 0
         return self._observation(), {"success": False, "outcome": self._outcome, "steps": 0}
@@ -181,6 +186,11 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     def render(self) -> UInt8:
         """The camera's frame, as Gymnasium's `rgb_array` mode asks for it."""
         return self.frame()
+
+    def _set(self, hold: int | None, record: bool) -> None:
+        if hold is not None and hold < 0:
+            raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
+        self.hold, self.record = hold, record
 
     def _observation(self) -> Observation:
         return {"frame": self.frame(), "proprioception": self.proprioception()}

@@ -59,9 +59,12 @@ class VectorEnv:
             self.close()
             raise
 
-    def reset(self, seeds: Mapping[int, int]) -> dict[int, Observation]:
-        """Start an episode in the environments that are named: {index: seed} to {index: observation}."""
-        return self._ask("reset", seeds)
+    def reset(self, seeds: Mapping[int, int], **options: Any) -> dict[int, Observation]:
+        """Start an episode in the environments that are named: {index: seed} to {index: observation}.
+        options: of TaskEnv's reset."""
+        return self._ask(
+            "reset", {index: {"seed": seed, "options": options} for index, seed in seeds.items()}
+        )
 
     def step(self, actions: Mapping[int, Float32]) -> dict[int, Transition]:
         """Step the environments that are named: {index: action of TaskEnv} to {index: Transition}."""
@@ -172,5 +175,5 @@ def _work(connection: Connection, task: str, indices: list[int], env_kwargs: dic
 
 def _answer(environments: dict[int, TaskEnv], command: str, arguments: dict[int, Any]) -> dict[int, Any]:
     if command == "reset":
-        return {index: environments[index].reset(seed=seed)[0] for index, seed in arguments.items()}
+        return {index: environments[index].reset(**how)[0] for index, how in arguments.items()}
     return {index: Transition(*environments[index].step(action)) for index, action in arguments.items()}

@@ -55,6 +55,8 @@ SIMULATED = "simulated"
 SHOWN: tuple[Source, ...] = ("expert", "teleop")
 # Tasks whose demonstration, played backwards, shows their opposite being done.
 REVERSIBLE = ("door-open", "drawer-close", "window-open", "faucet-close")
+# Pairs of frames a step.
+_DYNAMICS_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -286,9 +288,10 @@ def _train_inverse_dynamics(
     torch.manual_seed(config.seed)
     model = InverseDynamics(InverseDynamicsConfig(head=config.inverse_dynamics_head)).to(best_device())
     chunk, steps = model.config.chunk, config.inverse_dynamics_steps
-    trainer = Trainer(model, dynamics_loss(autoencoder), steps, 1e-3, config.seed)
+    loss = dynamics_loss(autoencoder, _DYNAMICS_BATCH)
+    trainer = Trainer(model, loss, steps, 1e-3, config.seed)
     live.stage("inverse dynamics", steps)
     for _ in range(steps):
-        trainer.step(sample_dynamics_batch(episodes, rng, 64, chunk))
+        trainer.step(sample_dynamics_batch(episodes, rng, _DYNAMICS_BATCH, chunk))
         live.advance()
     return trainer.average

@@ -75,9 +75,9 @@ def grounding_loss(network: ChangeDenoiser) -> Callable[[Grounding, PlanBatch, t
         if batch.at is None:
             return error
         known = batch.at.isfinite().all(1) & text.any(2).any(1)
-        if not known.any():
-            return error
-        return error + PLACE_WEIGHT * cross_entropy(place[known], grounding.patch_at(batch.at[known]))
+        patch = grounding.patch_at(batch.at.nan_to_num())
+        misplaced = cross_entropy(place, patch, reduction="none") * known
+        return error + PLACE_WEIGHT * misplaced.sum() / known.sum().clamp(min=1)
 
     return loss
 

@@ -117,9 +117,9 @@ def finetune_inverse_dynamics(
         return copy.deepcopy(agent.inverse_dynamics)
     model = copy.deepcopy(agent.inverse_dynamics).requires_grad_(True)
     rng = np.random.default_rng(seed)
-    steps, loss = config.inverse_dynamics_steps, dynamics_loss(agent.autoencoder)
-    trainer = Trainer(model, loss, steps, DYNAMICS_LEARNING_RATE, seed, ema=0.99)
     drawn = round(config.imagined_share * DYNAMICS_BATCH) if imagined is not None else 0
+    steps, loss = config.inverse_dynamics_steps, dynamics_loss(agent.autoencoder, DYNAMICS_BATCH - drawn)
+    trainer = Trainer(model, loss, steps, DYNAMICS_LEARNING_RATE, seed, ema=0.99)
     for step in range(1, steps + 1):
         batches = [sample_dynamics_batch(long_enough, rng, DYNAMICS_BATCH - drawn, chunk)]
         if imagined is not None and drawn:

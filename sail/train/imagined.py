@@ -95,5 +95,4 @@ def sample_imagined_batch(imagined: Imagined, rng: Generator, count: int, chunk:
         frames_to_tensor(imagined.frames[window, frame]),
         torch.from_numpy(np.stack([one.proprioception[at] for one, at in pick])),
         torch.from_numpy(np.stack([one.actions[at : at + chunk] for one, at in pick])),
-        torch.ones(count, dtype=torch.bool),
     )

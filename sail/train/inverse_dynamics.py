@@ -24,14 +24,12 @@ ARM_NOISE = 0.005
 
 @dataclass(frozen=True)
 class DynamicsBatch:
-    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, 4). actions: (B, chunk, 4). drawn: bool
-    (B,), whether a planner drew the goal, or a camera saw it."""
+    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, 4). actions: (B, chunk, 4)."""
 
     current: Tensor
     goal: Tensor
     arm: Tensor
     actions: Tensor
-    drawn: Tensor
 
 
 def sample_dynamics_batch(
@@ -50,27 +48,25 @@ def sample_dynamics_batch(
         frames_to_tensor(np.stack([one.frames[goal] for one, _, goal, _ in pick])),
         torch.from_numpy(np.stack([one.proprioception[current] for one, current, _, _ in pick])),
         torch.from_numpy(np.stack([one.actions[actions] for one, _, _, actions in pick])),
-        torch.zeros(count, dtype=torch.bool),
     )
 
 
 def dynamics_loss(
-    autoencoder: Autoencoder,
+    autoencoder: Autoencoder, seen: int
 ) -> Callable[[InverseDynamics, DynamicsBatch, torch.Generator], Tensor]:
-    """The error of the chunk (one scalar), with frames and arm a little disturbed. Of the goals that a camera
-    saw a share looks as plans do: through the autoencoder, with noise on the latents (a share, because the
-    autoencoder costs more than the model itself)."""
+    """The error of the chunk (one scalar), with frames and arm a little disturbed. The first `seen` goals of
+    a batch are a camera's, and of those a share is made to look as plans do: through the autoencoder, with
+    noise on the latents (a share, because the autoencoder costs more than the model itself)."""
+    decoded = int(DECODED_SHARE * seen)
 
     def loss(model: InverseDynamics, batch: DynamicsBatch, generator: torch.Generator) -> Tensor:
-        seen = (~batch.drawn).nonzero()[:, 0]
-        seen = seen[: int(DECODED_SHARE * len(seen))]
         goal = batch.goal.clone()
         with mixed_precision(generator.device):
             with torch.no_grad():
-                latents = autoencoder.encode(goal[seen])
+                latents = autoencoder.encode(goal[:decoded])
                 spread = 0.3 * normal(latents.shape, generator)
-                spread *= uniform((len(seen), 1, 1, 1), generator)
-                goal[seen] = autoencoder.decode(latents + spread).to(goal)
+                spread *= uniform((decoded, 1, 1, 1), generator)
+                goal[:decoded] = autoencoder.decode(latents + spread).to(goal)
             arm = batch.arm + ARM_NOISE * normal(batch.arm.shape, generator)
             current, goal = disturb(batch.current, generator), disturb(goal, generator)
             return model.loss(current, goal, arm, batch.actions, generator)

@@ -18,9 +18,9 @@ from sail.collect import SELF_SEEDS
 from sail.config import RunConfig
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
-from sail.evaluate import evaluate, rate, rollout_settings
+from sail.evaluate import evaluate, rate
 from sail.report.live import LiveTable
-from sail.rollout import run_episodes
+from sail.rollout import open_environments, run_episodes
 from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import TrainError, begin
 from sail.types import FRAME_SKIP, Episode
@@ -86,9 +86,10 @@ def _rollouts(
     missing = [seed for seed in range(first, first + config.rollouts) if seed not in there]
     if missing:
         live.stage("teacher", len(missing))
-        outcomes = run_episodes(
-            rollout_settings(run), missing, actor_of(teacher, run), record=True, finished=live.advance
-        )
+        with open_environments(run, len(missing)) as environments:
+            outcomes = run_episodes(
+                environments, missing, actor_of(teacher, run), record=True, finished=live.advance
+            )
         for outcome in outcomes:
             assert outcome.episode is not None
             store.add(outcome.episode)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sail.train.batch import moved
 from sail.train.learning_rate import one_cycle
+from sail.train.recorded import Recorded
 from sail_models.device import device_of
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -21,7 +21,8 @@ Batch = TypeVar("Batch")
 class Trainer(Generic[Network, Batch]):
     """AdamW on a loss with a cosine (or constant) learning rate and an exponential moving average.
 
-    `network` is trained in place, where it is; `average` is what acts and is saved.
+    `network` is trained in place, where it is; `average` is what acts and is saved. loss: draws from the
+    generator alone, and on a GPU does not wait for it (see `Recorded`).
     """
 
     def __init__(
@@ -42,14 +43,12 @@ class Trainer(Generic[Network, Batch]):
         self.optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-3, fused=True)
         self.schedule = one_cycle(self.optimizer, learning_rate, steps, warmup)
         self.steps, self.ema, self.step_count = steps, ema, 0
+        on_gpu = self.device.type == "cuda"
+        self._gradients = Recorded(self._backward, self.generator) if on_gpu else self._backward
 
     def step(self, batch: Batch) -> float:
         """One optimiser step; returns the loss."""
-        with _attention(self.device):
-            loss = self._loss(self.network, moved(batch, self.device), self.generator)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        loss = self._gradients(batch)
         self.optimizer.step()
         self.schedule.step()
         self.step_count += 1
@@ -59,7 +58,16 @@ class Trainer(Generic[Network, Batch]):
             averaged: list[Tensor] = list(self.average.parameters())
             current: list[Tensor] = list(self.network.parameters())
             torch._foreach_lerp_(averaged, current, 1.0 - decay)
-        return float(loss.detach())
+        return float(loss)
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """The loss, its clipped gradients left at the parameters."""
+        with _attention(self.device):
+            loss = self._loss(self.network, batch, self.generator)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        return loss.detach()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that going on needs, as named tensors (for safetensors)."""

@@ -101,11 +101,13 @@ def sample_verifier_batch(
 
 def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Generator) -> Tensor:
     """The cross-entropy of what is done (one scalar), with both frames disturbed and moved alike."""
-    shift = tuple(
-        torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator, device=generator.device).tolist()
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2, 1), generator=generator, device=generator.device)
+    rows, columns = (
+        (torch.arange(side, device=generator.device) - by) % side
+        for side, by in zip(batch.first.shape[2:], shift, strict=True)
     )
     first, current = (
-        disturb(torch.roll(frames, shift, dims=(2, 3)), generator) for frames in (batch.first, batch.current)
+        disturb(frames[:, :, rows[:, None], columns], generator) for frames in (batch.first, batch.current)
     )
     with mixed_precision(generator.device):
         logits = verifier(first, current, batch.text)

@@ -69,6 +69,17 @@ def test_only_the_environments_named_move() -> None:
             environments.step({3: chunk(0)})
 
 
+def test_how_episodes_end_and_what_is_kept_of_them_is_asked_anew_at_a_reset() -> None:
+    with VectorEnv(TASK, 2, 1, **{**SETTINGS, "record": False}) as environments:
+        environments.reset({0: 0, 1: 1}, record=True)
+        assert environments.step({0: chunk(0)})[0].info["frames"].shape == (4, 64, 64, 3)
+        environments.reset({0: 0}, record=False)
+        steps = environments.step({0: chunk(0), 1: chunk(0)})
+        assert "frames" not in steps[0].info and "frames" in steps[1].info
+        with pytest.raises(WorkerError, match="hold is -1: it must be 0 or more, or None"):
+            environments.reset({0: 0}, hold=-1)
+
+
 def test_a_killed_worker_is_an_error_within_seconds() -> None:
     with VectorEnv(TASK, 2, 2, **SETTINGS) as environments:
         environments.reset({0: 0, 1: 1})

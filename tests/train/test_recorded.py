@@ -1,0 +1,100 @@
+"""A recorded step is the step: the same losses and the same weights, on a GPU."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sail.train.batch import moved
+from sail.train.denoiser import PlanBatch, diffusion_loss, grounding_loss
+from sail.train.inverse_dynamics import DynamicsBatch, dynamics_loss
+from sail.train.policy import PolicyBatch, policy_loss
+from sail.train.student import path_loss
+from sail.train.trainer import Trainer
+from sail.train.verifier import VerifierBatch, verifier_loss
+from sail_models.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.policy import Policy, PolicyConfig
+from sail_models.verifier import Verifier, VerifierNetworkConfig
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are recorded on NVIDIA GPUs")
+
+STEPS = 12
+SHAPE = PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2, grounding_layers=1)
+
+
+def normal(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def plans(count: int) -> PlanBatch:
+    future = normal(count, 8, 4, 8, 8)
+    return PlanBatch(
+        normal(count, 4, 8, 8), future, normal(count, 16, 384), torch.full((count, 2), 0.4), future
+    )
+
+
+def seen(count: int) -> tuple[Tensor, Tensor, Tensor]:
+    return normal(count, 3, 64, 64), normal(count, 4), normal(count, 8, 4).clamp(-1, 1)
+
+
+def planner() -> PlannerNetwork:
+    return PlannerNetwork(SHAPE).cuda()
+
+
+def planners(loss: Callable[..., Tensor]) -> Callable[[], tuple[nn.Module, Callable[..., Tensor], Any]]:
+    return lambda: (planner(), loss, plans)
+
+
+def groundings() -> tuple[nn.Module, Callable[..., Tensor], Any]:
+    network = planner()
+    assert network.grounding is not None
+    return network.grounding, grounding_loss(network), plans
+
+
+def dynamics() -> tuple[nn.Module, Callable[..., Tensor], Any]:
+    def batch(count: int) -> DynamicsBatch:
+        frames, arm, actions = seen(count)
+        return DynamicsBatch(frames, frames, arm, actions)
+
+    autoencoder = Autoencoder(AutoencoderConfig()).cuda()
+    return InverseDynamics(InverseDynamicsConfig()).cuda(), dynamics_loss(autoencoder, 6), batch
+
+
+def policies() -> tuple[nn.Module, Callable[..., Tensor], Any]:
+    def batch(count: int) -> PolicyBatch:
+        frames, arm, actions = seen(count)
+        return PolicyBatch(frames, normal(count, 16, 384), arm, actions)
+
+    return Policy(PolicyConfig()).cuda(), policy_loss, batch
+
+
+def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:
+    def batch(count: int) -> VerifierBatch:
+        frames = seen(count)[0]
+        return VerifierBatch(frames, frames, normal(count, 16, 384), torch.arange(count) % 2.0)
+
+    return Verifier(VerifierNetworkConfig()).cuda(), verifier_loss, batch
+
+
+@pytest.mark.parametrize(
+    "make", [planners(diffusion_loss), planners(path_loss), groundings, dynamics, policies, verifiers]
+)
+def test_recorded_steps_are_the_steps(make: Callable[[], tuple[nn.Module, Any, Any]]) -> None:
+    def fitted(recorded: bool) -> tuple[Sequence[float], Tensor]:
+        torch.manual_seed(0)
+        network, loss, batch = make()
+        trainer = Trainer(network, loss, STEPS, 1e-3, seed=1)
+        if not recorded:
+            trainer._gradients = lambda given: trainer._backward(moved(given, trainer.device))
+        # The last ones are smaller: they are recorded anew.
+        losses = [trainer.step(batch(12 if step < STEPS - 3 else 8)) for step in range(STEPS)]
+        return losses, torch.cat([one.flatten() for one in trainer.average.parameters()])
+
+    (losses, weights), (again, others) = fitted(True), fitted(False)
+    assert len(set(losses)) == STEPS  # noise is drawn anew, and the network learns
+    assert losses == pytest.approx(again, rel=1e-3)
+    torch.testing.assert_close(weights, others, rtol=1e-2, atol=1e-4)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
 from sail.train.batch import moved
 from sail.train.denoiser import PlanBatch, diffusion_loss, grounding_loss
@@ -84,17 +85,19 @@ def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:
     "make", [planners(diffusion_loss), planners(path_loss), groundings, dynamics, policies, verifiers]
 )
 def test_recorded_steps_are_the_steps(make: Callable[[], tuple[nn.Module, Any, Any]]) -> None:
-    def fitted(recorded: bool) -> tuple[Sequence[float], Tensor]:
+    def fitted(recorded: bool) -> tuple[Sequence[float], Tensor, Tensor]:
         torch.manual_seed(0)
         network, loss, batch = make()
+        before = parameters_to_vector(network.parameters()).detach().clone()
         trainer = Trainer(network, loss, STEPS, 1e-3, seed=1)
         if not recorded:
             trainer._gradients = lambda given: trainer._backward(moved(given, trainer.device))
         # The last ones are smaller: they are recorded anew.
         losses = [trainer.step(batch(12 if step < STEPS - 3 else 8)) for step in range(STEPS)]
-        return losses, torch.cat([one.flatten() for one in trainer.average.parameters()])
+        return losses, before, parameters_to_vector(network.parameters()).detach()
 
-    (losses, weights), (again, others) = fitted(True), fitted(False)
+    (losses, before, after), (again, _, other) = fitted(True), fitted(False)
     assert len(set(losses)) == STEPS  # noise is drawn anew, and the network learns
     assert losses == pytest.approx(again, rel=1e-3)
-    torch.testing.assert_close(weights, others, rtol=1e-2, atol=1e-4)
+    # Sums in another order can turn a step of Adam where a gradient is next to nothing.
+    assert float((after - other).norm()) < 0.02 * float((after - before).norm())

@@ -25,6 +25,7 @@ def configure_protocol(group: Any) -> None:
     group.add_argument("--filters", default="oracle", metavar="NAME,…", help="of methods that learn (oracle)")
     group.add_argument("--seeds", type=whole_number(1), default=2, metavar="N", help="runs of each (2)")
     group.add_argument("--iterations", type=whole_number(0), default=4, metavar="N", help="of each run (4)")
+    group.add_argument("--jobs", type=whole_number(1), default=1, metavar="N", help="runs at once (1)")
     group.add_argument(
         "--budget", type=_duration, default=math.inf, metavar="90m", help="begin nothing that takes longer"
     )
@@ -62,7 +63,7 @@ def run_protocol(arguments: argparse.Namespace) -> None:
 
     told(f"{len(cells)} cells, {len(cells) - len(ledger.rows().keys() & set(cells))} of them to do")
     with going_on_with("the same command"), LiveTable("protocol", sys.stderr) as live:
-        left = run_grid(cells, ledger, configure, arguments.budget, live, told)
+        left = run_grid(cells, ledger, configure, arguments.budget, live, told, arguments.jobs)
     told(f"report: {write_summary(arguments.out)}" + (f"; {left} cells are left" if left else ""))
 
 

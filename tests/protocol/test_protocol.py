@@ -1,6 +1,7 @@
 """The grid runs, stops, goes on, and says what it found."""
 
 import json
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,35 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
     # A second seed would take longer than there is.
     code, told, _ = sail(capsys, *words, "--seeds", "2", "--budget", "0.01s")
     assert code == 0 and "cells are left" in told and (out / CELLS).read_bytes() == before
+
+
+CHANCE = ("--tasks", "handle-press,door-close", "--methods", "random")
+
+
+def test_runs_at_once_are_the_runs(capsys: Capture, words: tuple[str, ...], tmp_path: Path) -> None:
+    def cells(*more: str) -> dict[Cell, tuple[object, ...]]:
+        out = tmp_path / more[-1]
+        code, _, error = sail(capsys, *words, *CHANCE, "--out", str(out), *more)
+        assert code == 0, error
+        kept = ("successes", "episodes", "config")
+        return {cell: tuple(row[key] for key in kept) for cell, row in Ledger(out).rows().items()}
+
+    together = cells("--jobs", "2")
+    assert together == cells("--jobs", "1") and len(together) == 2
+
+
+def test_a_run_that_fails_among_several_ends_them_all(
+    capsys: Capture, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    broken = tmp_path / "out" / "runs" / "handle-press-random-oracle-s0" / "manifest.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    before = set(multiprocessing.active_children())
+    code, _, error = sail(capsys, *words, *CHANCE, "--jobs", "2")
+    assert code == 2 and "manifest.json" in error.splitlines()[-1]
+    for process in set(multiprocessing.active_children()) - before:
+        process.join(10)
+    assert set(multiprocessing.active_children()) <= before
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,9 @@ def runs_at_once(count: int) -> Iterator[Executor]:
     threads = max(1, torch.get_num_threads() // count)
     pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_begin, initargs=(threads,))
     try:
-        with inherited_by_workers():
-            yield pool
+        with inherited_by_workers():  # here alone, as it keeps Ctrl-C from this process too
+            pool.map(_nothing, range(count))
+        yield pool
     except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - set(before):
@@ -70,6 +71,10 @@ class _Here(Executor):
         done: Future[Result] = Future()
         done.set_result(function(*words, **more))
         return done
+
+
+def _nothing(number: int) -> None:
+    """A job that is there so that a process is."""
 
 
 def _begin(threads: int) -> None:

@@ -1,7 +1,6 @@
 """The grid runs, stops, goes on, and says what it found."""
 
 import json
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -132,20 +131,6 @@ def test_runs_at_once_are_the_runs(capsys: Capture, words: tuple[str, ...], tmp_
 
     together = cells("--jobs", "2")
     assert together == cells("--jobs", "1") and len(together) == 2
-
-
-def test_a_run_that_fails_among_several_ends_them_all(
-    capsys: Capture, words: tuple[str, ...], tmp_path: Path
-) -> None:
-    broken = tmp_path / "out" / "runs" / "handle-press-random-oracle-s0" / "manifest.json"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("{")
-    before = set(multiprocessing.active_children())
-    code, _, error = sail(capsys, *words, *CHANCE, "--jobs", "2")
-    assert code == 2 and "manifest.json" in error.splitlines()[-1]
-    for process in set(multiprocessing.active_children()) - before:
-        process.join(10)
-    assert set(multiprocessing.active_children()) <= before
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,10 @@ def _curve(label: str, rates: Sequence[Rate], xs: Sequence[float], colour: str) 
     return "".join(parts)
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", colour: str = GREY) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str = "middle", colour: str | None = None) -> str:
+    # A page's own style sheet may choose the grey, but not a curve's colour.
+    fill = f'fill="{GREY}"' if colour is None else f'style="fill: {colour}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {fill}>{escape(text)}</text>'
 
 
 def _step(names: Sequence[str]) -> float:

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from sail.report.comparison import comparison
 from sail.report.curve import MAX_POINTS, interval_bar, loss_curve, stacked_bar, success_curve
 from sail.report.results import Rate
 
@@ -101,3 +102,12 @@ def test_the_loss_axis_fits_the_largest_loss(largest: float) -> None:
     top_value = grid(svg)[-1][0]
     assert 3 <= len(grid(svg)) <= 6
     assert largest <= top_value * (1 + 1e-9) <= 2 * largest
+
+
+def test_names_of_compared_curves_have_their_colours_whatever_the_page_says() -> None:
+    svg = comparison({name: [Rate("0", 0.2, 0.1, 0.3, 50), Rate("1", 0.5, 0.4, 0.6, 50)] for name in "abc"})
+    texts = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    names = [text for text in texts if (text.text or "").startswith("●")]
+    lines = list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}polyline"))
+    assert [name.attrib["style"] for name in names] == [f"fill: {line.attrib['stroke']}" for line in lines]
+    assert len({line.attrib["stroke"] for line in lines}) == 3

@@ -16,13 +16,13 @@ from sail.config import RunConfig, to_yaml
 from sail.data.store import EpisodeStore
 from sail.filters import find_filter
 from sail.loop import improve
+from sail.protocol.at_once import runs_at_once
 from sail.protocol.grid import Cell
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
 from sail.report.live import LiveTable
 from sail.runfolder import MANIFEST, create_run
 from sail.types import Episode
 from sail.versions import environment_versions
-from sail.workers import runs_at_once
 
 DEMONSTRATIONS = "demonstrations"
 

@@ -25,6 +25,7 @@ from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.batch import join
 from sail.train.denoiser import PlanBatch, diffusion_loss
 from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
+from sail.train.judged import judged_attempts
 from sail.train.plan_data import (
     BEGINNINGS,
     LatentEpisode,
@@ -36,7 +37,7 @@ from sail.train.plan_data import (
 from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.train.trainer import Trainer
-from sail.train.verifier import train_verifier
+from sail.train.verifier import Shown, shown_by, shown_in, train_verifier
 from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.action_head import Head
@@ -71,7 +72,8 @@ class BaseConfig:
     planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from.
     planner_network: one of `CONFIGURATIONS`. grounding_steps: with 0 the planner has no grounding, like the
     base that ships. Neither counts where the planner goes on. policy_steps: with 0 there is no policy, which
-    only method=bc-loop begins from, and verifier_steps: none for filter=verifier.
+    only method=bc-loop begins from, and verifier_steps: none for filter=verifier, which learns from
+    verifier_attempts at each task that is not unseen.
     """
 
     scenes: Literal["metaworld", "panda", "own"] = "metaworld"
@@ -95,6 +97,7 @@ class BaseConfig:
     inverse_dynamics_head: Head = "regression"
     policy_steps: Annotated[int, Range(0, 1_000_000)] = 0
     verifier_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    verifier_attempts: Annotated[int, Range(5, 10_000)] = 30
     policy_network: Literal["compact", "wide"] = "wide"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 
@@ -136,11 +139,19 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
         )
         save_model(out / "policy", policy, half=True)
     if config.verifier_steps and not (out / "verifier" / CONFIG).is_file():
-        shown = [store.read(record.id) for record in _demonstrations(store, config)]
-        play = [store.read(record.id) for record in store.records(source="play")]
-        saved = out / "verifier_training"
-        verifier = train_verifier(shown, play, config.verifier_steps, config.seed, saved, live)
+        shown, saved = _shown(store, config, out, live, workers), out / "verifier_training"
+        verifier = train_verifier(shown, config.verifier_steps, config.seed, saved, live)
         save_model(out / "verifier", verifier, half=True)
+
+
+def _shown(store: EpisodeStore, config: BaseConfig, out: Path, live: LiveTable, workers: int) -> list[Shown]:
+    """What a verifier learns from: attempts at every simulated task that is not among the unseen ones."""
+    if config.scenes == "own":
+        demonstrations = [store.read(record.id) for record in _demonstrations(store, config)]
+        return shown_in(demonstrations, [store.read(record.id) for record in store.records(source="play")])
+    tasks = _seen(config) if config.scenes == "panda" else [task for task in METAWORLD if task not in UNSEEN]
+    made = judged_attempts(tasks, config.verifier_attempts, out / "attempts", live, workers)
+    return [one for task, judged in made for one in shown_by(task, judged)]
 
 
 def _embodiment(config: BaseConfig) -> Embodiment:

@@ -1,10 +1,10 @@
-"""Fitting a verifier on demonstrations, which end when the task is done, and on play, which does no task.
+"""Fitting a verifier: in simulation on attempts of which the environment says when they were done, on a robot
+on demonstrations, which end when the task is done, and on play, which does no task.
 
-Nobody labels a frame: a demonstration is done in its last frames and not long before; under another task's
-prompt it is not done; backwards it shows the opposite being done; and play is taken for not done.
+Where a task has an opposite, what undoes it is shown by the same frames, from done to not yet begun.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sail.collect import HOLD
+from sail.data.windows import Int64
 from sail.report.live import LiveTable
 from sail.train.inverse_dynamics import disturb
-from sail.train.resumable import fit
+from sail.train.judged import Judged
+from sail.train.resumable import TrainError, fit
 from sail.train.trainer import Trainer
 from sail.types import Episode, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
@@ -27,21 +29,45 @@ from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
 from sail_models.verifier import Verifier, VerifierNetworkConfig
 
-# Frames before an expert stops in which the task is surely done, and before which it surely is not.
+# What undoes what: beside the opposites, in scenes of which only one of the two is among those seen.
+UNDOES = OPPOSITES | {
+    "door-unlock": "door-lock",
+    "handle-press-side": "handle-pull-side",
+    "handle-pull-side": "handle-press-side",
+    "plate-slide-back": "plate-slide",
+    "plate-slide-back-side": "plate-slide-side",
+}
+# Of the way that a thing went until the task was done: up to this share it is where it was, from this share
+# on it is somewhere else, and from this share on, and not done, it has been moved in vain.
+BACK, AWAY, VAIN = 0.15, 0.6, 0.4
+# Metres below which nothing moved, and that a task has to move its thing for its frames to show the opposite.
+STILL, FAR = 0.01, 0.02
+# First frames of an attempt that are as good as its first.
+BEGINNING = 3
+# Frames before a demonstration ends in which the task is surely done, and before which it surely is not.
 DONE, NOT_YET = HOLD - 8, HOLD + 8
-# Of a batch: done; and of what is not: too early, asked for otherwise (the rest is play).
-DONE_SHARE, EARLY_SHARE, OTHERWISE_SHARE = 0.5, 0.4, 0.2
-# Pixels by which both frames are moved, and the share of doubt that is left in a label.
-SHIFT, DOUBT = 2, 0.05
+# What a frame may be, and how much of a batch is that; where nothing ever moved in vain, it is not done.
+KINDS, SHARES = ("done", "vain", "not_done"), (0.5, 0.25, 0.25)
+# Pixels by which both frames are moved, the share of pairs whose colours are changed alike, of those without
+# a prompt, and the share of doubt that is left in a label.
+SHIFT, RECOLOURED, UNSAID, DOUBT = 4, 0.5, 0.3, 0.05
 
 
 @dataclass(frozen=True)
 class Shown:
-    """frames: uint8 (T+1, H, W, 3), in which `prompt` is done at the end, or never (ends: False)."""
+    """frames uint8 (N, H, W, 3), and the indices of those that an episode may begin with, and of those
+    in which `prompt` is done, in which it is not, and in which it is not although something moved."""
 
     frames: UInt8
     prompt: str
-    ends: bool
+    first: Int64
+    done: Int64
+    not_done: Int64
+    vain: Int64
+
+
+# By prompt and by kind.
+ByPrompt = dict[str, dict[str, list[Shown]]]
 
 
 @dataclass(frozen=True)
@@ -54,82 +80,111 @@ class VerifierBatch:
     done: Tensor
 
 
+def shown_by(task: str, judged: Judged) -> list[Shown]:
+    """What an attempt at a task shows, of it and of what undoes it."""
+    done, moved, begun = judged.done, judged.moved, np.arange(BEGINNING)
+    vain = ~done & (moved > STILL)
+    shown = [Shown(judged.frames, TASKS[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
+    if task in UNDOES and done.any() and moved.max() > FAR:
+        way = moved / np.median(moved[done])
+        back = (way < BACK) & ~np.maximum.accumulate(done)
+        there = map(np.flatnonzero, (done, back, way > AWAY, (way > VAIN) & ~done))
+        shown.append(Shown(judged.frames, TASKS[UNDOES[task]], *there))
+    return shown
+
+
 def shown_in(demonstrations: Sequence[Episode], play: Sequence[Episode]) -> list[Shown]:
-    """What the episodes show, forwards and, where a task has an opposite, backwards."""
-    forwards = [Shown(one.frames, one.prompt, True) for one in demonstrations]
-    backwards = [
-        Shown(one.frames[::-1], TASKS[OPPOSITES[one.task]], True)
-        for one in demonstrations
-        if one.task in OPPOSITES
-    ]
-    return [*forwards, *backwards, *(Shown(one.frames, TASKS[one.task], False) for one in play)]
+    """What demonstrations and play show where nothing judges them: done at the end, not done before and not
+    under another demonstration's prompt. Play does nothing that its scene is asked for."""
+    nothing, first = np.zeros(0, np.int64), np.zeros(1, np.int64)
+    prompts = sorted({one.prompt for one in demonstrations})
+    shown = []
+    for one in demonstrations:
+        count = len(one.frames)
+        end, before = np.arange(max(1, count - DONE), count), np.arange(max(1, count - NOT_YET))
+        shown.append(Shown(one.frames, one.prompt, first, end, before, nothing))
+        others = [Shown(one.frames, said, first, nothing, end, end) for said in prompts if said != one.prompt]
+        shown.extend(others)
+    for one in play:
+        anywhere = np.arange(len(one.frames))
+        shown.extend(Shown(one.frames, said, first, nothing, anywhere, nothing) for said in prompts)
+    return shown
 
 
-def sample_verifier_batch(
-    shown: Sequence[Shown], text: TextEncoder, rng: Generator, count: int
-) -> VerifierBatch:
-    """`count` pairs of an episode's first frame and a later one, half of them done."""
-    ending, playing = [one for one in shown if one.ends], [one for one in shown if not one.ends]
-    prompts = sorted({one.prompt for one in ending})
-    first, current, asked, done = [], [], [], []
-    for kind in rng.random(count):
-        early, otherwise = DONE_SHARE + (1.0 - DONE_SHARE) * np.cumsum([EARLY_SHARE, OTHERWISE_SHARE])
-        one, last = _any(ending, rng), 0
-        if kind >= otherwise and playing:
-            one = _any(playing, rng)
-            low, high = 0, len(one.frames)
-        elif DONE_SHARE <= kind < early:
-            low, high = 0, max(1, len(one.frames) - NOT_YET)
-        else:
-            last = len(one.frames)
-            low, high = max(1, last - DONE), last
-        prompt = one.prompt
-        if kind >= early and last:
-            others = [other for other in prompts if other != one.prompt]
-            prompt = str(rng.choice(others)) if others else ""
-        first.append(one.frames[0])
-        current.append(one.frames[int(rng.integers(low, high))])
-        asked.append(prompt)
-        done.append(float(kind < DONE_SHARE))
+def by_prompt(shown: Sequence[Shown]) -> ByPrompt:
+    """For each prompt that is ever done: what shows it done, not done, and moved in vain."""
+    asked = sorted({one.prompt for one in shown if len(one.done)})
+    return {
+        prompt: {
+            kind: [one for one in shown if one.prompt == prompt and len(getattr(one, kind))] for kind in KINDS
+        }
+        for prompt in asked
+    }
+
+
+def sample_verifier_batch(shown: ByPrompt, text: TextEncoder, rng: Generator, count: int) -> VerifierBatch:
+    """`count` pairs of an episode's first frame and another, half of them done, each prompt as often as any
+    other."""
+    asked = list(shown)
+    first, current, said, done = [], [], [], []
+    for drawn in rng.choice(KINDS, count, p=SHARES):
+        prompt = asked[int(rng.integers(len(asked)))]
+        kind = drawn if shown[prompt][drawn] else "not_done"
+        one = shown[prompt][kind][int(rng.integers(len(shown[prompt][kind])))]
+        first.append(one.frames[rng.choice(one.first)])
+        current.append(one.frames[rng.choice(getattr(one, kind))])
+        said.append(prompt if rng.random() >= UNSAID else "")
+        done.append(float(kind == "done"))
     return VerifierBatch(
         frames_to_tensor(np.stack(first)),
         frames_to_tensor(np.stack(current)),
-        text(asked),
+        text(said),
         torch.tensor(done),
     )
 
 
 def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Generator) -> Tensor:
-    """The cross-entropy of what is done (one scalar), with both frames disturbed and moved alike."""
-    shift = torch.randint(-SHIFT, SHIFT + 1, (2, 1), generator=generator, device=generator.device)
+    """The cross-entropy of what is done (one scalar), with both frames disturbed, moved and recoloured
+    alike."""
+    device = generator.device
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2, 1), generator=generator, device=device)
     rows, columns = (
-        (torch.arange(side, device=generator.device) - by) % side
+        (torch.arange(side, device=device) - by) % side
         for side, by in zip(batch.first.shape[2:], shift, strict=True)
     )
+    recolour = _recolouring(len(batch.done), generator)
     first, current = (
-        disturb(frames[:, :, rows[:, None], columns], generator) for frames in (batch.first, batch.current)
+        disturb(recolour(frames[:, :, rows[:, None], columns]), generator)
+        for frames in (batch.first, batch.current)
     )
-    with mixed_precision(generator.device):
+    with mixed_precision(device):
         logits = verifier(first, current, batch.text)
     return binary_cross_entropy_with_logits(logits.float(), batch.done * (1.0 - 2.0 * DOUBT) + DOUBT)
 
 
-def train_verifier(
-    demonstrations: Sequence[Episode],
-    play: Sequence[Episode],
-    steps: int,
-    seed: int,
-    saved: Path,
-    live: LiveTable,
-) -> Verifier:
+def _recolouring(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """What gives some of `count` pictures (B, 3, H, W) in -1..1 other colours, whenever it is called the
+    same."""
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=generator.device)
+
+    order, some = draw(count, 3).argsort(1)[:, :, None, None], draw(count, 1, 1, 1) < RECOLOURED
+    gain, lift = 0.6 + 0.8 * draw(count, 3, 1, 1), 0.4 * draw(count, 3, 1, 1) - 0.2
+
+    def recolour(frames: Tensor) -> Tensor:
+        other = frames.gather(1, order.expand_as(frames)) * gain + lift
+        return torch.where(some, other.clamp(-1.0, 1.0), frames)
+
+    return recolour
+
+
+def train_verifier(shown: Sequence[Shown], steps: int, seed: int, saved: Path, live: LiveTable) -> Verifier:
     """A verifier from nothing, or going on from `saved`. Raises TrainError."""
-    text, rng = TextEncoder(), np.random.default_rng(seed)
-    shown = shown_in(demonstrations, play)
+    text, rng, arranged = TextEncoder(), np.random.default_rng(seed), by_prompt(shown)
+    if not arranged or any(not kinds["not_done"] for kinds in arranged.values()):
+        raise TrainError("a verifier learns from what is done and what is not: record demonstrations first")
     torch.manual_seed(seed)
     network = Verifier(VerifierNetworkConfig()).to(best_device())
     trainer = Trainer(network, verifier_loss, steps, 1e-3, seed, ema=0.995)
-    return fit(trainer, lambda: sample_verifier_batch(shown, text, rng, 64), rng, saved, live, "verifier")
-
-
-def _any(shown: Sequence[Shown], rng: Generator) -> Shown:
-    return shown[int(rng.integers(len(shown)))]
+    return fit(trainer, lambda: sample_verifier_batch(arranged, text, rng, 64), rng, saved, live, "verifier")

@@ -1,0 +1,147 @@
+"""Attempts of every kind at tasks, with the environment's flag at every look: what a verifier learns from in
+simulation.
+
+An expert that goes off when it is done, or is stopped half-way, and an arm that wanders or plays: so that
+neither where the arm is nor how far an episode has gone says whether the task is done.
+"""
+
+import functools
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from sail.collect import TASKS_APART
+from sail.data.atomic import write_atomically
+from sail.exploration import Wanderer
+from sail.report.live import LiveTable
+from sail.train.resumable import TrainError
+from sail.types import ACTION_SIZE, Float32, UInt8
+from sail.workers import in_workers
+from sail_envs.environment import TaskEnv
+from sail_envs.policies import Policy, expert, play, with_noise
+from sail_envs.tasks import TASKS
+
+# Attempts draw from seeds of their own.
+SEEDS = 5_000_000
+# Control steps of an attempt, and between two looks at it.
+STEPS, EVERY = 220, 2
+# Control steps that an expert goes on after its success.
+LINGER = 12
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One attempt.
+
+    frames: uint8 (N, H, W, 3), the first of them the episode's. done: bool (N,), the environment's flag at
+    each. moved: float32 (N,), by how many metres the scene's thing (the furthest of several) is off its
+    first place.
+    """
+
+    frames: UInt8
+    done: NDArray[np.bool_]
+    moved: Float32
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The `index`-th at a task."""
+
+    task: str
+    index: int
+
+
+def judged_attempts(
+    tasks: Sequence[str], attempts: int, folder: Path, live: LiveTable, workers: int
+) -> list[tuple[str, Judged]]:
+    """So many attempts at each task, with its name; those that the folder lacks are made first.
+
+    Raises TrainError where a file of the folder is damaged.
+    """
+    jobs = [Attempt(task, index) for task in tasks for index in range(attempts)]
+    missing = [job for job in jobs if not _file(folder, job).exists()]
+    live.stage("attempts", len(missing))
+    for job, made in zip(missing, in_workers(attempt, missing, workers), strict=True):
+        content = io.BytesIO()
+        np.savez_compressed(content, **{field.name: getattr(made, field.name) for field in fields(Judged)})
+        write_atomically(_file(folder, job), content.getvalue())
+        live.advance()
+    return [(job.task, _read(_file(folder, job))) for job in jobs]
+
+
+def attempt(job: Attempt) -> Judged:
+    """Make it. The same job gives the same attempt."""
+    place = list(TASKS).index(job.task)
+    seed = SEEDS + job.index
+    rng = np.random.default_rng([place * TASKS_APART, seed])
+    begins, ends, after = _way(job, rng)
+    shows = with_noise(expert(job.task), rng, float(rng.random()))
+    wanders = _wandering(job.task, rng)
+    env = _environment(job.task)
+    env.reset(seed=seed)
+    looks, left = [_look(env)], LINGER
+    for step in range(STEPS):
+        shown = begins <= step < ends and left > 0
+        policy = shows if shown else wanders if step < begins else after
+        env.step(policy(env))
+        left -= shown and env.simulation.outcome() == "success"
+        if step % EVERY == EVERY - 1:
+            looks.append(_look(env))
+    frames, done, things = zip(*looks, strict=True)
+    moved = np.linalg.norm(np.stack(things) - things[0], axis=2).max(1)
+    return Judged(np.stack(frames), np.array(done), moved.astype(np.float32))
+
+
+def _way(job: Attempt, rng: Generator) -> tuple[int, int, Policy]:
+    """From which control step to which the expert acts (until it is done), and what comes after; wandering
+    comes before."""
+    ways = (
+        (0, STEPS, False),
+        (0, 0, False),
+        (int(rng.integers(30, 80)), STEPS, False),
+        (0, int(rng.integers(15, 70)), True),
+        (0, 0, True),
+    )
+    begins, ends, plays = ways[job.index % len(ways)]
+    return begins, ends, play(rng) if plays else _wandering(job.task, rng)
+
+
+def _wandering(task: str, rng: Generator) -> Policy:
+    wanderer, chunk = Wanderer(task, rng), iter(np.zeros((0, ACTION_SIZE), np.float32))
+
+    def act(env: TaskEnv) -> Float32:
+        nonlocal chunk
+        action = next(chunk, None)
+        if action is None:
+            chunk = iter(wanderer.chunk(env.proprioception()))
+            action = next(chunk)
+        return action
+
+    return act
+
+
+def _look(env: TaskEnv) -> tuple[UInt8, bool, NDArray[np.float64]]:
+    return env.frame(), env.simulation.outcome() == "success", np.array(env.simulation.things())
+
+
+@functools.lru_cache(maxsize=1)
+def _environment(task: str) -> TaskEnv:
+    return TaskEnv(task, horizon=STEPS + 1, hold=None)
+
+
+def _file(folder: Path, job: Attempt) -> Path:
+    return folder / f"{job.task}-{job.index:04d}.npz"
+
+
+def _read(path: Path) -> Judged:
+    try:
+        with np.load(path, allow_pickle=False) as there:
+            return Judged(**{field.name: there[field.name] for field in fields(Judged)})
+    except (ValueError, LookupError, OSError, zipfile.BadZipFile) as error:
+        raise TrainError(f"{path} is damaged: remove it, and it is made again") from error

@@ -24,7 +24,7 @@ from sail.train.trainer import Trainer
 from sail.types import Episode, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_models.autoencoder import frames_to_tensor
-from sail_models.device import best_device
+from sail_models.device import best_device, uniform
 from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
 from sail_models.verifier import Verifier, VerifierNetworkConfig
@@ -165,12 +165,10 @@ def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Gen
 def _recolouring(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
     """What gives some of `count` pictures (B, 3, H, W) in -1..1 other colours, whenever it is called the
     same."""
-
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=generator.device)
-
-    order, some = draw(count, 3).argsort(1)[:, :, None, None], draw(count, 1, 1, 1) < RECOLOURED
-    gain, lift = 0.6 + 0.8 * draw(count, 3, 1, 1), 0.4 * draw(count, 3, 1, 1) - 0.2
+    some = uniform((count, 1, 1, 1), generator) < RECOLOURED
+    order = uniform((count, 3), generator).argsort(1)[:, :, None, None]
+    gain = 0.6 + 0.8 * uniform((count, 3, 1, 1), generator)
+    lift = 0.4 * uniform((count, 3, 1, 1), generator) - 0.2
 
     def recolour(frames: Tensor) -> Tensor:
         other = frames.gather(1, order.expand_as(frames)) * gain + lift

@@ -17,9 +17,14 @@ def write_result(name: str, values: dict[str, Any]) -> None:
         ["git", "describe", "--always", "--dirty"], cwd=RESULTS.parent, capture_output=True, text=True
     ).stdout.strip()
     script = Path(sys.argv[0]).name
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    command = " ".join(["python", f"benchmarks/{script}", *words])
+    command = " ".join(["python", f"benchmarks/{script}", *map(_without_folder, sys.argv[1:])])
     content = {"command": command, "commit": commit, "environment": environment_versions(), **values}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     print(f"results/{name}.json")
+
+
+def _without_folder(word: str) -> str:
+    """A path's last name, in `key=path` too: where it lay on this machine is nobody's concern."""
+    key, equals, value = word.rpartition("=")
+    return key + equals + (Path(value).name if Path(value).is_absolute() else value)

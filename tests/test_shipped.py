@@ -5,8 +5,11 @@ import pytest
 
 from sail.agent import load_agent, load_base, sampling_of
 from sail.config import load_config
+from sail.train.judged import Attempt, attempt
 from sail.types import FRAME_SKIP
-from sail_models.saving import PRETRAINED
+from sail_envs.tasks import TASKS
+from sail_models.saving import PRETRAINED, load_model
+from sail_models.text import TextEncoder
 
 MAXIMUM_PRIOR = 30_000_000  # bytes
 
@@ -33,3 +36,11 @@ def test_the_shipped_prior_plans_with_the_table_top(rule: str) -> None:
 
 def test_the_shipped_prior_is_light() -> None:
     assert sum(file.stat().st_size for file in (PRETRAINED / "prior").rglob("*")) <= MAXIMUM_PRIOR
+
+
+def test_the_shipped_verifier_sees_a_drawer_opened_and_one_that_is_not() -> None:
+    verifier, text = load_model(PRETRAINED / "base" / "verifier", "verifier"), TextEncoder()
+    opened, wandering = (attempt(Attempt("drawer-open", index)) for index in (0, 1))
+    assert opened.done.any() and not wandering.done.any()
+    sure, unsure = (verifier.judge(one.frames, text([TASKS["drawer-open"]])) for one in (opened, wandering))
+    assert np.median(sure[opened.done]) > 0.5 > unsure.max()

@@ -1,0 +1,55 @@
+"""How well a verifier tells success at the unseen tasks, on attempts of every kind that it never learnt from.
+
+    python benchmarks/verifier_unseen.py [verifier.path=DIR …]
+
+10 attempts at each task (sail/train/judged.py: an expert, early, late and cut short, wandering, play; here
+alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the verifier's surest
+`LASTING` looks; per task the area under the receiver's curve against the environment's flag (0.5 is chance),
+and at the threshold how many were kept, and how many of those were successes.
+"""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from common import write_result
+from verifiers import area
+
+from sail.config import load_config
+from sail.filters import LASTING, LOOK_EVERY, VerifierFilter, find_filter
+from sail.report.live import LiveTable
+from sail.train.judged import EVERY, judged_attempts
+from sail_envs.tasks import TASKS, UNSEEN
+
+ATTEMPTS = 10
+
+
+def main() -> None:
+    """Every unseen task."""
+    judge = find_filter(load_config("paper", None, ["filter=verifier", *sys.argv[1:]]))
+    assert isinstance(judge, VerifierFilter)
+    with TemporaryDirectory() as folder, LiveTable("attempts at the unseen tasks") as live:
+        made = judged_attempts(UNSEEN, ATTEMPTS, Path(folder), live, 2)
+    rows = {}
+    for task in UNSEEN:
+        attempts = [judged for name, judged in made if name == task]
+        scores, success = [], np.array([one.done.any() for one in attempts])
+        for one in attempts:
+            seen = one.frames[:: LOOK_EVERY // EVERY]
+            sure = judge.verifier.judge(seen, judge.text([TASKS[task]]))
+            scores.append(np.lib.stride_tricks.sliding_window_view(sure, LASTING).mean(1).max())
+        kept = np.array(scores) > judge.threshold
+        rows[task] = {
+            "attempts": len(attempts),
+            "successes": int(success.sum()),
+            "area_under_curve": area(np.array(scores), success),
+            "kept": int(kept.sum()),
+            "kept_successes": int((kept & success).sum()),
+        }
+        print(task, rows[task], flush=True)
+    write_result("verifier_unseen", {"threshold": judge.threshold, "tasks": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -79,7 +79,7 @@ def test_a_planner_is_distilled_into_a_policy_that_acts_alone(capsys: Capture, t
         (("distill", "polcy", "--out", "x"), "sail distill policy"),
         (("evaluate", "method=bc-loop", "--probes"), "makes none"),
         (("evaluate", "method=bc-loop", "base=panda"), "with a policy"),
-        (("run", "filter=verifier", "--out", "x"), "with a verifier"),
+        (("run", "filter=verifier", "base=panda", "task=cups-red", "--out", "x"), "with a verifier"),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys: Capture, words: tuple[str, ...], says: str) -> None:

@@ -98,12 +98,15 @@ def test_without_a_prompt_nothing_is_planned() -> None:
     watching.thread.stop()
 
 
-@pytest.mark.parametrize("kind", ["shipped", "exported"])
-def test_a_real_model_plans_what_it_is_asked(kind: str, request: pytest.FixtureRequest) -> None:
-    if kind == "shipped":
-        model = load_model("panda", ["prior.kind=none", "planner.steps=2"], "")
-    else:
-        model = load_exported(str(request.getfixturevalue("exported")), 1)
+def test_the_shipped_model_plans_what_it_is_asked() -> None:
+    plans_what_it_is_asked(load_model("panda", ["prior.kind=none", "planner.steps=2"], ""))
+
+
+def test_an_exported_model_plans_what_it_is_asked(exported: Path) -> None:
+    plans_what_it_is_asked(load_exported(str(exported), 1))
+
+
+def plans_what_it_is_asked(model: Model) -> None:
     assert model.embodiment == EMBODIMENTS["panda"]
     plans: list[Planned] = []
     done = threading.Event()

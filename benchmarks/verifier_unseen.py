@@ -17,7 +17,7 @@ from common import write_result
 from verifiers import area
 
 from sail.config import load_config
-from sail.filters import LASTING, LOOK_EVERY, VerifierFilter, find_filter
+from sail.filters import LOOK_EVERY, VerifierFilter, find_filter, lasting
 from sail.report.live import LiveTable
 from sail.train.judged import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN
@@ -38,7 +38,7 @@ def main() -> None:
         for one in attempts:
             seen = one.frames[:: LOOK_EVERY // EVERY]
             sure = judge.verifier.judge(seen, judge.text([TASKS[task]]))
-            scores.append(np.lib.stride_tricks.sliding_window_view(sure, LASTING).mean(1).max())
+            scores.append(lasting(sure).max())
         kept = np.array(scores) > judge.threshold
         rows[task] = {
             "attempts": len(attempts),

@@ -88,9 +88,16 @@ class VerifierFilter:
         """At these control steps (N,), the probability (N,) that the task is done, over `LASTING` frames."""
         looked_at = [*range(0, episode.length, LOOK_EVERY), episode.length]
         done = self.verifier.judge(store.read_clip(episode.id, looked_at), self.text([episode.prompt]))
-        lasting = min(LASTING, len(done))
-        windows = np.lib.stride_tricks.sliding_window_view(done, lasting)
-        return np.array(looked_at[lasting - 1 :]), windows.mean(1)
+        sure = lasting(done)
+        return np.array(looked_at[len(done) - len(sure) :]), sure
+
+
+def lasting(done: Float32) -> Float32:
+    """Of probabilities (N,) at looks one after another, the means (N - LASTING + 1,) over `LASTING` of them,
+    or one over all where there are fewer."""
+    windows = np.lib.stride_tricks.sliding_window_view(done, min(LASTING, len(done)))
+    means: Float32 = windows.mean(1)
+    return means
 
 
 class VlmFilter:

@@ -13,9 +13,6 @@ from sail.train.resumable import TrainError
 
 from helpers import assert_one_line
 
-# One of each way: shown, wandering, shown late, cut short, play.
-WAYS = 5
-
 
 def test_an_expert_is_done_and_goes_off_and_the_flag_is_of_the_moment() -> None:
     shown, late, cut = (attempt(Attempt("drawer-close", index)) for index in (0, 2, 3))

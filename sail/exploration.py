@@ -30,8 +30,14 @@ _FOR_EVER = 1_000_000
 
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
-    """What is explored where the last evaluation had this success rate: less by chance the better it was."""
-    return replace(exploration, random_fraction=exploration.random_fraction * (1.0 - success_rate))
+    """What is explored where the last evaluation had this success rate: less, by chance and by noise, the
+    better it was. What a planner does undisturbed teaches more than what it reached in spite of noise."""
+    left = (1.0 - success_rate) ** 2
+    return replace(
+        exploration,
+        random_fraction=exploration.random_fraction * left,
+        action_noise=exploration.action_noise * left,
+    )
 
 
 class Way(StrEnum):

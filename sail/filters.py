@@ -1,6 +1,5 @@
 """Which self-collected episodes teach the planner."""
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,10 +19,6 @@ from sail.vlm import judge
 from sail_models.saving import find_base, load_model
 from sail_models.text import TextEncoder
 from sail_models.verifier import Verifier
-
-# Fewer successes than this all teach: a planner that sees only one or two episodes learns them by heart.
-FEW = 5
-
 
 # What a verifier looks at: every few control steps; one frame alone may deceive it.
 LOOK_EVERY, LASTING = 4, 2
@@ -198,16 +193,3 @@ def quality(folder: RunFolder, store: EpisodeStore, iterations: int) -> list[dic
             }
         )
     return rows
-
-
-def keep_fastest(records: Sequence[EpisodeRecord], fraction: float) -> list[EpisodeRecord]:
-    """The shortest successes, the shortest first: this share of all successes, rounded, but all of them
-    while there are few.
-
-    Equally long ones stay in the order given. It goes by the success flag, so that with the filter
-    "none" it would be an oracle. Raises ValueError for a fraction outside 0..1.
-    """
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"fraction is {fraction}: it is in 0..1")
-    successes = sorted((record for record in records if record.success), key=lambda record: record.length)
-    return successes[: max(FEW, math.floor(fraction * len(successes) + 0.5))]

@@ -28,7 +28,7 @@ from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, successes
 from sail.exploration import Explorer, adapted
-from sail.filters import keep_fastest, kept_of, quality, read_kept
+from sail.filters import kept_of, quality, read_kept
 from sail.monitors import explored, flips
 from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
@@ -171,9 +171,7 @@ def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
     step = f"train_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config.training, time.monotonic()
-        kept = _kept_before(run, iteration + 1)
-        if run.config.filter == "oracle":
-            kept = keep_fastest(kept, config.keep_fastest)
+        kept = _kept_before(run, iteration + 1)[-config.keep_newest :]
         demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
         seed = SEEDS_PER_ITERATION * run.config.seed + iteration
         checkpoint = run.folder.checkpoint(iteration)

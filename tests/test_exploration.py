@@ -122,9 +122,10 @@ def test_a_burst_ends_and_chance_does_not() -> None:
 def test_chance_gives_way_as_the_planner_succeeds() -> None:
     config = ExplorationConfig(random_fraction=0.5, action_noise=0.3)
     assert adapted(config, 0.0) == config
-    assert adapted(config, 0.8).random_fraction == 0.5 * (1.0 - 0.8)
-    assert adapted(config, 1.0).random_fraction == 0.0 and adapted(config, 1.0).action_noise == 0.3
-    explorer = Explorer(adapted(config, 0.4), TASK, salt=0)
+    half = adapted(config, 0.5)
+    assert (half.random_fraction, half.action_noise) == (0.5 / 4, 0.3 / 4)
+    assert adapted(config, 1.0).random_fraction == 0.0 == adapted(config, 1.0).action_noise
+    explorer = Explorer(adapted(config, 1.0 - 0.6**0.5), TASK, salt=0)
     wandering = 0
     for seed in range(600):
         explorer.start(0, seed)

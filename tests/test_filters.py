@@ -4,19 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from sail import filters
 from sail.config import ConfigError, VlmConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters import (
-    FEW,
     FilterResult,
     VerifierFilter,
     find_filter,
-    keep_fastest,
     kept_of,
     quality,
     read_kept,
@@ -141,38 +137,3 @@ def test_what_a_judge_said_stays_and_is_measured(tmp_path: Path, monkeypatch: py
     (row,) = quality(folder, store, 1)
     assert (row["collected"], row["successes"], row["kept"], row["kept_successes"]) == (4, 2, 2, 1)
     assert row["precision"] == row["recall"] == 0.5
-
-
-def test_the_fastest_half_of_the_successes() -> None:
-    lengths = [90, 40, 70, 40, 10, 60, 80, 30, 20, 50, 100, 110]
-    records = [record(i, True, length) for i, length in enumerate(lengths)] + [record(12, False, 5)]
-    assert [r.id for r in keep_fastest(records, 0.5)] == ["4", "8", "7", "1", "3", "9"]
-    assert len(keep_fastest(records[:11], 0.5)) == 6  # half of eleven, rounded up
-    assert len(keep_fastest(records, 1)) == 12
-    assert keep_fastest([record(0, False)], 1) == []
-
-
-def test_few_successes_all_teach() -> None:
-    records = [record(i, True, 90 - i) for i in range(6)]
-    assert [r.id for r in keep_fastest(records[:4], 0.25)] == ["3", "2", "1", "0"]
-    assert len(keep_fastest(records, 0)) == FEW
-
-
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(1, 20)), max_size=30),
-    st.floats(0, 1),
-)
-def test_none_left_out_is_faster_than_one_kept(episodes: list[tuple[bool, int]], fraction: float) -> None:
-    records = [record(i, success, length) for i, (success, length) in enumerate(episodes)]
-    kept = keep_fastest(records, fraction)
-    successes = [r for r in records if r.success]
-    left = [r for r in successes if r not in kept]
-    assert all(r.success for r in kept)
-    assert bool(kept) == bool(successes)
-    assert abs(len(kept) - min(len(successes), max(FEW, fraction * len(successes)))) <= 0.5
-    assert not left or max(r.length for r in kept) <= min(r.length for r in left)
-
-
-def test_a_share_outside_0_to_1_is_refused() -> None:
-    with pytest.raises(ValueError, match="fraction"):
-        keep_fastest([], 1.5)

@@ -12,7 +12,7 @@ from sail.agent import load_agent, with_checkpoint
 from sail.config import RunConfig
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
-from sail.filters import find_filter, keep_fastest
+from sail.filters import find_filter
 from sail.statistics import wilson_interval
 from sail.train.finetune import finetune_planner
 from sail.types import SailError
@@ -78,8 +78,7 @@ def learn(
     records = store.records(task=config.task, source="self")
     mask = find_filter(config).keep(store, records).mask
     kept = [record for record, keep in zip(records, mask, strict=True) if keep]
-    if config.filter == "oracle":
-        kept = keep_fastest(kept, config.training.keep_fastest)
+    kept = kept[-config.training.keep_newest :]
     rehearsed = (
         [demonstrations.read(record.id) for record in demonstrations.records()] if demonstrations else []
     )

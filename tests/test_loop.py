@@ -17,13 +17,14 @@ import pytest
 import torch
 
 from sail.agent import Agent, load_base, load_policy
+from sail.commands.common import iterations_of
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.evaluate import evaluation_seeds
 from sail.loop import _believed, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.runfolder import IterationResult, create_run
+from sail.runfolder import IterationResult, create_run, open_run
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode, Source
 from sail_models.saving import load_model, model_identity
@@ -237,6 +238,7 @@ def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) 
     assert second["planned"]["episodes"] == 2
     learnt = load_policy(folder / "checkpoints" / "iteration_001").identity
     assert learnt != results["model"] == load_policy(tiny_base).identity
+    assert iterations_of(None, open_run(folder)) == [0, 1, 2]  # what evaluate and export take of it
     store = EpisodeStore(folder / "episodes")
     assert store.records(source="self", iteration=1)[0].model == results["model"]
     assert {record.task for record in store.records(source="random")} == set(DEMONSTRATED)

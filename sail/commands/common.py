@@ -81,8 +81,9 @@ def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
     """The checkpoint asked for, or the base (0) and every checkpoint there is. Raises UsageError."""
     there = [0]
     if folder is not None:
+        learner = "policy" if folder.config.method == "bc-loop" else "planner"
         checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
-        there += [k for k, path in checkpoints.items() if (path / "planner" / "config.json").is_file()]
+        there += [k for k, path in checkpoints.items() if (path / learner / "config.json").is_file()]
     if asked is None:
         return there
     if asked not in there:

@@ -77,11 +77,11 @@ class ExplorationConfig:
     """What is varied while collecting, never while evaluating.
 
     guidance_spread: half-width by which each episode's guidance varies. action_noise: standard deviation
-    of Ornstein-Uhlenbeck noise on actions. waypoint_fraction: share of episodes that begin on the way to a
-    random waypoint. random_fraction: share of episodes that are random waypoints throughout where the last
-    evaluation had no success, fewer where it had: a loop that learns from successes cannot begin without one.
-    repeat_fraction: share of those that go by the last waypoints of an episode that was kept, once there is
-    one.
+    of Ornstein-Uhlenbeck noise on actions where the last evaluation had no success, less where it had.
+    waypoint_fraction: share of episodes that begin on the way to a random waypoint. random_fraction: share of
+    episodes that are random waypoints throughout where the last evaluation had no success, fewer where it
+    had: a loop that learns from successes cannot begin without one. repeat_fraction: share of those that go
+    by the last waypoints of an episode that was kept, once there is one.
     """
 
     guidance_spread: Annotated[float, Range(0, 20)] = 0.0

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from sail.agent import Agent, load_base, load_policy
+import sail.loop
+from sail.agent import Agent, PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
@@ -25,8 +26,9 @@ from sail.loop import _believed, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
 from sail.runfolder import IterationResult, create_run, open_run
-from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.train.finetune import finetune_inverse_dynamics, finetune_planner, finetune_policy
 from sail.types import Episode, Source
+from sail_models.policy import Policy
 from sail_models.saving import load_model, model_identity
 
 SMALL = (
@@ -226,10 +228,19 @@ def test_frozen_collects_and_evaluates_but_learns_nothing(tiny_base: Path, tmp_p
     assert first["seconds"]["evaluate"] > 0.0
 
 
-def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) -> None:
+def test_a_policy_is_improved_by_the_same_loop(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[list[int]] = []
+
+    def finetune(agent: PolicyAgent, shown: list[Episode], collected: list[Episode], *rest: Any) -> Policy:
+        taught.append([episode.seed for episode in collected])
+        return finetune_policy(agent, shown, collected, *rest)
+
+    monkeypatch.setattr(sail.loop, "finetune_policy", finetune)
     beginning = ("demonstrator=suboptimal", "demonstrations_per_task=1")
     repeating = ("exploration.random_fraction=0.99", "exploration.repeat_fraction=1", "iterations=2")
-    settings = ("method=bc-loop", "filter=none", *beginning, *repeating)
+    settings = ("method=bc-loop", "filter=none", "training.keep_newest=3", *beginning, *repeating)
     folder, config = tmp_path / "run", small_config(tiny_base, *settings)
     results = run_loop(folder, config)
     assert results["method"] == "bc-loop" and [row["collected"] for row in results["iterations"]] == [0, 2, 2]
@@ -241,6 +252,8 @@ def test_a_policy_is_improved_by_the_same_loop(tiny_base: Path, tmp_path: Path) 
     assert iterations_of(None, open_run(folder)) == [0, 1, 2]  # what evaluate and export take of it
     store = EpisodeStore(folder / "episodes")
     assert store.records(source="self", iteration=1)[0].model == results["model"]
+    collected = [record.seed for record in store.records(source="self")]
+    assert len(collected) == 4 and taught == [collected[:2], collected[1:]]  # the newest three
     assert {record.task for record in store.records(source="random")} == set(DEMONSTRATED)
     assert not store.records(source="expert")
     before = files_below(folder)

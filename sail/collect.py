@@ -9,23 +9,16 @@ import numpy as np
 
 from sail.config import Demonstrator
 from sail.data.store import EpisodeStore
+from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.types import Episode, SailError, Source
 from sail.workers import in_workers
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
 from sail_envs.tasks import family_of
 
-# Seeds of a purpose start at its offset, so that what is collected is never evaluated on.
-DEMONSTRATION_SEEDS = 1_000_000
-PLAY_SEEDS = 2_000_000
-SELF_SEEDS = 3_000_000
-EVALUATION_SEEDS = 0
 # An expert that fails when perturbed is tried again on the next seed, this often.
 ATTEMPTS = 20
 SUBOPTIMAL_SHARE = 0.7
-# Where a scene serves several tasks, their demonstrations are this far apart: on the same seeds they would
-# show the same few layouts, and a planner learns those by heart instead of reading.
-TASKS_APART = 10_000_000
 # Control steps (three planned frames) that an expert goes on after its success: a demonstration that ends on
 # the very edge of success teaches plans that, followed a little late, end just before it.
 HOLD = 24

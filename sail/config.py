@@ -171,7 +171,7 @@ class RunConfig:
     filter: Literal["oracle", "none", "verifier", "vlm", "human"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3
-    rollouts: Annotated[int, Range(1, 100_000)] = 30
+    rollouts: Annotated[int, Range(1, 10_000)] = 30
     evaluation_episodes: Annotated[int, Range(1, 100_000)] = 50
     demonstrator: Demonstrator = "expert"
     demonstrations_per_task: Annotated[int, Range(0, 10_000)] = 5

@@ -5,24 +5,13 @@ from contextlib import nullcontext
 from typing import Any
 
 from sail.actors import PlanningAgent, WaypointActor, actor_of
-from sail.collect import EVALUATION_SEEDS
 from sail.config import RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer
 from sail.rollout import Actor, Outcome, open_environments, run_episodes
+from sail.seeds import evaluation_seeds
 from sail.statistics import wilson_interval
 from sail_envs.vector import VectorEnv
 from sail_models.sampling import Deciding
-
-# Runs with different seeds evaluate on different episodes, all below the seeds of any collection.
-SEEDS_PER_RUN = 1000
-SEED_BLOCKS = 1000
-
-
-def evaluation_seeds(run_seed: int, episodes: int) -> list[int]:
-    """The episodes that a run with this seed is evaluated on; never used for collecting."""
-    first = SEEDS_PER_RUN * (run_seed % SEED_BLOCKS)
-    # No seed twice: more episodes than a run's own block has go on in the next one's.
-    return [EVALUATION_SEEDS + (first + index) % (SEEDS_PER_RUN * SEED_BLOCKS) for index in range(episodes)]
 
 
 def evaluate(
@@ -66,7 +55,7 @@ def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def _run(
     config: RunConfig, actor: Actor, finished: Callable[[int], None], environments: VectorEnv | None
 ) -> list[Outcome]:
-    seeds = evaluation_seeds(config.seed, config.evaluation_episodes)
+    seeds = evaluation_seeds(config.task, config.seed, config.evaluation_episodes)
     opened = open_environments(config, len(seeds)) if environments is None else nullcontext(environments)
     with opened as environments:
         return run_episodes(environments, seeds, actor, finished=finished)

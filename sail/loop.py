@@ -23,7 +23,7 @@ from torch import nn
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
-from sail.collect import DEMONSTRATED, SELF_SEEDS, Show, collect, demonstration_jobs
+from sail.collect import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, successes
@@ -34,6 +34,7 @@ from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
 from sail.rollout import open_environments, run_episodes
 from sail.runfolder import IterationResult, RunFolder
+from sail.seeds import collection_seeds
 from sail.train.finetune import (
     check_trainable,
     finetune_inverse_dynamics,
@@ -48,9 +49,8 @@ from sail_envs.vector import VectorEnv
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.saving import save_model
 
-# Collecting draws from a block of seeds an iteration, in a block of its own for each run seed.
-SEEDS_PER_ITERATION = 10_000
-SEEDS_PER_RUN = 1_000_000
+# Training draws from seeds this far apart in runs with different seeds.
+TRAININGS_PER_RUN = 10_000
 LOSS_EVERY = 10
 
 
@@ -135,12 +135,11 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
-        first = SELF_SEEDS + SEEDS_PER_RUN * config.seed + SEEDS_PER_ITERATION * iteration
         before = _kept_before(run, iteration)
         known = read_kept(run.folder, run.store, before) if config.exploration.repeat_fraction else []
         explorer = Explorer(adapted(config.exploration, succeeded), config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
-        seeds = list(range(first, first + config.rollouts))
+        seeds = collection_seeds(config.task, config.seed, iteration, config.rollouts)
         outcomes = run_episodes(
             run.environments,
             seeds,
@@ -173,7 +172,7 @@ def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
         config, started = run.config.training, time.monotonic()
         kept = _kept_before(run, iteration + 1)[-config.keep_newest :]
         demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
-        seed = SEEDS_PER_ITERATION * run.config.seed + iteration
+        seed = TRAININGS_PER_RUN * run.config.seed + iteration
         checkpoint = run.folder.checkpoint(iteration)
 
         def report(step: int, loss: float) -> None:

@@ -14,9 +14,10 @@ import numpy as np
 from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
 from sail.config import RunConfig
-from sail.evaluate import evaluate_random, evaluation_seeds, rate
+from sail.evaluate import evaluate_random, rate
 from sail.exploration import STEP_LENGTH
 from sail.rollout import Outcome, open_environments, run_episodes
+from sail.seeds import evaluation_seeds
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
@@ -59,7 +60,7 @@ class PerfectPlanActor:
 
 def expert_episodes(config: RunConfig) -> dict[int, Episode]:
     """The unperturbed expert on the configuration's evaluation seeds."""
-    seeds = sorted(set(evaluation_seeds(config.seed, config.evaluation_episodes)))
+    seeds = sorted(set(evaluation_seeds(config.task, config.seed, config.evaluation_episodes)))
     jobs = [Job(config.task, "expert", index, config.horizon, seed) for index, seed in enumerate(seeds)]
     return dict(zip(seeds, collect(jobs, config.workers), strict=True))
 
@@ -71,7 +72,7 @@ def perfect_plan(
     finished: Callable[[int], None] = lambda count: None,
 ) -> list[Outcome]:
     """What inverse dynamics alone can reach: the expert's true frames as the plan."""
-    seeds = evaluation_seeds(config.seed, config.evaluation_episodes)
+    seeds = evaluation_seeds(config.task, config.seed, config.evaluation_episodes)
     actor = PerfectPlanActor(agent.inverse_dynamics, demonstrations)
     with open_environments(config, len(seeds)) as environments:
         return run_episodes(environments, seeds, actor, finished=finished)
@@ -144,7 +145,7 @@ SCENES = 8
 def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
     """The configuration's task against two motions, and against the opposite task where there is one, from
     the first frames of evaluation episodes."""
-    seeds = evaluation_seeds(config.seed, SCENES)
+    seeds = evaluation_seeds(config.task, config.seed, SCENES)
     with VectorEnv(config.task, len(seeds), min(config.workers, SCENES)) as environments:
         first = environments.reset(dict(enumerate(seeds)))
     frames = np.stack([first[index]["frame"] for index in range(len(seeds))])

@@ -21,11 +21,11 @@ from sail.agent import Agent, PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
-from sail.evaluate import evaluation_seeds
 from sail.loop import _believed, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
 from sail.runfolder import IterationResult, create_run, open_run
+from sail.seeds import evaluation_seeds
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner, finetune_policy
 from sail.types import Episode, Source
 from sail_models.policy import Policy
@@ -195,7 +195,7 @@ def test_collected_episodes_say_who_acted_and_meet_no_evaluation_seed(
     collected = [line for line in lines if line["source"] == "self"]
     assert {line["model"] for line in collected} == {load_base(config.base).identity}
     assert {line["iteration"] for line in collected} == {1}
-    assert not {line["seed"] for line in lines} & set(evaluation_seeds(config.seed, 1000))
+    assert not {line["seed"] for line in lines} & set(evaluation_seeds(config.task, config.seed, 1000))
 
 
 def test_a_killed_run_goes_on_to_the_same_result(finished: Path, config: RunConfig, tmp_path: Path) -> None:
@@ -265,14 +265,6 @@ def test_random_is_one_evaluation_without_any_weights(tmp_path: Path) -> None:
     assert [row["iteration"] for row in results["iterations"]] == [0]
     assert results["model"] == ""
     assert not (tmp_path / "run" / "episodes").exists()
-
-
-def test_evaluation_seeds_are_distinct_however_many() -> None:
-    for seed in (0, 999, 12345):
-        seeds = evaluation_seeds(seed, 2500)
-        assert len(set(seeds)) == 2500
-        assert min(seeds) >= 0 and max(seeds) < 1_000_000
-    assert not set(evaluation_seeds(0, 1000)) & set(evaluation_seeds(1, 1000))
 
 
 def synthetic_episode(seed: int, source: Source, steps: int = 24) -> Episode:

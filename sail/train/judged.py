@@ -16,10 +16,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sail.collect import TASKS_APART
 from sail.data.atomic import write_atomically
 from sail.exploration import Wanderer
 from sail.report.live import LiveTable
+from sail.seeds import TASKS_APART
 from sail.train.resumable import TrainError
 from sail.types import ACTION_SIZE, Float32, UInt8
 from sail.workers import in_workers

@@ -14,13 +14,13 @@ import numpy as np
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent
-from sail.collect import SELF_SEEDS
 from sail.config import RunConfig
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.evaluate import evaluate, rate
 from sail.report.live import LiveTable
 from sail.rollout import open_environments, run_episodes
+from sail.seeds import DISTILLATION, collection_seeds
 from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import TrainError, begin
 from sail.types import FRAME_SKIP, Episode
@@ -30,8 +30,6 @@ from sail_models.saving import CONFIG, load_model, model_identity, save_model
 from sail_models.text import TextEncoder
 
 SETTINGS, RESULTS = "distillation.json", "results.json"
-# The last of the blocks of seeds that a run's iterations collect from.
-FIRST_SEED, SEEDS_PER_RUN = SELF_SEEDS + 990_000, 1_000_000
 # Chunks that are timed, after those that warm up.
 TIMED, WARM = 20, 4
 
@@ -81,9 +79,9 @@ def _rollouts(
 ) -> list[Episode]:
     """The teacher at work, without exploration; what is in the store is not done again."""
     store = EpisodeStore(out / "episodes")
-    first = FIRST_SEED + SEEDS_PER_RUN * run.seed
     there = {record.seed for record in store.records()}
-    missing = [seed for seed in range(first, first + config.rollouts) if seed not in there]
+    seeds = collection_seeds(run.task, run.seed, DISTILLATION, config.rollouts)
+    missing = [seed for seed in seeds if seed not in there]
     if missing:
         live.stage("teacher", len(missing))
         with open_environments(run, len(missing)) as environments:

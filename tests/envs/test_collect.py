@@ -9,13 +9,8 @@ import pytest
 
 from sail import collect as collecting
 from sail.collect import (
-    ATTEMPTS,
     DEMONSTRATED,
-    DEMONSTRATION_SEEDS,
-    EVALUATION_SEEDS,
     HOLD,
-    PLAY_SEEDS,
-    SELF_SEEDS,
     CollectError,
     Job,
     collect,
@@ -27,6 +22,7 @@ from sail.collect import (
 )
 from sail.config import Demonstrator
 from sail.data.store import EpisodeStore
+from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.train.base import BaseConfig, base_jobs
 from sail.workers import WorkersError
 from sail_envs.environment import TaskEnv
@@ -49,19 +45,6 @@ def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demons
     shown = [job for job in jobs if job.source != "play"]
     assert {job.source for job in shown} == {source} == {DEMONSTRATED[demonstrator]}
     assert {job.task for job in shown} == set(SEEN) and len(shown) == 2 * len(SEEN)
-
-
-def test_the_seeds_of_different_purposes_never_meet() -> None:
-    """Also not with as many as 10,000 episodes of a task."""
-    most = 10_000
-    last_of = {
-        EVALUATION_SEEDS: EVALUATION_SEEDS + most,
-        DEMONSTRATION_SEEDS: DEMONSTRATION_SEEDS + most * ATTEMPTS,
-        PLAY_SEEDS: PLAY_SEEDS + most,
-        SELF_SEEDS: SELF_SEEDS + most,
-    }
-    spans = sorted(last_of.items())
-    assert all(last < first for (_, last), (first, _) in itertools.pairwise(spans))
 
 
 def test_what_a_store_holds_is_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

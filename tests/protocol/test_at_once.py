@@ -39,6 +39,7 @@ def test_whoever_leaves_ends_what_is_under_way() -> None:
         executor.submit(time.sleep, 1).result()
         executor.submit(time.sleep, 600)
         raise KeyboardInterrupt
-    for process in set(multiprocessing.active_children()) - before:
-        process.join(10)
-    assert time.monotonic() - began < 60 and set(multiprocessing.active_children()) <= before
+    # Not joined: the executor's own thread may be, and a child that both wait for seems to live on a moment.
+    while set(multiprocessing.active_children()) - before and time.monotonic() - began < 60:
+        time.sleep(0.1)
+    assert time.monotonic() - began < 60

@@ -77,7 +77,9 @@ class ExplorationConfig:
     """What is varied while collecting, never while evaluating.
 
     guidance_spread: half-width by which each episode's guidance varies. action_noise: standard deviation
-    of Ornstein-Uhlenbeck noise on actions where the last evaluation had no success, less where it had.
+    of Ornstein-Uhlenbeck noise on actions where the last evaluation had no success, less where it had, until
+    most of it succeeded (60 %); from then on noisy_fraction is the share of planned episodes that have all of
+    it, and the others have none.
     waypoint_fraction: share of episodes that begin on the way to a random waypoint. random_fraction: share of
     episodes that are random waypoints throughout where the last evaluation had no success, fewer where it
     had: a loop that learns from successes cannot begin without one. repeat_fraction: share of those that go
@@ -87,6 +89,7 @@ class ExplorationConfig:
     guidance_spread: Annotated[float, Range(0, 20)] = 0.0
     temperature: Annotated[float, Range(0, 3)] = 1.0
     action_noise: Annotated[float, Range(0, 2)] = 0.0
+    noisy_fraction: Share = 1.0
     waypoint_fraction: Share = 0.0
     random_fraction: Share = 0.0
     repeat_fraction: Share = 0.0

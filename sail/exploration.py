@@ -26,24 +26,31 @@ LOW = 3
 REPEATED_STEPS, REPEATED_EVERY = 32, 16
 # By how much a repetition is shifted, in metres: things are not where they were.
 SHIFT = 0.02
+# An evaluation of which this share succeeded: what is planned mostly works.
+MOST = 0.6
 _FOR_EVER = 1_000_000
 
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
-    """What is explored where the last evaluation had this success rate: less, by chance and by noise, the
-    better it was. What a planner does undisturbed teaches more than what it reached in spite of noise."""
+    """What is explored where the last evaluation had this success rate: by chance less, the better it was,
+    and noise less, too, until most succeeds; from then on some episodes have all of it and the others none.
+
+    A planner that still learns a task learns most from what it does undisturbed; one that can do it learns
+    nothing from that, and forgets.
+    """
     left = (1.0 - success_rate) ** 2
-    return replace(
-        exploration,
-        random_fraction=exploration.random_fraction * left,
-        action_noise=exploration.action_noise * left,
-    )
+    fewer = replace(exploration, random_fraction=exploration.random_fraction * left)
+    if success_rate >= MOST:
+        return fewer
+    return replace(fewer, action_noise=exploration.action_noise * left, noisy_fraction=1.0)
 
 
 class Way(StrEnum):
-    """How an episode came about: as planned (a burst at most before it), by chance, by what worked before."""
+    """How an episode came about: as planned (a burst at most before it), as planned with noise on actions, by
+    chance, by what worked before."""
 
     PLANNED = "planned"
+    NOISY = "noisy"
     RANDOM = "random"
     REPEATED = "repeated"
 
@@ -120,6 +127,7 @@ def _towards(target: NDArray[np.float64], gripper: float, arm: Float32) -> Float
 class _Slot:
     rng: np.random.Generator
     guidance: float
+    noise_scale: float
     unplanned: Unplanned
     wanders: int
     noise: Float32 = field(default_factory=lambda: np.zeros(ACTION_SIZE, np.float32))
@@ -150,7 +158,10 @@ class Explorer:
                 unplanned, way = Repeater(self._successes, rng), Way.REPEATED
         elif drawn < exploration.random_fraction + exploration.waypoint_fraction:
             wanders = WAYPOINT_CHUNKS
-        self._slots[slot] = _Slot(rng, guidance, unplanned, wanders)
+        noise_scale = exploration.action_noise if rng.random() < exploration.noisy_fraction else 0.0
+        if way is Way.PLANNED and noise_scale:
+            way = Way.NOISY
+        self._slots[slot] = _Slot(rng, guidance, noise_scale, unplanned, wanders)
         self.ways[seed] = way
 
     def rng(self, slot: int) -> np.random.Generator:
@@ -178,12 +189,12 @@ class Explorer:
 
     def vary(self, slot: int, chunk: Float32) -> Float32:
         """What is done instead of a chunk float32 (8, 4)."""
-        state, scale = self._slots[slot], self._exploration.action_noise
-        if scale == 0.0:
+        state = self._slots[slot]
+        if state.noise_scale == 0.0:
             return chunk
         noisy = chunk.copy()
         for action in noisy:
-            kick = state.rng.normal(size=ACTION_SIZE) * scale * np.sqrt(1.0 - NOISE_MEMORY**2)
+            kick = state.rng.normal(size=ACTION_SIZE) * state.noise_scale * np.sqrt(1.0 - NOISE_MEMORY**2)
             state.noise = (NOISE_MEMORY * state.noise + kick).astype(np.float32)
             action += state.noise
         return np.clip(noisy, -1.0, 1.0)

@@ -1,5 +1,8 @@
 """What exploring does to actions: the noise's own statistics, and waypoints within the workspace."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 
 from sail.config import ExplorationConfig
@@ -119,18 +122,32 @@ def test_a_burst_ends_and_chance_does_not() -> None:
         assert explorer.wanders(0) is not ends
 
 
-def test_chance_gives_way_as_the_planner_succeeds() -> None:
-    config = ExplorationConfig(random_fraction=0.5, action_noise=0.3)
-    assert adapted(config, 0.0) == config
+def test_chance_and_noise_give_way_as_the_planner_succeeds_and_noise_on_some_comes_back() -> None:
+    config = ExplorationConfig(random_fraction=0.5, action_noise=0.3, noisy_fraction=0.5)
+    assert adapted(config, 0.0) == replace(config, noisy_fraction=1.0)
     half = adapted(config, 0.5)
-    assert (half.random_fraction, half.action_noise) == (0.5 / 4, 0.3 / 4)
-    assert adapted(config, 1.0).random_fraction == 0.0 == adapted(config, 1.0).action_noise
+    assert half == replace(config, random_fraction=0.5 / 4, action_noise=0.3 / 4, noisy_fraction=1.0)
+    most = adapted(config, 0.75)
+    assert most == replace(config, random_fraction=0.5 / 16)
+    assert adapted(config, 1.0).random_fraction == 0.0
     explorer = Explorer(adapted(config, 1.0 - 0.6**0.5), TASK, salt=0)
     wandering = 0
     for seed in range(600):
         explorer.start(0, seed)
         wandering += explorer.wanders(0)
     assert abs(wandering / 600 - 0.3) < 0.06
+
+
+def test_the_share_that_is_noisy_is_and_the_rest_does_what_was_planned() -> None:
+    config = ExplorationConfig(action_noise=0.6, noisy_fraction=0.5, random_fraction=0.2)
+    explorer = Explorer(config, TASK, salt=0)
+    counts: Counter[tuple[Way, bool]] = Counter()
+    for seed in range(600):
+        explorer.start(0, seed)
+        counts[explorer.ways[seed], bool(np.any(explorer.vary(0, STILL) != STILL))] += 1
+    assert abs(counts[Way.NOISY, True] / 600 - 0.4) < 0.06
+    assert abs(counts[Way.PLANNED, False] / 600 - 0.4) < 0.06
+    assert counts[Way.NOISY, False] == counts[Way.PLANNED, True] == 0
 
 
 def test_the_same_seed_explores_alike_and_another_salt_otherwise() -> None:

@@ -30,10 +30,10 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # a bro
 CONTROLS = "The same evaluation for other ways to act."
 PROBES = "Where success is lost: one part of the chain replaced at a time."
 MONITORS = (
-    "Collected successes by how the episodes came about: planned, by random waypoints, by the waypoints of "
-    "an earlier success. Places: cubes of 5 cm where the end effector has been. Plans differ: two from the "
-    "same frame by their noise, as a share of their motion. Gained and lost: evaluation episodes that "
-    "succeed now and did not before, and the other way round."
+    "Collected successes by how the episodes came about: planned, planned with noise on actions, by random "
+    "waypoints, by the waypoints of an earlier success. Places: cubes of 5 cm where the end effector has "
+    "been. Plans differ: two from the same frame by their noise, as a share of their motion. Gained and "
+    "lost: evaluation episodes that succeed now and did not before, and the other way round."
 )
 TEXT = (
     "How much the plan's motion changes, from the same first frame, when the prompt is exchanged and "

@@ -11,7 +11,7 @@ from sail.types import SailError
 SCHEMA = 1
 ROUNDING = 1e-6  # what a computed bound may miss 0, 1 or the rate by
 STAGES = ("collect", "train", "evaluate")
-WAYS = ("planned", "random", "repeated")
+WAYS = ("planned", "noisy", "random", "repeated")
 Losses = dict[int, list[tuple[int, float]]]  # iteration -> (step, loss), steps rising
 
 
@@ -195,7 +195,9 @@ def _filtered(entry: Mapping[str, object]) -> Filtered:
 
 def _monitored(entry: Mapping[str, object]) -> Monitored:
     counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
-    ways = {way: _mapping(entry[way]) for way in WAYS}
+    # Older runs count noisy episodes among the planned ones.
+    known = {"noisy": {"episodes": 0, "successes": 0}, **entry}
+    ways = {way: _mapping(known[way]) for way in WAYS}
     tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}
     spread = entry.get("plan_spread")
     plan_spread = None if spread is None else _number(spread, "plan_spread")

@@ -54,7 +54,8 @@ EXTRAS: dict[str, Any] = {
     "monitors": [
         {
             "iteration": 1,
-            "planned": {"episodes": 12, "successes": 2},
+            "planned": {"episodes": 6, "successes": 2},
+            "noisy": {"episodes": 6, "successes": 0},
             "random": {"episodes": 18, "successes": 7},
             "repeated": {"episodes": 0, "successes": 0},
             "covered": 417,
@@ -174,8 +175,8 @@ def test_the_report_holds_every_number_and_fetches_nothing(tmp_path: Path) -> No
     assert cells[44:49] == ["this run, iteration 3", "82 %", "", "69 to 90 %", "50"]
     assert cells[49:54] == ["random waypoints", "10 %", "", "4 to 21 %", "50"]
     assert cells[59:64] == ["perfect plan", "96 %", "", "86 to 99 %", "50"]
-    assert cells[64:72] == ["1", "2 of 12", "7 of 18", "–", "417", "37 %", "16", "3"]
-    assert cells[72:77] == ["handle", "“press the handle down” / “pull the handle up”", "4.2", "1.5", "2.80"]
+    assert cells[64:73] == ["1", "2 of 6", "0 of 6", "7 of 18", "–", "417", "37 %", "16", "3"]
+    assert cells[73:78] == ["handle", "“press the handle down” / “pull the handle up”", "4.2", "1.5", "2.80"]
     assert cells[cells.index("packages torch") :][:2] == ["packages torch", "2.13.0"]
     assert "24 % → 82 %" in page.text
     assert "From 12 of 50 to 41 of 50 episodes between iteration 0 and 3: +58 points" in page.text

@@ -102,9 +102,10 @@ class ExplorationConfig:
 class TrainingConfig:
     """How an iteration fine-tunes.
 
-    self_fraction: share of each batch that is self-collected. keep_newest: of the kept episodes, the newest,
-    so many are used; 0 is all. imagined_windows: of the kept episodes, drawn by the planner
-    as goals for inverse dynamics; imagined_share: their share of each of its batches.
+    self_fraction: share of each batch that is self-collected. least_kept: with fewer kept episodes a planner
+    that may have something to lose stays as it is. keep_newest: of the kept episodes, the newest, so many
+    are used; 0 is all. imagined_windows: of the kept episodes, drawn by the planner as goals for inverse
+    dynamics; imagined_share: their share of each of its batches.
     """
 
     steps: Count = 250
@@ -112,6 +113,7 @@ class TrainingConfig:
     learning_rate: Annotated[float, Range(1e-8, 1)] = 3e-4
     self_fraction: Share = 0.5
     retime: Literal["none", "travel"] = "travel"
+    least_kept: Annotated[int, Range(0, 1_000_000)] = 0
     keep_newest: Annotated[int, Range(0, 1_000_000)] = 0
     inverse_dynamics: bool = False
     inverse_dynamics_steps: Count = 200

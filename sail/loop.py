@@ -97,7 +97,7 @@ def _improve(run: Run, last: int, show: Show) -> dict[str, Any]:
         seconds = {"collect": _collect(run, agent, iteration, _believed(config, results[-1]))}
         kept = kept_of(config, folder, run.store, iteration)
         if config.method in LEARNING:
-            seconds["train"] = _learn(run, agent, iteration)
+            seconds["train"] = _learn(run, agent, iteration, results[-1])
             agent = learner_at(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
@@ -165,37 +165,66 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
     return float(run.folder.payload(step))
 
 
-def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int) -> float:
-    """Fine-tune on demonstrations and everything kept so far; save the checkpoint; returns the seconds."""
+def _enough(config: RunConfig, kept: int, last: IterationResult) -> bool:
+    """Whether so many kept episodes teach. From a few a planner forgets more than it learns, unless it has
+    nothing to lose, which only the oracle knows."""
+    nothing_to_lose = config.filter == "oracle" and last.successes == 0
+    return kept >= config.training.least_kept or (nothing_to_lose and kept > 0)
+
+
+def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int, last: IterationResult) -> float:
+    """Fine-tune on demonstrations and everything kept so far, where that is enough; save the checkpoint;
+    returns the seconds. last: the evaluation before."""
     step = f"train_{iteration:03d}"
     if not run.folder.step_done(step):
-        config, started = run.config.training, time.monotonic()
-        kept = _kept_before(run, iteration + 1)[-config.keep_newest :]
-        demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
-        seed = TRAININGS_PER_RUN * run.config.seed + iteration
-        checkpoint = run.folder.checkpoint(iteration)
-
-        def report(step: int, loss: float) -> None:
-            run.live.advance()
-            if step % LOSS_EVERY == 0:
-                run.folder.record("train", iteration, step, {"loss": loss})
-
-        run.live.stage(f"iteration {iteration}: train", config.steps)
-        teaching = read_kept(run.folder, run.store, kept)
-        learnt: dict[str, nn.Module] = {}
-        if isinstance(agent, PolicyAgent):
-            learnt["policy"] = finetune_policy(agent, demonstrations, teaching, config, seed, report)
+        started = time.monotonic()
+        kept = _kept_before(run, iteration + 1)
+        if _enough(run.config, len(kept), last):
+            learnt = _learnt(run, agent, iteration, kept[-run.config.training.keep_newest :])
         else:
-            planner = finetune_planner(agent, demonstrations, teaching, config, seed, report)
-            learnt["planner"] = planner
-            if config.inverse_dynamics:
-                run.live.stage(f"iteration {iteration}: inverse dynamics", config.inverse_dynamics_steps)
-                new = replace(agent, planner=planner)
-                learnt["inverse_dynamics"] = _learn_dynamics(run, new, demonstrations, teaching, seed)
+            few, least = f"iteration {iteration}: too few kept to learn from", run.config.training.least_kept
+            run.live.stage(few, least, len(kept))
+            learnt = _learners(run.config, agent)
         for name, network in learnt.items():
-            save_model(checkpoint / name, network, half=True)
+            save_model(run.folder.checkpoint(iteration) / name, network, half=True)
         run.folder.finish(step, time.monotonic() - started)
     return float(run.folder.payload(step))
+
+
+def _learners(config: RunConfig, agent: Agent | PolicyAgent) -> dict[str, nn.Module]:
+    """The networks that fine-tuning changes, by the names of their folders in a checkpoint."""
+    if isinstance(agent, PolicyAgent):
+        return {"policy": agent.policy}
+    learners: dict[str, nn.Module] = {"planner": agent.planner}
+    if config.training.inverse_dynamics:
+        learners["inverse_dynamics"] = agent.inverse_dynamics
+    return learners
+
+
+def _learnt(
+    run: Run, agent: Agent | PolicyAgent, iteration: int, kept: Sequence[EpisodeRecord]
+) -> dict[str, nn.Module]:
+    """What the networks of `_learners` become."""
+    config = run.config.training
+    demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
+    seed = TRAININGS_PER_RUN * run.config.seed + iteration
+
+    def report(step: int, loss: float) -> None:
+        run.live.advance()
+        if step % LOSS_EVERY == 0:
+            run.folder.record("train", iteration, step, {"loss": loss})
+
+    run.live.stage(f"iteration {iteration}: train", config.steps)
+    teaching = read_kept(run.folder, run.store, kept)
+    if isinstance(agent, PolicyAgent):
+        return {"policy": finetune_policy(agent, demonstrations, teaching, config, seed, report)}
+    planner = finetune_planner(agent, demonstrations, teaching, config, seed, report)
+    learnt: dict[str, nn.Module] = {"planner": planner}
+    if config.inverse_dynamics:
+        run.live.stage(f"iteration {iteration}: inverse dynamics", config.inverse_dynamics_steps)
+        new = replace(agent, planner=planner)
+        learnt["inverse_dynamics"] = _learn_dynamics(run, new, demonstrations, teaching, seed)
+    return learnt
 
 
 def _learn_dynamics(

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from sail.agent import Agent, PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
-from sail.loop import _believed, improve
+from sail.loop import _believed, _enough, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
 from sail.runfolder import IterationResult, create_run, open_run
@@ -141,6 +141,36 @@ def test_without_the_oracle_what_was_kept_is_believed(config: RunConfig) -> None
     assert _believed(dataclasses.replace(config, filter="oracle"), last) == 0.8
     assert _believed(dataclasses.replace(config, filter="verifier"), last) == 0.1
     assert _believed(config, dataclasses.replace(last, collected=0, kept=0)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("judge", "succeeded", "kept", "enough"),
+    [
+        ("oracle", 7, 2, False),
+        ("oracle", 7, 3, True),
+        ("oracle", 0, 0, False),
+        ("oracle", 0, 1, True),  # nothing to lose
+        ("verifier", 0, 2, False),  # which a verifier cannot know
+        ("verifier", 0, 3, True),
+    ],
+)
+def test_a_planner_learns_from_enough_or_with_nothing_to_lose(
+    judge: Literal["oracle", "verifier"], succeeded: int, kept: int, enough: bool, config: RunConfig
+) -> None:
+    training = dataclasses.replace(config.training, least_kept=3)
+    last = IterationResult(1, episodes=50, successes=succeeded, collected=30, kept=kept, seconds={})
+    assert _enough(dataclasses.replace(config, filter=judge, training=training), kept, last) is enough
+    always = dataclasses.replace(training, least_kept=0)
+    assert _enough(dataclasses.replace(config, filter=judge, training=always), 0, last)
+
+
+def test_too_little_kept_leaves_every_network_as_it_is(tiny_base: Path, tmp_path: Path) -> None:
+    settings = ("training.least_kept=1", "training.inverse_dynamics=true", "task=reach-wall")
+    run_loop(tmp_path / "run", small_config(tiny_base, "filter=oracle", *settings))
+    checkpoint, base = tmp_path / "run" / "checkpoints" / "iteration_001", load_base(str(tiny_base))
+    assert model_identity(load_model(checkpoint / "planner", "planner")) == base.identity
+    before = model_identity(base.inverse_dynamics)
+    assert model_identity(load_model(checkpoint / "inverse_dynamics", "inverse_dynamics")) == before
 
 
 def test_the_run_folder_has_every_file(finished: Path, config: RunConfig) -> None:

@@ -4,7 +4,7 @@
     2  for each iteration:
     3      run the planner on the new task and record what happens               _collect
     4      keep the episodes that teach                                          kept_of
-    5      fine-tune the planner on D and everything kept so far                 _learn
+    5      fine-tune the planner on D and everything kept so far                 learn
     6      measure the success rate on episodes never collected on               _evaluate
 
 Each step is deterministic given the configuration and what is on disk, and is written down in the run
@@ -14,12 +14,10 @@ folder when finished: an interrupted run resumed repeats at most one step, to th
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
@@ -29,49 +27,17 @@ from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, successes
 from sail.exploration import Explorer, adapted
 from sail.filters import kept_of, quality, read_kept
+from sail.learning import learn
 from sail.monitors import explored, flips
 from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
-from sail.rollout import open_environments, run_episodes
+from sail.rollout import run_episodes
+from sail.run import Run
 from sail.runfolder import IterationResult, RunFolder
 from sail.seeds import collection_seeds
-from sail.train.finetune import (
-    check_trainable,
-    finetune_inverse_dynamics,
-    finetune_planner,
-    finetune_policy,
-)
-from sail.train.imagined import imagine
-from sail.types import Episode
+from sail.train.finetune import check_trainable
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
-from sail_envs.vector import VectorEnv
-from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.saving import save_model
-
-# Training draws from seeds this far apart in runs with different seeds.
-TRAININGS_PER_RUN = 10_000
-LOSS_EVERY = 10
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every step needs: the configuration, the run folder, its episodes and the screen."""
-
-    config: RunConfig
-    folder: RunFolder
-    store: EpisodeStore
-    live: LiveTable
-
-    @cached_property
-    def environments(self) -> VectorEnv:
-        """Opened when first needed, and kept: starting their workers takes as long as ten episodes."""
-        return open_environments(self.config, max(self.config.rollouts, self.config.evaluation_episodes))
-
-    def close(self) -> None:
-        """End the environments' workers, if there are any."""
-        if "environments" in self.__dict__:
-            self.environments.close()
 
 
 def improve(
@@ -97,7 +63,7 @@ def _improve(run: Run, last: int, show: Show) -> dict[str, Any]:
         seconds = {"collect": _collect(run, agent, iteration, _believed(config, results[-1]))}
         kept = kept_of(config, folder, run.store, iteration)
         if config.method in LEARNING:
-            seconds["train"] = _learn(run, agent, iteration, results[-1])
+            seconds["train"] = learn(run, agent, iteration, results[-1])
             agent = learner_at(base, folder.checkpoint(iteration))
         results.append(_evaluate(run, agent, iteration, seconds, kept))
         folder.write_results(base.identity, results)
@@ -135,7 +101,7 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
-        before = _kept_before(run, iteration)
+        before = run.kept_before(iteration)
         known = read_kept(run.folder, run.store, before) if config.exploration.repeat_fraction else []
         explorer = Explorer(adapted(config.exploration, succeeded), config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
@@ -163,88 +129,6 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
         run.folder.finish(f"explored_{iteration:03d}", found)
         run.folder.finish(step, seconds)
     return float(run.folder.payload(step))
-
-
-def _enough(config: RunConfig, kept: int, last: IterationResult) -> bool:
-    """Whether so many kept episodes teach. From a few a planner forgets more than it learns, unless it has
-    nothing to lose, which only the oracle knows."""
-    nothing_to_lose = config.filter == "oracle" and last.successes == 0
-    return kept >= config.training.least_kept or (nothing_to_lose and kept > 0)
-
-
-def _learn(run: Run, agent: Agent | PolicyAgent, iteration: int, last: IterationResult) -> float:
-    """Fine-tune on demonstrations and everything kept so far, where that is enough; save the checkpoint;
-    returns the seconds. last: the evaluation before."""
-    step = f"train_{iteration:03d}"
-    if not run.folder.step_done(step):
-        started = time.monotonic()
-        kept = _kept_before(run, iteration + 1)
-        if _enough(run.config, len(kept), last):
-            learnt = _learnt(run, agent, iteration, kept[-run.config.training.keep_newest :])
-        else:
-            few, least = f"iteration {iteration}: too few kept to learn from", run.config.training.least_kept
-            run.live.stage(few, least, len(kept))
-            learnt = _learners(run.config, agent)
-        for name, network in learnt.items():
-            save_model(run.folder.checkpoint(iteration) / name, network, half=True)
-        run.folder.finish(step, time.monotonic() - started)
-    return float(run.folder.payload(step))
-
-
-def _learners(config: RunConfig, agent: Agent | PolicyAgent) -> dict[str, nn.Module]:
-    """The networks that fine-tuning changes, by the names of their folders in a checkpoint."""
-    if isinstance(agent, PolicyAgent):
-        return {"policy": agent.policy}
-    learners: dict[str, nn.Module] = {"planner": agent.planner}
-    if config.training.inverse_dynamics:
-        learners["inverse_dynamics"] = agent.inverse_dynamics
-    return learners
-
-
-def _learnt(
-    run: Run, agent: Agent | PolicyAgent, iteration: int, kept: Sequence[EpisodeRecord]
-) -> dict[str, nn.Module]:
-    """What the networks of `_learners` become."""
-    config = run.config.training
-    demonstrations = _read(run, run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
-    seed = TRAININGS_PER_RUN * run.config.seed + iteration
-
-    def report(step: int, loss: float) -> None:
-        run.live.advance()
-        if step % LOSS_EVERY == 0:
-            run.folder.record("train", iteration, step, {"loss": loss})
-
-    run.live.stage(f"iteration {iteration}: train", config.steps)
-    teaching = read_kept(run.folder, run.store, kept)
-    if isinstance(agent, PolicyAgent):
-        return {"policy": finetune_policy(agent, demonstrations, teaching, config, seed, report)}
-    planner = finetune_planner(agent, demonstrations, teaching, config, seed, report)
-    learnt: dict[str, nn.Module] = {"planner": planner}
-    if config.inverse_dynamics:
-        run.live.stage(f"iteration {iteration}: inverse dynamics", config.inverse_dynamics_steps)
-        new = replace(agent, planner=planner)
-        learnt["inverse_dynamics"] = _learn_dynamics(run, new, demonstrations, teaching, seed)
-    return learnt
-
-
-def _learn_dynamics(
-    run: Run,
-    agent: Agent,
-    demonstrations: Sequence[Episode],
-    kept: Sequence[Episode],
-    seed: int,
-) -> InverseDynamics:
-    """Inverse dynamics, taught by what was kept and how the agent's new planner draws it; where nothing was
-    kept, by everything seen."""
-    config, guidance = run.config.training, run.config.planner.guidance
-    chunk = agent.inverse_dynamics.config.chunk
-    whole = [episode for episode in kept if len(episode) >= chunk]
-    imagined, episodes = None, whole
-    if config.imagined_windows and whole:
-        imagined = imagine(agent, whole, config.imagined_windows, guidance, seed)
-    else:
-        episodes = [*demonstrations, *_read(run, run.store.records(source="self"))]
-    return finetune_inverse_dynamics(agent, episodes, imagined, config, seed, lambda *_: run.live.advance())
 
 
 def _evaluate(
@@ -305,11 +189,3 @@ def _probe(run: Run, agent: Agent) -> dict[str, Any]:
         run.live.stage("probes", 2 * run.config.evaluation_episodes)
         run.folder.finish("probes", measure_beside(agent, run.config, run.live.advance))
     return {"prompt": TASKS[run.config.task], **run.folder.payload("probes")}
-
-
-def _kept_before(run: Run, iteration: int) -> list[EpisodeRecord]:
-    return [one for k in range(1, iteration) for one in kept_of(run.config, run.folder, run.store, k)]
-
-
-def _read(run: Run, records: Sequence[EpisodeRecord]) -> list[Episode]:
-    return [run.store.read(record.id) for record in records]

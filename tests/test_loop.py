@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 import pytest
 
+import sail.learning
 import sail.loop
 from sail.agent import PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
 from sail.config import RunConfig, load_config
 from sail.data.store import EpisodeStore
-from sail.loop import _believed, _enough, improve
+from sail.learning import enough as is_enough
+from sail.loop import _believed, improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable
 from sail.runfolder import IterationResult, create_run, open_run
@@ -70,6 +72,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 KILLED = """
 import io, os, signal, sys
 from pathlib import Path
+import sail.learning
 import sail.loop
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
@@ -96,7 +99,7 @@ if __name__ == "__main__":
     if where == "collect":
         EpisodeStore.add = add_one
     else:
-        sail.loop.save_model = half_a_model
+        sail.learning.save_model = half_a_model
     config = from_yaml(Path(config).read_text())
     sail.loop.improve(config, create_run(Path(folder), config, True), LiveTable("killed"))
 """
@@ -157,9 +160,9 @@ def test_a_planner_learns_from_enough_or_with_nothing_to_lose(
 ) -> None:
     training = dataclasses.replace(config.training, least_kept=3)
     last = IterationResult(1, episodes=50, successes=succeeded, collected=30, kept=kept, seconds={})
-    assert _enough(dataclasses.replace(config, filter=judge, training=training), kept, last) is enough
+    assert is_enough(dataclasses.replace(config, filter=judge, training=training), kept, last) is enough
     always = dataclasses.replace(training, least_kept=0)
-    assert _enough(dataclasses.replace(config, filter=judge, training=always), 0, last)
+    assert is_enough(dataclasses.replace(config, filter=judge, training=always), 0, last)
 
 
 def test_too_little_kept_leaves_every_network_as_it_is(tiny_base: Path, tmp_path: Path) -> None:
@@ -265,7 +268,7 @@ def test_a_policy_is_improved_by_the_same_loop(
         taught.append([episode.seed for episode in collected])
         return finetune_policy(agent, shown, collected, *rest)
 
-    monkeypatch.setattr(sail.loop, "finetune_policy", finetune)
+    monkeypatch.setattr(sail.learning, "finetune_policy", finetune)
     beginning = ("demonstrator=suboptimal", "demonstrations_per_task=1")
     repeating = ("exploration.random_fraction=0.99", "exploration.repeat_fraction=1", "iterations=2")
     settings = ("method=bc-loop", "filter=none", "training.keep_newest=3", *beginning, *repeating)

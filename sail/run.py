@@ -1,0 +1,42 @@
+"""A run under way: what every step of the loop needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sail.config import RunConfig
+from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.filters import kept_of
+from sail.report.live import LiveTable
+from sail.rollout import open_environments
+from sail.runfolder import RunFolder
+from sail.types import Episode
+from sail_envs.vector import VectorEnv
+
+
+@dataclass(frozen=True)
+class Run:
+    """The configuration, the run folder, its episodes and the screen."""
+
+    config: RunConfig
+    folder: RunFolder
+    store: EpisodeStore
+    live: LiveTable
+
+    @cached_property
+    def environments(self) -> VectorEnv:
+        """Opened when first needed, and kept: starting their workers takes as long as ten episodes."""
+        return open_environments(self.config, max(self.config.rollouts, self.config.evaluation_episodes))
+
+    def close(self) -> None:
+        """End the environments' workers, if there are any."""
+        if "environments" in self.__dict__:
+            self.environments.close()
+
+    def kept_before(self, iteration: int) -> list[EpisodeRecord]:
+        """What earlier iterations kept, the oldest first."""
+        return [one for k in range(1, iteration) for one in kept_of(self.config, self.folder, self.store, k)]
+
+    def read(self, records: Sequence[EpisodeRecord]) -> list[Episode]:
+        """These episodes, whole."""
+        return [self.store.read(record.id) for record in records]

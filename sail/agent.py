@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sail.config import NO_WORDS, SHIPPED, RunConfig
+from sail.config import NO_WORDS, POLICIES, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.denoiser import Denoiser
@@ -157,7 +157,7 @@ def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent
 
 def load_learner(config: RunConfig) -> Agent | PolicyAgent:
     """What a configuration's method lets act. Raises WeightsError and PriorError."""
-    if config.method == "bc-loop":
+    if config.method in POLICIES:
         return load_policy(find_base(config.base, "policy"))
     return load_agent(config)
 

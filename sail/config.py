@@ -22,8 +22,10 @@ DEFAULT_PRESET = "quick"
 # prior.path and prior.negative where nothing is said.
 SHIPPED, NO_WORDS = "shipped", "none"
 
-# Methods that learn from what they collect: with planner and inverse dynamics, or with a policy alone.
-LEARNING = ("sail", "bc-loop")
+# Methods that learn from what they collect: with planner and inverse dynamics, or with a policy alone; those
+# of which the runs of several tasks share what learns.
+POLICIES, JOINT = ("bc-loop", "bc-joint"), ("sail-joint", "bc-joint")
+LEARNING = ("sail", "sail-joint", *POLICIES)
 
 # Who shows the seen tasks.
 Demonstrator = Literal["expert", "suboptimal"]
@@ -171,7 +173,7 @@ class RunConfig:
 
     preset: str
     task: str = "handle-press"
-    method: Literal["sail", "frozen", "random", "bc-loop"] = "sail"
+    method: Literal["sail", "sail-joint", "frozen", "random", "bc-loop", "bc-joint"] = "sail"
     filter: Literal["oracle", "none", "verifier", "vlm", "human"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3

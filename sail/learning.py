@@ -3,12 +3,13 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from torch import nn
 
 from sail.agent import Agent, PolicyAgent
 from sail.collect import DEMONSTRATED
-from sail.config import RunConfig
+from sail.config import RunConfig, TrainingConfig
 from sail.data.store import EpisodeRecord
 from sail.filters import read_kept
 from sail.run import Run
@@ -24,6 +25,23 @@ TRAININGS_PER_RUN = 10_000
 LOSS_EVERY = 10
 
 
+class Taught(NamedTuple):
+    """A run, and what it kept that teaches."""
+
+    run: Run
+    kept: Sequence[EpisodeRecord]
+
+
+def scaled(training: TrainingConfig, tasks: int) -> TrainingConfig:
+    """What so many runs do together: as many steps, and windows drawn, as they would alone."""
+    return replace(
+        training,
+        steps=training.steps * tasks,
+        inverse_dynamics_steps=training.inverse_dynamics_steps * tasks,
+        imagined_windows=training.imagined_windows * tasks,
+    )
+
+
 def enough(config: RunConfig, kept: int, last: IterationResult) -> bool:
     """Whether so many kept episodes teach. From a few a planner forgets more than it learns, unless it has
     nothing to lose, which only the oracle knows."""
@@ -31,23 +49,32 @@ def enough(config: RunConfig, kept: int, last: IterationResult) -> bool:
     return kept >= config.training.least_kept or (nothing_to_lose and kept > 0)
 
 
-def learn(run: Run, agent: Agent | PolicyAgent, iteration: int, last: IterationResult) -> float:
-    """Fine-tune on demonstrations and everything kept so far, where that is enough; save the checkpoint;
-    returns the seconds. last: the evaluation before."""
+def learn(
+    runs: Sequence[Run], agent: Agent | PolicyAgent, iteration: int, last: Sequence[IterationResult]
+) -> float:
+    """Fine-tune on demonstrations and everything kept so far, by the runs that kept enough of it; save the
+    checkpoint, each run's the same; returns the seconds, by run. last: each run's evaluation before."""
     step = f"train_{iteration:03d}"
-    if not run.folder.step_done(step):
+    if not all(run.folder.step_done(step) for run in runs):
         started = time.monotonic()
-        kept = run.kept_before(iteration + 1)
-        if enough(run.config, len(kept), last):
-            learnt = _learnt(run, agent, iteration, kept[-run.config.training.keep_newest :])
+        kept = [run.kept_before(iteration + 1) for run in runs]
+        teaching = [
+            Taught(run, records[-run.config.training.keep_newest :])
+            for run, records, row in zip(runs, kept, last, strict=True)
+            if enough(run.config, len(records), row)
+        ]
+        if teaching:
+            learnt = _learnt(runs, teaching, agent, iteration)
         else:
-            few, least = f"iteration {iteration}: too few kept to learn from", run.config.training.least_kept
-            run.live.stage(few, least, len(kept))
-            learnt = _learners(run.config, agent)
-        for name, network in learnt.items():
-            save_model(run.folder.checkpoint(iteration) / name, network, half=True)
-        run.folder.finish(step, time.monotonic() - started)
-    return float(run.folder.payload(step))
+            config, few = runs[0].config, f"iteration {iteration}: too few kept to learn from"
+            runs[0].live.stage(few, config.training.least_kept, max(map(len, kept)))
+            learnt = _learners(config, agent)
+        for run in runs:
+            for name, network in learnt.items():
+                save_model(run.folder.checkpoint(iteration) / name, network, half=True)
+        for run in runs:
+            run.folder.finish(step, (time.monotonic() - started) / len(runs))
+    return float(runs[0].folder.payload(step))
 
 
 def _learners(config: RunConfig, agent: Agent | PolicyAgent) -> dict[str, nn.Module]:
@@ -61,46 +88,61 @@ def _learners(config: RunConfig, agent: Agent | PolicyAgent) -> dict[str, nn.Mod
 
 
 def _learnt(
-    run: Run, agent: Agent | PolicyAgent, iteration: int, kept: Sequence[EpisodeRecord]
+    runs: Sequence[Run], teaching: Sequence[Taught], agent: Agent | PolicyAgent, iteration: int
 ) -> dict[str, nn.Module]:
-    """What the networks of `_learners` become."""
-    config = run.config.training
-    demonstrations = run.read(run.store.records(source=DEMONSTRATED[run.config.demonstrator]))
-    seed = TRAININGS_PER_RUN * run.config.seed + iteration
+    """What the networks of `_learners` become, in as many steps as each of those that teach would take."""
+    config, live = runs[0].config, runs[0].live
+    training = scaled(config.training, len(teaching))
+    seed = TRAININGS_PER_RUN * config.seed + iteration
+    demonstrations = _demonstrations(runs)
 
     def report(step: int, loss: float) -> None:
-        run.live.advance()
+        live.advance()
         if step % LOSS_EVERY == 0:
-            run.folder.record("train", iteration, step, {"loss": loss})
+            for run in runs:
+                run.folder.record("train", iteration, step, {"loss": loss})
 
-    run.live.stage(f"iteration {iteration}: train", config.steps)
-    teaching = read_kept(run.folder, run.store, kept)
+    live.stage(f"iteration {iteration}: train", training.steps)
+    kept = [one for taught in teaching for one in read_kept(taught.run.folder, taught.run.store, taught.kept)]
     if isinstance(agent, PolicyAgent):
-        return {"policy": finetune_policy(agent, demonstrations, teaching, config, seed, report)}
-    planner = finetune_planner(agent, demonstrations, teaching, config, seed, report)
+        return {"policy": finetune_policy(agent, demonstrations, kept, training, seed, report)}
+    planner = finetune_planner(agent, demonstrations, kept, training, seed, report)
     learnt: dict[str, nn.Module] = {"planner": planner}
-    if config.inverse_dynamics:
-        run.live.stage(f"iteration {iteration}: inverse dynamics", config.inverse_dynamics_steps)
+    if training.inverse_dynamics:
+        live.stage(f"iteration {iteration}: inverse dynamics", training.inverse_dynamics_steps)
         new = replace(agent, planner=planner)
-        learnt["inverse_dynamics"] = _learn_dynamics(run, new, demonstrations, teaching, seed)
+        learnt["inverse_dynamics"] = _learn_dynamics(runs, new, demonstrations, kept, training, seed)
     return learnt
 
 
 def _learn_dynamics(
-    run: Run,
+    runs: Sequence[Run],
     agent: Agent,
     demonstrations: Sequence[Episode],
     kept: Sequence[Episode],
+    training: TrainingConfig,
     seed: int,
 ) -> InverseDynamics:
     """Inverse dynamics, taught by what was kept and how the agent's new planner draws it; where nothing was
     kept, by everything seen."""
-    config, guidance = run.config.training, run.config.planner.guidance
     chunk = agent.inverse_dynamics.config.chunk
     whole = [episode for episode in kept if len(episode) >= chunk]
     imagined, episodes = None, whole
-    if config.imagined_windows and whole:
-        imagined = imagine(agent, whole, config.imagined_windows, guidance, seed)
+    if training.imagined_windows and whole:
+        imagined = imagine(agent, whole, training.imagined_windows, runs[0].config.planner.guidance, seed)
     else:
-        episodes = [*demonstrations, *run.read(run.store.records(source="self"))]
-    return finetune_inverse_dynamics(agent, episodes, imagined, config, seed, lambda *_: run.live.advance())
+        collected = [episode for run in runs for episode in run.read(run.store.records(source="self"))]
+        episodes = [*demonstrations, *collected]
+    return finetune_inverse_dynamics(
+        agent, episodes, imagined, training, seed, lambda *_: runs[0].live.advance()
+    )
+
+
+def _demonstrations(runs: Sequence[Run]) -> list[Episode]:
+    """What all runs rehearse; runs of one family have the same episodes, each in its own store."""
+    found: dict[tuple[str, int], Episode] = {}
+    for run in runs:
+        for record in run.store.records(source=DEMONSTRATED[run.config.demonstrator]):
+            if (record.task, record.seed) not in found:
+                found[record.task, record.seed] = run.store.read(record.id)
+    return list(found.values())

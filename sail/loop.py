@@ -12,8 +12,8 @@ folder when finished: an interrupted run resumed repeats at most one step, to th
 """
 
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
@@ -44,33 +44,64 @@ def improve(
     config: RunConfig, folder: RunFolder, live: LiveTable, until: int | None = None, show: Show = collect
 ) -> dict[str, Any]:
     """Run the loop, or go on, to iteration `until`, with demonstrations by `show`; results.json's content."""
-    with closing(Run(config, folder, EpisodeStore(folder.episodes), live)) as run:
-        return _improve(run, config.iterations if until is None else until, show)
+    return improve_jointly([(config, folder)], live, until, show)[0]
 
 
-def _improve(run: Run, last: int, show: Show) -> dict[str, Any]:
-    config, folder = run.config, run.folder
+def improve_jointly(
+    several: Sequence[tuple[RunConfig, RunFolder]],
+    live: LiveTable,
+    until: int | None = None,
+    show: Show = collect,
+) -> list[dict[str, Any]]:
+    """`improve` of runs that differ in their tasks and share what learns: it is taught by what all of them
+    kept, and each has it in its checkpoints. Raises RunFolderError where they were joined otherwise."""
+    tasks = [config.task for config, _ in several]
+    with ExitStack() as stack:
+        runs = []
+        for config, folder in several:
+            folder.begin_jointly(tasks)
+            run = Run(config, folder, EpisodeStore(folder.episodes), live, joint=len(several) > 1)
+            runs.append(stack.enter_context(closing(run)))
+        return _improve(runs, runs[0].config.iterations if until is None else until, show)
+
+
+def _improve(runs: Sequence[Run], last: int, show: Show) -> list[dict[str, Any]]:
+    config = runs[0].config
     if config.method == "random":
-        return folder.write_results("", [_evaluate(run, None, 0, {})])
+        return [run.folder.write_results("", [_evaluate(run, None, 0, {})]) for run in runs]
     base = agent = load_learner(config)
     if isinstance(agent, Agent) and config.method in LEARNING:
         check_trainable(agent.planner)
-    folder.begin_from(base.identity)
-    _demonstrate(run, show)
-    results = [_evaluate(run, agent, 0, {})]
-    folder.write_results(base.identity, results)
+    results: list[list[IterationResult]] = []
+    for run in runs:
+        run.folder.begin_from(base.identity)
+        _demonstrate(run, show)
+        results.append([_evaluate(run, agent, 0, {})])
+        run.folder.write_results(base.identity, results[-1])
     for iteration in range(1, last + 1):
-        seconds = {"collect": _collect(run, agent, iteration, _believed(config, results[-1]))}
-        kept = kept_of(config, folder, run.store, iteration)
+        before = [rows[-1] for rows in results]
+        collecting = [_collect(run, agent, iteration, row) for run, row in zip(runs, before, strict=True)]
+        kept = [kept_of(run.config, run.folder, run.store, iteration) for run in runs]
+        training = 0.0
         if config.method in LEARNING:
-            seconds["train"] = learn(run, agent, iteration, results[-1])
-            agent = learner_at(base, folder.checkpoint(iteration))
-        results.append(_evaluate(run, agent, iteration, seconds, kept))
-        folder.write_results(base.identity, results)
-    sections = {"filter": quality(folder, run.store, last), "monitors": _monitors(folder, last)}
-    if last == config.iterations and isinstance(agent, Agent):
+            training = learn(runs, agent, iteration, before)
+            agent = learner_at(base, runs[0].folder.checkpoint(iteration))
+        for run, rows, seconds, teaching in zip(runs, results, collecting, kept, strict=True):
+            stages = {"collect": seconds, "train": training}
+            rows.append(_evaluate(run, agent, iteration, stages, teaching))
+            run.folder.write_results(base.identity, rows)
+    return [
+        run.folder.write_results(base.identity, rows, sections=_sections(run, agent, last))
+        for run, rows in zip(runs, results, strict=True)
+    ]
+
+
+def _sections(run: Run, agent: Agent | PolicyAgent, last: int) -> dict[str, Any]:
+    """What stands beside the curve in results.json."""
+    sections = {"filter": quality(run.folder, run.store, last), "monitors": _monitors(run.folder, last)}
+    if last == run.config.iterations and isinstance(agent, Agent):
         sections |= _probe(run, agent)
-    return folder.write_results(base.identity, results, sections=sections)
+    return sections
 
 
 def _believed(config: RunConfig, last: IterationResult) -> float:
@@ -95,15 +126,17 @@ def _demonstrate(run: Run, show: Show) -> None:
     run.folder.finish("demonstrations")
 
 
-def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: float) -> float:
-    """Run the planner, exploring (less as it succeeds), record every episode; the seconds it took."""
+def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, last: IterationResult) -> float:
+    """Run the planner, exploring (less as it succeeded), record every episode; the seconds it took. last: the
+    evaluation before."""
     step = f"collect_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
         before = run.kept_before(iteration)
         known = read_kept(run.folder, run.store, before) if config.exploration.repeat_fraction else []
-        explorer = Explorer(adapted(config.exploration, succeeded), config.task, iteration, known)
+        exploration = adapted(config.exploration, _believed(config, last))
+        explorer = Explorer(exploration, config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         seeds = collection_seeds(config.task, config.seed, iteration, config.rollouts)
         outcomes = run_episodes(
@@ -126,6 +159,7 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, succeeded: fl
             episodes = [outcome.episode for outcome in outcomes if outcome.episode is not None]
             begun = np.stack([episode.frames[0] for episode in episodes[:SCENES]])
             found["plan_spread"] = plan_spread(agent, config, begun)
+        run.rest()
         run.folder.finish(f"explored_{iteration:03d}", found)
         run.folder.finish(step, seconds)
     return float(run.folder.payload(step))
@@ -135,7 +169,7 @@ def _evaluate(
     run: Run,
     agent: Agent | PolicyAgent | None,
     iteration: int,
-    seconds: dict[str, float],
+    seconds: Mapping[str, float],
     kept: Sequence[EpisodeRecord] = (),
 ) -> IterationResult:
     """Measure the success rate, without exploration, on the run's evaluation seeds.
@@ -150,6 +184,7 @@ def _evaluate(
             outcomes = evaluate_random(config, 0, run.live.advance, run.environments)
         else:
             outcomes = evaluate(agent, config, iteration, run.live.advance, run.environments)
+        run.rest()
         write_videos(run.folder.media, iteration, outcomes)
         values = {"successes": successes(outcomes), "episodes": len(outcomes)}
         measured = {**values, "seconds": time.monotonic() - started}

@@ -16,22 +16,30 @@ from sail_envs.vector import VectorEnv
 
 @dataclass(frozen=True)
 class Run:
-    """The configuration, the run folder, its episodes and the screen."""
+    """The configuration, the run folder, its episodes and the screen. joint: one of several that go on
+    together."""
 
     config: RunConfig
     folder: RunFolder
     store: EpisodeStore
     live: LiveTable
+    joint: bool = False
 
     @cached_property
     def environments(self) -> VectorEnv:
-        """Opened when first needed, and kept: starting their workers takes as long as ten episodes."""
+        """Opened when first needed, and kept, if there is no other run that needs its own: starting their
+        workers takes as long as ten episodes."""
         return open_environments(self.config, max(self.config.rollouts, self.config.evaluation_episodes))
 
     def close(self) -> None:
         """End the environments' workers, if there are any."""
         if "environments" in self.__dict__:
-            self.environments.close()
+            self.__dict__.pop("environments").close()
+
+    def rest(self) -> None:
+        """Make way for the other runs, if there are any."""
+        if self.joint:
+            self.close()
 
     def kept_before(self, iteration: int) -> list[EpisodeRecord]:
         """What earlier iterations kept, the oldest first."""

@@ -93,6 +93,19 @@ class RunFolder:
                 f"holds now ({model}): bring those back, or choose another --out"
             )
 
+    def begin_jointly(self, tasks: Sequence[str]) -> None:
+        """Write down of which tasks' runs, this one's among them, what learns is shared. Raises
+        RunFolderError where it began otherwise."""
+        alone = [self.config.task]
+        began = self._finished.get("joint", alone) if self._finished else list(tasks)
+        if began != list(tasks):
+            raise RunFolderError(
+                f"{self.path} shares what learns with the runs of {', '.join(began)}, not of "
+                f"{', '.join(tasks)}: go on with the same tasks in the same order, or choose another --out"
+            )
+        if tasks != alone and not self.step_done("joint"):
+            self.finish("joint", list(tasks))
+
     def record(self, event: str, iteration: int, step: int, values: Mapping[str, float]) -> None:
         """Append a line to metrics.jsonl. wall_seconds: time worked on this run, interruptions left out."""
         line = {

@@ -18,18 +18,20 @@ import sail.learning
 import sail.loop
 from sail.agent import PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
-from sail.config import RunConfig, load_config
+from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.learning import enough as is_enough
-from sail.loop import _believed, improve
+from sail.loop import _believed, improve, improve_jointly
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.runfolder import IterationResult, create_run, open_run
+from sail.runfolder import IterationResult, RunFolder, RunFolderError, create_run, open_run
 from sail.seeds import evaluation_seeds
 from sail.train.finetune import finetune_policy
 from sail.types import Episode
 from sail_models.policy import Policy
 from sail_models.saving import load_model, model_identity
+
+from helpers import assert_one_line
 
 SMALL = (
     "rollouts=2",
@@ -289,6 +291,47 @@ def test_a_policy_is_improved_by_the_same_loop(
     assert not store.records(source="expert")
     before = files_below(folder)
     assert run_loop(folder, config, resume=True) == results and files_below(folder) == before
+
+
+def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[tuple[list[str], list[str], int]] = []
+
+    def finetune(
+        agent: PolicyAgent,
+        shown: list[Episode],
+        collected: list[Episode],
+        training: TrainingConfig,
+        *rest: Any,
+    ) -> Policy:
+        shown_by, kept = ([episode.task for episode in some] for some in (shown, collected))
+        taught.append((shown_by, kept, training.steps))
+        return finetune_policy(agent, shown, collected, training, *rest)
+
+    monkeypatch.setattr(sail.learning, "finetune_policy", finetune)
+    monkeypatch.setattr("sail.loop.seen_like", lambda task: DEMONSTRATED)
+    settings = ("method=bc-joint", "filter=none", "iterations=1", "demonstrations_per_task=1")
+    tasks = ("handle-press", "door-close", "reach-wall")
+    # Of the last nothing teaches: it keeps less than it needs.
+    needs = {"reach-wall": "training.least_kept=3"}
+
+    def opened(some: tuple[str, ...], resume: bool) -> list[tuple[RunConfig, RunFolder]]:
+        words = [(f"task={task}", *settings, *([needs[task]] if task in needs else [])) for task in some]
+        configs = [small_config(tiny_base, *one) for one in words]
+        return [(config, create_run(tmp_path / config.task, config, resume)) for config in configs]
+
+    live = LiveTable("test", io.StringIO())
+    results = improve_jointly(opened(tasks, False), live)
+    assert [(one["task"], len(one["iterations"])) for one in results] == [(task, 2) for task in tasks]
+    assert taught == [(list(DEMONSTRATED), ["handle-press"] * 2 + ["door-close"] * 2, 2 * 3)]
+    learnt = {load_policy(tmp_path / task / "checkpoints" / "iteration_001").identity for task in tasks}
+    assert len(learnt) == 1 and learnt != {load_policy(tiny_base).identity}
+    before = files_below(tmp_path)
+    assert improve_jointly(opened(tasks, True), live) == results and files_below(tmp_path) == before
+    with pytest.raises(RunFolderError) as error:
+        improve_jointly(opened(tasks[:1], True), live)
+    assert_one_line(error, "shares what learns with the runs of handle-press, door-close, reach-wall, not of")
 
 
 def test_random_is_one_evaluation_without_any_weights(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sail.config import RunConfig, load_config
+from sail.config import POLICIES, RunConfig, load_config
 from sail.runfolder import CONFIG, RunFolder, file_errors, open_run
 from sail.settings import not_found
 from sail.types import SailError
@@ -81,7 +81,7 @@ def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
     """The checkpoint asked for, or the base (0) and every checkpoint there is. Raises UsageError."""
     there = [0]
     if folder is not None:
-        learner = "policy" if folder.config.method == "bc-loop" else "planner"
+        learner = "policy" if folder.config.method in POLICIES else "planner"
         checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
         there += [k for k, path in checkpoints.items() if (path / learner / "config.json").is_file()]
     if asked is None:

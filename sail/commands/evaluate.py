@@ -25,7 +25,7 @@ from sail.commands.common import (
     tasks_of,
     whole_number,
 )
-from sail.config import RunConfig
+from sail.config import POLICIES, RunConfig
 from sail.runfolder import RunFolder
 from sail.statistics import wilson_interval
 
@@ -129,8 +129,8 @@ def run(arguments: argparse.Namespace) -> None:
         config = replace(config, planner=replace(config.planner, following=arguments.following))
     if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
         raise UsageError("--exported acts by itself: no run folder, --random or --probes beside it")
-    if arguments.probes and config.method == "bc-loop":
-        raise UsageError("--probes looks into plans, and method=bc-loop makes none")
+    if arguments.probes and config.method in POLICIES:
+        raise UsageError(f"--probes looks into plans, and method={config.method} makes none")
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
     from sail.report.live import LiveTable

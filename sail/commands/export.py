@@ -16,6 +16,7 @@ from sail.commands.common import (
     run_or_config,
     whole_number,
 )
+from sail.config import POLICIES
 
 if TYPE_CHECKING:
     from sail.agent import PolicyAgent
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         store = arguments.frames
         return simulated(config.task) if store is None else recorded(EpisodeStore(store))
 
-    if config.method == "bc-loop":
+    if config.method in POLICIES:
         from sail.export.policy import export_policy
 
         if arguments.precision != "fp32":

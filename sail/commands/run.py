@@ -10,13 +10,14 @@ from typing import Any, TextIO
 from sail.commands.common import (
     OVERRIDES,
     Command,
+    UsageError,
     add_config_options,
     add_json_option,
     config_of,
     going_on_with,
     overrides_of,
 )
-from sail.config import LEARNING, RunConfig
+from sail.config import JOINT, LEARNING, RunConfig
 from sail.runfolder import CONFIG, MANIFEST, create_run
 
 
@@ -66,6 +67,11 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
     if arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file():
         arguments.config = arguments.out / CONFIG
     config = config_of(arguments, overrides_of(arguments.words))
+    if config.method in JOINT:
+        raise UsageError(
+            f"method={config.method} is of several tasks: "
+            f"sail bench protocol --tasks A,B --methods {config.method}"
+        )
     return config, arguments.out or Path("runs") / f"{config.preset}-{config.task}-s{config.seed}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sail.config import LEARNING
+from sail.config import JOINT, LEARNING
 from sail.settings import ConfigError, not_found
 
 # The settings that make a method; the loop is the same.
@@ -12,6 +12,8 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "frozen": ("method=frozen",),
     "random": ("method=random",),
     "bc-loop": ("method=bc-loop",),
+    "sail-joint": ("method=sail-joint",),
+    "bc-joint": ("method=bc-joint",),
 }
 # Of a run's own settings: the grid says how far each goes, and may later go on further.
 ENDLESS = 1000
@@ -46,6 +48,19 @@ class Cell:
         """The settings that make it, beside those of all cells."""
         own = (f"task={self.task}", f"filter={self.filter}", f"seed={self.seed}", f"iterations={ENDLESS}")
         return (*METHODS[self.method], *own)
+
+
+# Cells that are run together, alike in all but the task.
+Unit = tuple[Cell, ...]
+
+
+def units(cells: Sequence[Cell]) -> list[Unit]:
+    """What is run at a time: an iteration of all tasks whose runs share what learns, else one cell."""
+    made: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        alike = (cell.method, cell.filter, cell.seed, cell.iteration)
+        made.setdefault(alike if cell.method in JOINT else (*alike, cell.task), []).append(cell)
+    return [tuple(unit) for unit in made.values()]
 
 
 def grid(

@@ -5,7 +5,7 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +15,9 @@ from sail.collect import Job, collect_once
 from sail.config import RunConfig, to_yaml
 from sail.data.store import EpisodeStore
 from sail.filters import find_filter
-from sail.loop import improve
+from sail.loop import improve_jointly
 from sail.protocol.at_once import runs_at_once
-from sail.protocol.grid import Cell
+from sail.protocol.grid import Cell, Unit, units
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
 from sail.report.live import LiveTable
 from sail.runfolder import MANIFEST, create_run
@@ -45,25 +45,27 @@ def run_grid(
     began = time.monotonic()
     with ledger.writing(), runs_at_once(jobs) as executor:
         rows = ledger.rows()
-        missing = [cell for cell in cells if cell not in rows]
-        together, done = len(missing), 0
-        running: dict[Future[dict[str, Any]], Cell] = {}
+        missing = [unit for unit in units(cells) if not rows.keys() >= set(unit)]
+        together, done = sum(cell not in rows for cell in cells), 0
+        running: dict[Future[list[dict[str, Any]]], Unit] = {}
         while missing or running:
-            while len(running) < jobs and (cell := _next(missing, running.values())) is not None:
-                expected = _expected(cell, ledger)
+            while len(running) < jobs and (unit := _next(missing, running.values())) is not None:
+                expected = sum(_expected(cell, ledger) for cell in unit)
                 left = budget - (time.monotonic() - began)
                 if expected > left:
-                    told(f"{cell.name} takes about {expected:.0f} s, {left:.0f} s are left")
+                    told(f"{_name(unit)} takes about {expected:.0f} s, {left:.0f} s are left")
                     missing = []
                     break
-                missing.remove(cell)
-                shown = live if jobs == 1 else None
-                running[executor.submit(_run, cell, configure(cell), ledger.folder, shown)] = cell
+                missing.remove(unit)
+                configs, shown = [configure(cell) for cell in unit], live if jobs == 1 else None
+                running[executor.submit(_run, unit, configs, ledger.folder, shown)] = unit
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                row, cell = future.result(), running.pop(future)
-                ledger.append(cell, row)
-                done += 1
-                told(f"{done} of {together}: {cell.name}: {row['successes']} of {row['episodes']}")
+                for cell, row in zip(running.pop(future), future.result(), strict=True):
+                    if cell in rows:  # of several that were cut off while they were written down
+                        continue
+                    ledger.append(cell, row)
+                    done += 1
+                    told(f"{done} of {together}: {cell.name}: {row['successes']} of {row['episodes']}")
     return together - done
 
 
@@ -71,32 +73,39 @@ def check_settings(cells: Sequence[Cell], ledger: Ledger, configure: Callable[[C
     """Raises LedgerError where what is finished was made with other settings, and SailError for those that
     are none, or whose filter lacks something."""
     rows = ledger.rows()
-    for cell in cells:
-        config = configure(cell)
-        find_filter(config)
-        made_with = config_hash(config)
-        if cell in rows and rows[cell].get("config") != made_with:
-            raise LedgerError(
-                f"{ledger.path} holds {cell.run} with other settings: keep to those, or choose another --out"
-            )
+    for unit in units(cells):
+        for cell in unit:
+            config = configure(cell)
+            find_filter(config)
+            if cell in rows and rows[cell].get("config") != config_hash(config, unit):
+                raise LedgerError(
+                    f"{ledger.path} holds {cell.run} with other settings: keep to those, or choose another "
+                    "--out"
+                )
 
 
-def config_hash(config: RunConfig) -> str:
-    """The first 12 digits of the SHA-256 of all settings that decide on figures."""
-    same = replace(config, workers=1)
-    return hashlib.sha256(to_yaml(same).encode()).hexdigest()[:12]
+def config_hash(config: RunConfig, unit: Unit) -> str:
+    """The first 12 digits of the SHA-256 of all settings that decide on figures, and of the tasks that share
+    what learns, if there are several."""
+    settings = to_yaml(replace(config, workers=1))
+    joint = ",".join(cell.task for cell in unit) if len(unit) > 1 else ""
+    return hashlib.sha256((settings + joint).encode()).hexdigest()[:12]
 
 
-def _next(missing: Sequence[Cell], running: Collection[Cell]) -> Cell | None:
-    """The first cell whose run is not being gone on with."""
-    busy = {cell.run for cell in running}
-    return next((cell for cell in missing if cell.run not in busy), None)
+def _next(missing: Sequence[Unit], running: Collection[Unit]) -> Unit | None:
+    """The first one whose runs are not being gone on with."""
+    busy = {cell.run for unit in running for cell in unit}
+    return next((unit for unit in missing if unit[0].run not in busy), None)
 
 
-def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable | None) -> dict[str, Any]:
-    path = folder / "runs" / cell.run
-    there = (path / MANIFEST).exists()
+def _name(unit: Unit) -> str:
+    others = f" (and {len(unit) - 1} more)" if len(unit) > 1 else ""
+    return unit[0].name + others
 
+
+def _run(
+    unit: Unit, configs: Sequence[RunConfig], folder: Path, live: LiveTable | None
+) -> list[dict[str, Any]]:
     def show(jobs: Sequence[Job], workers: int) -> Iterator[Episode]:
         # Those of all runs of a family and demonstrator are the same: made once, they are copied.
         (folder / DEMONSTRATIONS).mkdir(exist_ok=True)
@@ -105,8 +114,19 @@ def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable | None) ->
             yield from collect_once(EpisodeStore(folder / DEMONSTRATIONS), jobs, workers)
 
     with open(os.devnull, "w") as nowhere:
-        shown = live or LiveTable("", nowhere)
-        results = improve(config, create_run(path, config, resume=there), shown, cell.iteration, show)
+        shown, several = live or LiveTable("", nowhere), []
+        for cell, config in zip(unit, configs, strict=True):
+            path = folder / "runs" / cell.run
+            several.append((config, create_run(path, config, resume=(path / MANIFEST).exists())))
+        results = improve_jointly(several, shown, unit[0].iteration, show)
+    return [
+        {**_row(cell, one), "config": config_hash(config, unit)}
+        for cell, config, one in zip(unit, configs, results, strict=True)
+    ]
+
+
+def _row(cell: Cell, results: Mapping[str, Any]) -> dict[str, Any]:
+    """What the ledger says of a cell."""
     (found,) = (row for row in results["iterations"] if row["iteration"] == cell.iteration)
     monitored = [row for row in results.get("monitors", []) if row["iteration"] == cell.iteration]
     judged = [row for row in results.get("filter", []) if row["iteration"] == cell.iteration]
@@ -114,7 +134,6 @@ def _run(cell: Cell, config: RunConfig, folder: Path, live: LiveTable | None) ->
         **{key: found[key] for key in ("successes", "episodes", "collected", "kept", "seconds")},
         "filtered": judged[0] if judged else None,
         "monitors": monitored[0] if monitored else None,
-        "config": config_hash(config),
         "model": results["model"],
         "code": _commit(),
         "machine": environment_versions(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sail.protocol.grid import Cell, grid
+from sail.protocol.grid import Cell, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 from sail.protocol.summary import curves, mean_seconds, tables
 from sail.report.results import WAYS
@@ -31,6 +31,15 @@ def test_one_seed_of_everything_comes_before_the_next() -> None:
     with pytest.raises(ConfigError) as error:
         grid(TASKS, ("sial",), ("oracle",), 1, 1)
     assert_one_line(error, "unknown method 'sial'", "'sail'")
+
+
+def test_tasks_that_share_what_learns_are_run_together() -> None:
+    cells = grid(TASKS, ("sail-joint", "sail"), ("oracle",), seeds=1, iterations=1)
+    together = units(cells)
+    assert sorted(cell.run for unit in together for cell in unit) == sorted(cell.run for cell in cells)
+    names = [[(cell.task, cell.method, cell.iteration) for cell in unit] for unit in together]
+    assert [(task, "sail-joint", 0) for task in TASKS] in names
+    assert [("door-close", "sail", 1)] in names and len(names) == 2 + 4
 
 
 def test_a_line_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
@@ -117,6 +126,28 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
     # A second seed would take longer than there is.
     code, told, _ = sail(capsys, *words, "--seeds", "2", "--budget", "0.01s")
     assert code == 0 and "cells are left" in told and (out / CELLS).read_bytes() == before
+
+
+def test_one_learner_of_two_tasks_is_run_and_gone_on_with(
+    capsys: Capture, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    joint = ("--tasks", "handle-press,door-close", "--methods", "sail-joint")
+    code, told, error = sail(capsys, *words, *joint)
+    assert code == 0 and "4 cells, 4 of them to do" in told, error
+    path = tmp_path / "out" / CELLS
+    lines = path.read_text().splitlines(keepends=True)
+    rows = [json.loads(line) for line in lines]
+    assert [(one["task"], one["iteration"]) for one in rows] == [(task, k) for k in (0, 1) for task in TASKS]
+    runs = [tmp_path / "out" / "runs" / f"{task}-sail-joint-oracle-s0" for task in TASKS]
+    files = [run / "checkpoints" / "iteration_001" / "planner" / "model.safetensors" for run in runs]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    path.write_text("".join(lines[:-1]))  # cut off between two that were done together
+    code, told, _ = sail(capsys, *words, *joint)
+    again = [json.loads(line) for line in path.read_text().splitlines()]
+    assert code == 0 and "1 of 1: door-close-sail-joint" in told and again == rows
+    # One learner of fewer tasks is another.
+    assert "with other settings" in refused(capsys, *words, "--methods", "sail-joint")
+    assert "is of several tasks" in refused(capsys, "run", "method=sail-joint", "--out", tmp_path / "alone")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 from typing import NamedTuple
 
 from torch import nn
@@ -40,6 +41,13 @@ def scaled(training: TrainingConfig, tasks: int) -> TrainingConfig:
         inverse_dynamics_steps=training.inverse_dynamics_steps * tasks,
         imagined_windows=training.imagined_windows * tasks,
     )
+
+
+def balanced(kept: Sequence[Sequence[Episode]]) -> list[Episode]:
+    """The episodes of several runs, some of them more than once, so that each run has as many as any other:
+    what hardly succeeds yet would hardly be taught."""
+    most = max(map(len, kept))
+    return [episode for some in kept for episode in islice(cycle(some), most)]
 
 
 def enough(config: RunConfig, kept: int, last: IterationResult) -> bool:
@@ -103,7 +111,7 @@ def _learnt(
                 run.folder.record("train", iteration, step, {"loss": loss})
 
     live.stage(f"iteration {iteration}: train", training.steps)
-    kept = [one for taught in teaching for one in read_kept(taught.run.folder, taught.run.store, taught.kept)]
+    kept = balanced([read_kept(taught.run.folder, taught.run.store, taught.kept) for taught in teaching])
     if isinstance(agent, PolicyAgent):
         return {"policy": finetune_policy(agent, demonstrations, kept, training, seed, report)}
     planner = finetune_planner(agent, demonstrations, kept, training, seed, report)

@@ -20,6 +20,7 @@ from sail.agent import PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
+from sail.learning import balanced
 from sail.learning import enough as is_enough
 from sail.loop import _believed, improve, improve_jointly
 from sail.report.html import write_report
@@ -291,6 +292,15 @@ def test_a_policy_is_improved_by_the_same_loop(
     assert not store.records(source="expert")
     before = files_below(folder)
     assert run_loop(folder, config, resume=True) == results and files_below(folder) == before
+
+
+def test_each_of_several_runs_teaches_as_much(finished: Path) -> None:
+    store = EpisodeStore(finished / "episodes")
+    first, second = (store.read(record.id) for record in store.records(source="self")[:2])
+    a, b = first.seed, second.seed
+    several, alone = balanced([[first], [second, first, second]]), balanced([[first, second]])
+    assert [episode.seed for episode in several] == [a, a, a, b, a, b]
+    assert [episode.seed for episode in alone] == [a, b]
 
 
 def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(

@@ -173,7 +173,7 @@ class RunConfig:
 
     preset: str
     task: str = "handle-press"
-    method: Literal["sail", "sail-joint", "frozen", "random", "bc-loop", "bc-joint"] = "sail"
+    method: Literal["sail", "frozen", "random", "bc-loop", "sail-joint", "bc-joint"] = "sail"
     filter: Literal["oracle", "none", "verifier", "vlm", "human"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3

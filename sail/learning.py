@@ -4,14 +4,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice
-from typing import NamedTuple
 
 from torch import nn
 
 from sail.agent import Agent, PolicyAgent
 from sail.collect import DEMONSTRATED
 from sail.config import RunConfig, TrainingConfig
-from sail.data.store import EpisodeRecord
 from sail.filters import read_kept
 from sail.run import Run
 from sail.runfolder import IterationResult
@@ -24,13 +22,6 @@ from sail_models.saving import save_model
 # Training draws from seeds this far apart in runs with different seeds.
 TRAININGS_PER_RUN = 10_000
 LOSS_EVERY = 10
-
-
-class Taught(NamedTuple):
-    """A run, and what it kept that teaches."""
-
-    run: Run
-    kept: Sequence[EpisodeRecord]
 
 
 def scaled(training: TrainingConfig, tasks: int) -> TrainingConfig:
@@ -67,7 +58,7 @@ def learn(
         started = time.monotonic()
         kept = [run.kept_before(iteration + 1) for run in runs]
         teaching = [
-            Taught(run, records[-run.config.training.keep_newest :])
+            read_kept(run.folder, run.store, records[-run.config.training.keep_newest :])
             for run, records, row in zip(runs, kept, last, strict=True)
             if enough(run.config, len(records), row)
         ]
@@ -96,9 +87,10 @@ def _learners(config: RunConfig, agent: Agent | PolicyAgent) -> dict[str, nn.Mod
 
 
 def _learnt(
-    runs: Sequence[Run], teaching: Sequence[Taught], agent: Agent | PolicyAgent, iteration: int
+    runs: Sequence[Run], teaching: Sequence[Sequence[Episode]], agent: Agent | PolicyAgent, iteration: int
 ) -> dict[str, nn.Module]:
-    """What the networks of `_learners` become, in as many steps as each of those that teach would take."""
+    """What the networks of `_learners` become, in as many steps as the runs that teach would take alone.
+    teaching: what each of these kept."""
     config, live = runs[0].config, runs[0].live
     training = scaled(config.training, len(teaching))
     seed = TRAININGS_PER_RUN * config.seed + iteration
@@ -111,7 +103,7 @@ def _learnt(
                 run.folder.record("train", iteration, step, {"loss": loss})
 
     live.stage(f"iteration {iteration}: train", training.steps)
-    kept = balanced([read_kept(taught.run.folder, taught.run.store, taught.kept) for taught in teaching])
+    kept = balanced(teaching)
     if isinstance(agent, PolicyAgent):
         return {"policy": finetune_policy(agent, demonstrations, kept, training, seed, report)}
     planner = finetune_planner(agent, demonstrations, kept, training, seed, report)

@@ -17,7 +17,7 @@ from common import write_result
 from verifiers import area
 
 from sail.config import load_config
-from sail.filters import LOOK_EVERY, VerifierFilter, find_filter, lasting
+from sail.filters import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
 from sail.report.live import LiveTable
 from sail.train.judged import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN
@@ -34,16 +34,14 @@ def main() -> None:
     rows = {}
     for task in UNSEEN:
         attempts = [judged for name, judged in made if name == task]
-        scores, success = [], np.array([one.done.any() for one in attempts])
-        for one in attempts:
-            seen = one.frames[:: LOOK_EVERY // EVERY]
-            sure = judge.verifier.judge(seen, judge.text([TASKS[task]]))
-            scores.append(lasting(sure).max())
-        kept = np.array(scores) > judge.threshold
+        success = np.array([one.done.any() for one in attempts])
+        judged = [judge.judge(one.frames[:: LOOK_EVERY // EVERY], TASKS[task]) for one in attempts]
+        scores = np.array([certainty(one, furthest(judged)).max() for one in judged])
+        kept = scores > judge.threshold
         rows[task] = {
             "attempts": len(attempts),
             "successes": int(success.sum()),
-            "area_under_curve": area(np.array(scores), success),
+            "area_under_curve": area(scores, success),
             "kept": int(kept.sum()),
             "kept_successes": int((kept & success).sum()),
         }

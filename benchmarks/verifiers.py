@@ -9,6 +9,7 @@ its threshold, precision and recall. Episodes end when the environment sees succ
 steps would know it; these look at frames alone.
 """
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from sail.agent import Agent, load_agent, sampling_of
 from sail.config import RunConfig, load_config
-from sail.data.store import EpisodeStore
+from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.data.windows import plan_window
 from sail.filters import VerifierFilter, find_filter
 from sail.runfolder import open_run
@@ -74,6 +75,16 @@ def stillness(agent: Agent, config: RunConfig, episode: Episode) -> float:
     return -float(plan.moved[0])
 
 
+def by_iteration(records: list[EpisodeRecord]) -> list[list[EpisodeRecord]]:
+    """As a run's filter gets them, iteration by iteration."""
+    return [list(some) for _, some in itertools.groupby(records, lambda record: record.iteration)]
+
+
+def surest(judge: VerifierFilter, store: EpisodeStore, records: list[EpisodeRecord]) -> list[float]:
+    """The verifier's probability where it is highest."""
+    return [float(done.max()) for done in judge.certainties(store, records)]
+
+
 def measure(folder: Path, overrides: list[str]) -> dict[str, Any]:
     """All candidates on one run's own episodes."""
     run = open_run(folder)
@@ -84,7 +95,7 @@ def measure(folder: Path, overrides: list[str]) -> dict[str, Any]:
     assert isinstance(judge, VerifierFilter)
     agent, records = load_agent(config), store.records(source="self")
     success = np.array([record.success for record in records])
-    learned = np.array([judge.score(store, record) for record in records])
+    learned = np.array([score for some in by_iteration(records) for score in surest(judge, store, some)])
     episodes = [store.read(record.id) for record in records]
     kept = learned > judge.threshold
     right = int((kept & success).sum())

@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sail.config import SHIPPED, HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.data.windows import Int64
 from sail.labelling.labels import FILE
 from sail.labelling.server import ask_people
 from sail.runfolder import RunFolder
-from sail.types import Episode, Float32
+from sail.types import Episode, Float32, UInt8
 from sail.vlm import judge
 from sail_models.saving import find_base, load_model
 from sail_models.text import TextEncoder
-from sail_models.verifier import Verifier
+from sail_models.verifier import Judgement, Verifier
 
 # What a verifier looks at: every few control steps; one frame alone may deceive it.
 LOOK_EVERY, LASTING = 4, 2
+# The n-th most of a run's changes is nearly the most, and no less than so many pixels.
+NEARLY, LEAST_CHANGE = 3, 8.0
+# By how much the log-odds rise from nothing changed to as far as ever, the share of that at which they stay
+# what they are, and the share from which on they rise no more.
+PULL, EVEN, MOST = 8.0, 0.6, 1.1
 
 
 class FilterResult(NamedTuple):
@@ -67,32 +72,56 @@ class VerifierFilter:
     def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """One verdict and one reason for each episode."""
         mask, reasons, ends = [], [], []
-        for episode in episodes:
-            steps, done = self.judge(store, episode)
+        for episode, done in zip(episodes, self.certainties(store, episodes), strict=True):
             sure = np.flatnonzero(done > self.threshold)
             mask.append(len(sure) > 0)
             reasons.append(f"{done.max():.0%} sure that it is done")
-            ends.append(int(steps[sure[0]]) if len(sure) else None)
+            ends.append(looks_at(episode)[-len(done) :][sure[0]] if len(sure) else None)
         return FilterResult(mask, reasons, ends)
 
-    def score(self, store: EpisodeStore, episode: EpisodeRecord) -> float:
-        """The probability that the task is done, where it is highest for `LASTING` frames."""
-        return float(self.judge(store, episode)[1].max())
+    def certainties(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> list[Float32]:
+        """For each episode, how probable it is that the task is done, over `LASTING` looks one after another:
+        float32 (N,) each. What an episode changed is compared with what the run's others have up to then."""
+        last = max((episode.iteration for episode in episodes), default=0)
+        others = [other for other in store.records(source="self") if other.iteration <= last]
+        judged = {
+            one.id: self.judge(store.read_clip(one.id, looks_at(one)), one.prompt)
+            for one in {other.id: other for other in (*others, *episodes)}.values()
+        }
+        far = furthest(list(judged.values()))
+        return [certainty(judged[episode.id], far) for episode in episodes]
 
-    def judge(self, store: EpisodeStore, episode: EpisodeRecord) -> tuple[Int64, Float32]:
-        """At these control steps (N,), the probability (N,) that the task is done, over `LASTING` frames."""
-        looked_at = [*range(0, episode.length, LOOK_EVERY), episode.length]
-        done = self.verifier.judge(store.read_clip(episode.id, looked_at), self.text([episode.prompt]))
-        sure = lasting(done)
-        return np.array(looked_at[len(done) - len(sure) :]), sure
+    def judge(self, frames: UInt8, prompt: str) -> Judgement:
+        """What the verifier sees at an episode's looks (N, H, W, 3)."""
+        return self.verifier.judge(frames, self.text([prompt]))
 
 
-def lasting(done: Float32) -> Float32:
-    """Of probabilities (N,) at looks one after another, the means (N - LASTING + 1,) over `LASTING` of them,
-    or one over all where there are fewer."""
-    windows = np.lib.stride_tricks.sliding_window_view(done, min(LASTING, len(done)))
-    means: Float32 = windows.mean(1)
-    return means
+def looks_at(episode: EpisodeRecord) -> list[int]:
+    """The control steps at which a verifier looks."""
+    return [*range(0, episode.length, LOOK_EVERY), episode.length]
+
+
+def furthest(judged: Sequence[Judgement]) -> float:
+    """How many pixels nearly the most changed of these episodes changed, lastingly."""
+    changes = sorted(float(lasting(one.changed).max()) for one in judged if one.changed is not None)
+    return max([LEAST_CHANGE, *changes[-NEARLY:][:1]])
+
+
+def certainty(judged: Judgement, far: float) -> Float32:
+    """How probable it is that the task is done, over `LASTING` looks: by what the verifier sees, and because
+    most tasks are done where their thing has been moved about as `far` as it goes."""
+    log_odds = judged.log_odds
+    if judged.changed is not None:
+        share = np.minimum(judged.changed / far, MOST)
+        log_odds = log_odds + PULL * (share - EVEN).astype(np.float32)
+    return lasting(1.0 / (1.0 + np.exp(-log_odds)))
+
+
+def lasting(values: NDArray[Any]) -> Float32:
+    """Of values (N,) at looks one after another, the means (N - LASTING + 1,) over `LASTING` of them, or one
+    over all where there are fewer."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, min(LASTING, len(values)))
+    return np.asarray(windows.mean(1), np.float32)
 
 
 class VlmFilter:

@@ -84,7 +84,7 @@ def test_policies_and_inverse_dynamics_are_fitted_and_act_where_they_are(head: s
 def test_verifiers_and_groundings_are_fitted_where_they_are() -> None:
     frames, done = torch.zeros(BATCH, 3, 64, 64, device=META), torch.zeros(BATCH, device=META)
     verifier = Verifier(VerifierNetworkConfig()).to(META)
-    judged = VerifierBatch(frames, frames, TEXT.to(META), done)
+    judged = VerifierBatch(frames, frames, frames[:, :2], TEXT.to(META), done)
     assert verifier_loss(verifier, judged, GENERATOR).device == META  # type: ignore[arg-type]
     network = PlannerNetwork(replace(SMALL, grounding_layers=1)).to(META)
     batch = moved(PlanBatch(FIRST, FUTURE, TEXT, at=torch.zeros(BATCH, 2)), META)

@@ -12,16 +12,18 @@ from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters import (
     FilterResult,
     VerifierFilter,
+    certainty,
     find_filter,
+    furthest,
     kept_of,
     quality,
     read_kept,
 )
 from sail.labelling.labels import FILE, add_label
 from sail.runfolder import create_run, open_run
-from sail.types import Float32, UInt8
+from sail.types import UInt8
 from sail.vlm import Verdict
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.verifier import Judgement, Verifier, VerifierNetworkConfig
 
 from helpers import assert_one_line, make_episode
 
@@ -76,13 +78,16 @@ def test_people_are_not_asked_twice(tmp_path: Path) -> None:
 
 
 class Recognising(Verifier):
-    """Takes a frame for done that is bright."""
+    """Takes a frame for done that is bright, and counts changes where it is told to."""
 
-    def __init__(self) -> None:
-        super().__init__(VerifierNetworkConfig())
+    def __init__(self, counts: bool = False) -> None:
+        super().__init__(VerifierNetworkConfig(arm=False))
+        self.counts = counts
 
-    def judge(self, frames: UInt8, text: Tensor) -> Float32:
-        return (frames[:, 0, 0, 0] / 255).astype(np.float32)
+    def judge(self, frames: UInt8, text: Tensor) -> Judgement:
+        bright = (frames[:, 0, 0, 0] / 255).clip(0.001, 0.999)
+        changed = frames[:, 0, 0, 1].astype(np.int64) if self.counts else None
+        return Judgement(np.log(bright / (1 - bright)).astype(np.float32), changed)
 
 
 def test_a_verifier_is_to_be_sure_for_more_than_one_look(tmp_path: Path) -> None:
@@ -96,6 +101,38 @@ def test_a_verifier_is_to_be_sure_for_more_than_one_look(tmp_path: Path) -> None
     assert result.mask == [False, True, False, False]
     assert result.reasons[0] == "60% sure that it is done"
     assert result.ends == [None, 12, None, None]
+
+
+def test_what_went_about_as_far_as_anything_in_the_run_is_likelier_done(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    # Pixels changed from the second look on: of the third most, 60, the share counts.
+    for seed, changed in enumerate((0, 30, 36, 60, 80, 200)):
+        episode = make_episode(steps=16, seed=seed, iteration=1)
+        episode.frames[:] = 128
+        episode.frames[:, 0, 0, 1] = 0
+        episode.frames[4:, 0, 0, 1] = changed
+        store.add(episode)
+    judge = VerifierFilter(Recognising(counts=True), 0.5)
+    certain = [done.max() for done in judge.certainties(store, store.records())]
+    even = 128 / 255
+    expected = [
+        even / (1 - even) * np.exp(8.0 * (min(share, 1.1) - 0.6)) for share in (0, 0.5, 0.6, 1, 4 / 3, 10 / 3)
+    ]
+    np.testing.assert_allclose(certain, [odds / (1 + odds) for odds in expected], rtol=1e-5)
+    # Later, and not before, more counts for less.
+    for seed in range(6, 9):
+        episode = make_episode(steps=16, seed=seed, iteration=2)
+        episode.frames[:, 0, 0, :2] = 128, 250
+        store.add(episode)
+    first, later = (store.records(iteration=iteration) for iteration in (1, 2))
+    assert [done.max() for done in judge.certainties(store, first)] == certain
+    assert judge.certainties(store, [*first[3:4], *later])[0].max() < 0.1
+
+
+def test_a_few_specks_are_no_distance() -> None:
+    quiet = [Judgement(np.zeros(4, np.float32), np.array([0, 1, 2, 1])) for _ in range(5)]
+    assert furthest(quiet) == furthest([]) == 8.0
+    assert certainty(quiet[0], 8.0).max() < 0.05
 
 
 def test_what_a_verifier_saw_done_teaches_up_to_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,13 @@ import pytest
 
 from sail.agent import load_agent, load_base, sampling_of
 from sail.config import load_config
+from sail.filters import VerifierFilter, certainty, find_filter, furthest
 from sail.train.judged import Attempt, attempt
 from sail.types import FRAME_SKIP
+from sail_envs.environment import TaskEnv
 from sail_envs.tasks import TASKS
+from sail_models.autoencoder import frames_to_tensor
 from sail_models.saving import PRETRAINED, load_model
-from sail_models.text import TextEncoder
 
 MAXIMUM_PRIOR = 30_000_000  # bytes
 
@@ -39,8 +41,25 @@ def test_the_shipped_prior_is_light() -> None:
 
 
 def test_the_shipped_verifier_sees_a_drawer_opened_and_one_that_is_not() -> None:
-    verifier, text = load_model(PRETRAINED / "base" / "verifier", "verifier"), TextEncoder()
+    judge = find_filter(load_config(None, None, ["filter=verifier"]))
+    assert isinstance(judge, VerifierFilter)
     opened, wandering = (attempt(Attempt("drawer-open", index)) for index in (0, 1))
     assert opened.done.any() and not wandering.done.any()
-    sure, unsure = (verifier.judge(one.frames, text([TASKS["drawer-open"]])) for one in (opened, wandering))
-    assert np.median(sure[opened.done]) > 0.5 > unsure.max()
+    judged = [judge.judge(one.frames, TASKS["drawer-open"]) for one in (opened, wandering)]
+    sure, unsure = (certainty(one, furthest(judged)) for one in judged)
+    assert np.median(sure[opened.done[1:]]) > 0.9
+    assert (unsure < 0.5).mean() > 0.9 and unsure.max() < 0.6
+
+
+@pytest.mark.parametrize("task", ["coffee-button", "plate-slide-side"])
+def test_the_shipped_verifier_finds_the_arm_in_a_scene_that_it_never_saw(task: str) -> None:
+    verifier, env = load_model(PRETRAINED / "base" / "verifier", "verifier"), TaskEnv(task)
+    env.reset(seed=0)
+    frames, arms = [], []
+    for action in np.random.default_rng(0).uniform(-1, 1, (6, 4)).astype(np.float32):
+        for _ in range(12):
+            env.step(action)
+        frames.append(env.frame())
+        arms.append(env.arm() > 127)
+    found, there = verifier.arm_mask(frames_to_tensor(np.stack(frames))).numpy() > 0, np.stack(arms)
+    assert (found & there).sum() / (found | there).sum() > 0.9

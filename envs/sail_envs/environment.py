@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, SailError, UInt8
-from sail_envs.rendering import shared_renderer
+from sail_envs.rendering import Renderer, shared_renderer
 from sail_envs.simulation import Outcome, Simulation
 from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, METAWORLD, TASKS
 
@@ -176,8 +176,12 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     def frame(self) -> UInt8:
         """The camera's frame now: uint8 (size, size, 3) RGB."""
         simulation = self.simulation
-        renderer = shared_renderer(simulation.drawn_as, simulation.model, self.size)
-        return renderer.frame(simulation.model, simulation.data, self.camera)
+        return self._renderer().frame(simulation.model, simulation.data, self.camera)
+
+    def arm(self) -> UInt8:
+        """How much of each pixel of that frame is the arm: uint8 (size, size), 255 where all of it is."""
+        simulation = self.simulation
+        return self._renderer().arm(simulation.model, simulation.data, self.camera)
 
     def proprioception(self) -> Float32:
         """End-effector position in metres and gripper opening 0..1: float32 (4,)."""
@@ -191,6 +195,9 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         if hold is not None and hold < 0:
             raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
         self.hold, self.record = hold, record
+
+    def _renderer(self) -> Renderer:
+        return shared_renderer(self.simulation.drawn_as, self.simulation.model, self.size)
 
     def _observation(self) -> Observation:
         return {"frame": self.frame(), "proprioception": self.proprioception()}

@@ -125,6 +125,27 @@ class Renderer:
 
     def frame(self, model: Any, data: Any, camera: Camera) -> UInt8:
         """Draw one frame: uint8 (size, size, 3), RGB, the right way up."""
+        self._draw(model, data, camera)
+        return self._picture(self._buffer, camera)
+
+    def arm(self, model: Any, data: Any, camera: Camera) -> UInt8:
+        """How much of each pixel of the same frame is the arm: uint8 (size, size), 255 where all of it is."""
+        flag = self._mujoco.mjtRndFlag
+        numbering = [flag.mjRND_SEGMENT.value, flag.mjRND_IDCOLOR.value]
+        self._scene.flags[numbering] = 1
+        self._draw(model, data, camera)
+        self._scene.flags[numbering] = 0
+        of_arm = _of_arm(model)
+        # Number 0 is the background; MuJoCo draws a number as a colour, its lowest byte in red.
+        numbered = np.zeros(self._scene.ngeom + 1, np.uint8)
+        for drawn in self._scene.geoms[: self._scene.ngeom]:
+            if drawn.objtype == self._mujoco.mjtObj.mjOBJ_GEOM and of_arm[drawn.objid]:
+                numbered[drawn.segid + 1] = 255
+        numbers = self._buffer.astype(np.int64) @ (1, 256, 65536)
+        return self._picture(numbered[numbers], camera)
+
+    def _draw(self, model: Any, data: Any, camera: Camera) -> None:
+        """Into the buffer."""
         mujoco = self._mujoco
         camera_id = model.camera(camera.mujoco_name).id
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -142,7 +163,9 @@ class Renderer:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._buffer, None, self._rectangle, self._context)
-        drawn: UInt8 = self._buffer
+
+    def _picture(self, drawn: UInt8, camera: Camera) -> UInt8:
+        """Of this renderer's size, the right way up."""
         if len(drawn) != self.size:
             drawn = np.asarray(
                 cv2.resize(drawn, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8
@@ -154,6 +177,12 @@ class Renderer:
         """Free the context; the renderer can't be used afterwards."""
         self._context.free()
         self._gl.free()
+
+
+def _of_arm(model: Any) -> NDArray[np.bool_]:
+    """Which geoms are the arm's, of whose parts the first actuator moves one: bool (ngeom,)."""
+    moved = model.jnt_bodyid[model.actuator_trnid[0, 0]]
+    return np.asarray(model.body_rootid[model.geom_bodyid] == model.body_rootid[moved])
 
 
 # Geoms of this group are not drawn (mjvOption's default shows groups 0 to 2).

@@ -1,23 +1,42 @@
-"""A verifier: has what the prompt asks for been done, going by the first frame and the current one?"""
+"""A verifier: has what the prompt asks for been done, going by the first frame and the current one, without
+the arm in either?"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sail.types import Float32, UInt8
+from sail_models.arm_mask import ArmMask
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import device_of
 from sail_models.film import FilmEncoder
 
+# A pixel is the arm's from this share on, and has changed by more than this in a colour of -1..1.
+IS_ARM, HAS_CHANGED = 0.1, 24 / 127.5
+
 
 @dataclass(frozen=True)
 class VerifierNetworkConfig:
-    """widths: of the convolutions."""
+    """widths: of the convolutions. arm: it was taught where the arm is, and leaves it out. arm_widths: of the
+    network that finds it, fine to coarse."""
 
     widths: tuple[int, ...] = (32, 64, 96, 128)
     features: int = 128
     frame_size: int = 64
+    arm: bool = True
+    arm_widths: tuple[int, int, int] = (16, 32, 48)
+
+
+class Judgement(NamedTuple):
+    """Of each of N frames: the log-odds that it is done, float32 (N,), and how many pixels have changed since
+    the first frame where neither shows the arm, int64 (N,); None where the verifier does not know the arm."""
+
+    log_odds: Float32
+    changed: NDArray[np.int64] | None
 
 
 class Verifier(nn.Module):
@@ -26,24 +45,42 @@ class Verifier(nn.Module):
     def __init__(self, config: VerifierNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = FilmEncoder(9, config.widths, config.frame_size, 0, config.features)
+        self.encoder = FilmEncoder(11, config.widths, config.frame_size, 0, config.features)
         self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(config.features, 1)
+        self.arm_mask = ArmMask(config.arm_widths) if config.arm else None
 
-    def forward(self, first: Tensor, current: Tensor, text: Tensor) -> Tensor:
-        """Log-odds (B,) that it is done; frames (B, 3, H, W) in -1..1, text (B, 16, 384)."""
-        pictures = torch.cat([first, current, current - first], dim=1)
-        features = self.encoder(pictures, text, text.new_zeros(text.shape[0], 0))
+    def forward(self, first: Tensor, current: Tensor, arms: Tensor, text: Tensor) -> Tensor:
+        """Log-odds (B,) that it is done; frames (B, 3, H, W) in -1..1, arms (B, 2, H, W): where each of them
+        shows the arm, 1, or else 0; text (B, 16, 384)."""
+        seen = 1.0 - arms
+        first, current = first * seen[:, :1], current * seen[:, 1:]
+        change = (current - first) * seen.prod(1, keepdim=True)
+        features = self.encoder(
+            torch.cat([first, current, change, arms], dim=1), text, text.new_zeros(text.shape[0], 0)
+        )
         logits: Tensor = self.head(self.dropout(features))[:, 0]
         return logits
 
+    def find_arm(self, frames: Tensor) -> Tensor:
+        """Where frames (B, 3, H, W) in -1..1 show the arm: (B, H, W), 1 or else 0."""
+        if self.arm_mask is None:
+            return torch.zeros_like(frames[:, 0])
+        arm: Tensor = self.arm_mask(frames).sigmoid()
+        return (arm > IS_ARM).to(frames.dtype)
+
     @torch.inference_mode()
-    def judge(self, frames: UInt8, text: Tensor) -> Float32:
-        """The probability that it is done at each of an episode's frames: uint8 (N, H, W, 3), the first of
-        them the episode's own first, to float32 (N,). text: (1, 16, 384)."""
+    def judge(self, frames: UInt8, text: Tensor) -> Judgement:
+        """Each of an episode's frames, uint8 (N, H, W, 3), the first of them the episode's own first. text:
+        (1, 16, 384)."""
         self.eval()
         device = device_of(self)
         seen = frames_to_tensor(frames).to(device)
-        logits = self(seen[:1].expand_as(seen), seen, text.to(device).expand(len(seen), -1, -1))
-        done: Float32 = logits.sigmoid().cpu().numpy()
-        return done
+        first, arm = seen[:1].expand_as(seen), self.find_arm(seen)
+        arms = torch.stack([arm[:1].expand_as(arm), arm], dim=1)
+        logits = self(first, seen, arms, text.to(device).expand(len(seen), -1, -1))
+        log_odds: Float32 = logits.float().cpu().numpy()
+        if self.arm_mask is None:
+            return Judgement(log_odds, None)
+        other = ((seen - first).abs().amax(1) > HAS_CHANGED) & (arms.sum(1) == 0)
+        return Judgement(log_odds, other.sum((1, 2)).cpu().numpy())

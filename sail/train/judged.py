@@ -30,7 +30,7 @@ from sail_envs.tasks import TASKS
 # Attempts draw from seeds of their own.
 SEEDS = 5_000_000
 # Control steps of an attempt, and between two looks at it.
-STEPS, EVERY = 220, 2
+STEPS, EVERY = 220, 4
 # Control steps that an expert goes on after its success.
 LINGER = 12
 
@@ -39,12 +39,13 @@ LINGER = 12
 class Judged:
     """One attempt.
 
-    frames: uint8 (N, H, W, 3), the first of them the episode's. done: bool (N,), the environment's flag at
-    each. moved: float32 (N,), by how many metres the scene's thing (the furthest of several) is off its
-    first place.
+    frames: uint8 (N, H, W, 3), the first of them the episode's. arm: uint8 (N, H, W), how much of a pixel is
+    the arm, 255 where all of it is. done: bool (N,), the environment's flag at each. moved: float32 (N,), by
+    how many metres the scene's thing (the furthest of several) is off its first place.
     """
 
     frames: UInt8
+    arm: UInt8
     done: NDArray[np.bool_]
     moved: Float32
 
@@ -93,9 +94,9 @@ def attempt(job: Attempt) -> Judged:
         left -= shown and env.simulation.outcome() == "success"
         if step % EVERY == EVERY - 1:
             looks.append(_look(env))
-    frames, done, things = zip(*looks, strict=True)
+    frames, arm, done, things = zip(*looks, strict=True)
     moved = np.linalg.norm(np.stack(things) - things[0], axis=2).max(1)
-    return Judged(np.stack(frames), np.array(done), moved.astype(np.float32))
+    return Judged(np.stack(frames), np.stack(arm), np.array(done), moved.astype(np.float32))
 
 
 def _way(job: Attempt, rng: Generator) -> tuple[int, int, Policy]:
@@ -126,8 +127,9 @@ def _wandering(task: str, rng: Generator) -> Policy:
     return act
 
 
-def _look(env: TaskEnv) -> tuple[UInt8, bool, NDArray[np.float64]]:
-    return env.frame(), env.simulation.outcome() == "success", np.array(env.simulation.things())
+def _look(env: TaskEnv) -> tuple[UInt8, UInt8, bool, NDArray[np.float64]]:
+    done, things = env.simulation.outcome() == "success", np.array(env.simulation.things())
+    return env.frame(), env.arm(), done, things
 
 
 @functools.lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import best_device, uniform
 from sail_models.precision import mixed_precision
 from sail_models.text import TextEncoder
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.verifier import IS_ARM, Verifier, VerifierNetworkConfig
 
 # What undoes what: beside the opposites, in scenes of which only one of the two is among those seen.
 UNDOES = OPPOSITES | {
@@ -43,7 +43,7 @@ BACK, AWAY, VAIN = 0.15, 0.6, 0.4
 # Metres below which nothing moved, and that a task has to move its thing for its frames to show the opposite.
 STILL, FAR = 0.01, 0.02
 # First frames of an attempt that are as good as its first.
-BEGINNING = 3
+BEGINNING = 2
 # Frames before a demonstration ends in which the task is surely done, and before which it surely is not.
 DONE, NOT_YET = HOLD - 8, HOLD + 8
 # What a frame may be, and how much of a batch is that; where nothing ever moved in vain, it is not done.
@@ -51,14 +51,18 @@ KINDS, SHARES = ("done", "vain", "not_done"), (0.5, 0.25, 0.25)
 # Pixels by which both frames are moved, the share of pairs whose colours are changed alike, of those without
 # a prompt, and the share of doubt that is left in a label.
 SHIFT, RECOLOURED, UNSAID, DOUBT = 4, 0.5, 0.3, 0.05
+# One of so many frames of a batch teaches where the arm is.
+ARM_EVERY = 4
 
 
 @dataclass(frozen=True)
 class Shown:
-    """frames uint8 (N, H, W, 3), and the indices of those that an episode may begin with, and of those
-    in which `prompt` is done, in which it is not, and in which it is not although something moved."""
+    """frames uint8 (N, H, W, 3), arm uint8 (N, H, W): how much of a pixel is the arm, 255 where all of it is;
+    and the indices of the frames that an episode may begin with, and of those in which `prompt` is done, in
+    which it is not, and in which it is not although something moved."""
 
     frames: UInt8
+    arm: UInt8
     prompt: str
     first: Int64
     done: Int64
@@ -72,10 +76,12 @@ ByPrompt = dict[str, dict[str, list[Shown]]]
 
 @dataclass(frozen=True)
 class VerifierBatch:
-    """first, current: (B, 3, H, W) in -1..1. text: (B, L, D). done: (B,), 0 or 1."""
+    """first, current: (B, 3, H, W) in -1..1. arms: (B, 2, H, W), how much of each of their pixels is the arm,
+    0..1. text: (B, L, D). done: (B,), 0 or 1."""
 
     first: Tensor
     current: Tensor
+    arms: Tensor
     text: Tensor
     done: Tensor
 
@@ -84,31 +90,37 @@ def shown_by(task: str, judged: Judged) -> list[Shown]:
     """What an attempt at a task shows, of it and of what undoes it."""
     done, moved, begun = judged.done, judged.moved, np.arange(BEGINNING)
     vain = ~done & (moved > STILL)
-    shown = [Shown(judged.frames, TASKS[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
+    seen = judged.frames, judged.arm
+    shown = [Shown(*seen, TASKS[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
     if task in UNDOES and done.any() and moved.max() > FAR:
         way = moved / np.median(moved[done])
         back = (way < BACK) & ~np.maximum.accumulate(done)
         there = map(np.flatnonzero, (done, back, way > AWAY, (way > VAIN) & ~done))
-        shown.append(Shown(judged.frames, TASKS[UNDOES[task]], *there))
+        shown.append(Shown(*seen, TASKS[UNDOES[task]], *there))
     return shown
 
 
 def shown_in(demonstrations: Sequence[Episode], play: Sequence[Episode]) -> list[Shown]:
     """What demonstrations and play show where nothing judges them: done at the end, not done before and not
-    under another demonstration's prompt. Play does nothing that its scene is asked for."""
+    under another demonstration's prompt. Play does nothing that its scene is asked for. Nobody says where the
+    arm is."""
     nothing, first = np.zeros(0, np.int64), np.zeros(1, np.int64)
     prompts = sorted({one.prompt for one in demonstrations})
     shown = []
     for one in demonstrations:
-        count = len(one.frames)
+        count, seen = len(one.frames), _without_arm(one.frames)
         end, before = np.arange(max(1, count - DONE), count), np.arange(max(1, count - NOT_YET))
-        shown.append(Shown(one.frames, one.prompt, first, end, before, nothing))
-        others = [Shown(one.frames, said, first, nothing, end, end) for said in prompts if said != one.prompt]
+        shown.append(Shown(*seen, one.prompt, first, end, before, nothing))
+        others = [Shown(*seen, said, first, nothing, end, end) for said in prompts if said != one.prompt]
         shown.extend(others)
     for one in play:
-        anywhere = np.arange(len(one.frames))
-        shown.extend(Shown(one.frames, said, first, nothing, anywhere, nothing) for said in prompts)
+        anywhere, seen = np.arange(len(one.frames)), _without_arm(one.frames)
+        shown.extend(Shown(*seen, said, first, nothing, anywhere, nothing) for said in prompts)
     return shown
+
+
+def _without_arm(frames: UInt8) -> tuple[UInt8, UInt8]:
+    return frames, np.broadcast_to(np.uint8(0), frames.shape[:3])
 
 
 def by_prompt(shown: Sequence[Shown]) -> ByPrompt:
@@ -126,40 +138,48 @@ def sample_verifier_batch(shown: ByPrompt, text: TextEncoder, rng: Generator, co
     """`count` pairs of an episode's first frame and another, half of them done, each prompt as often as any
     other."""
     asked = list(shown)
-    first, current, said, done = [], [], [], []
+    first, current, arms, said, done = [], [], [], [], []
     for drawn in rng.choice(KINDS, count, p=SHARES):
         prompt = asked[int(rng.integers(len(asked)))]
         kind = drawn if shown[prompt][drawn] else "not_done"
         one = shown[prompt][kind][int(rng.integers(len(shown[prompt][kind])))]
-        first.append(one.frames[rng.choice(one.first)])
-        current.append(one.frames[rng.choice(getattr(one, kind))])
+        pair = [rng.choice(one.first), rng.choice(getattr(one, kind))]
+        first.append(one.frames[pair[0]])
+        current.append(one.frames[pair[1]])
+        arms.append(one.arm[pair])
         said.append(prompt if rng.random() >= UNSAID else "")
         done.append(float(kind == "done"))
     return VerifierBatch(
         frames_to_tensor(np.stack(first)),
         frames_to_tensor(np.stack(current)),
+        torch.from_numpy(np.stack(arms)) / 255.0,
         text(said),
         torch.tensor(done),
     )
 
 
 def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Generator) -> Tensor:
-    """The cross-entropy of what is done (one scalar), with both frames disturbed, moved and recoloured
-    alike."""
+    """The cross-entropy of what is done, with both frames disturbed, moved and recoloured alike, and, of some
+    frames, that of where the arm is (one scalar)."""
     device = generator.device
     shift = torch.randint(-SHIFT, SHIFT + 1, (2, 1), generator=generator, device=device)
     rows, columns = (
         (torch.arange(side, device=device) - by) % side
         for side, by in zip(batch.first.shape[2:], shift, strict=True)
     )
-    recolour = _recolouring(len(batch.done), generator)
-    first, current = (
-        disturb(recolour(frames[:, :, rows[:, None], columns]), generator)
-        for frames in (batch.first, batch.current)
+    first, current, arms = (
+        pictures[:, :, rows[:, None], columns] for pictures in (batch.first, batch.current, batch.arms)
     )
+    recolour = _recolouring(len(batch.done), generator)
+    looked_at = (disturb(recolour(frames), generator) for frames in (first, current))
+    some = disturb(current[: max(1, len(current) // ARM_EVERY)], generator)
     with mixed_precision(device):
-        logits = verifier(first, current, batch.text)
-    return binary_cross_entropy_with_logits(logits.float(), batch.done * (1.0 - 2.0 * DOUBT) + DOUBT)
+        logits = verifier(*looked_at, (arms > IS_ARM).to(arms.dtype), batch.text)
+        found = verifier.arm_mask(some) if verifier.arm_mask is not None else None
+    loss = binary_cross_entropy_with_logits(logits.float(), batch.done * (1.0 - 2.0 * DOUBT) + DOUBT)
+    if found is not None:
+        loss = loss + binary_cross_entropy_with_logits(found.float(), arms[: len(some), 1])
+    return loss
 
 
 def _recolouring(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
@@ -183,6 +203,7 @@ def train_verifier(shown: Sequence[Shown], steps: int, seed: int, saved: Path, l
     if not arranged or any(not kinds["not_done"] for kinds in arranged.values()):
         raise TrainError("a verifier learns from what is done and what is not: record demonstrations first")
     torch.manual_seed(seed)
-    network = Verifier(VerifierNetworkConfig()).to(best_device())
+    told = any(one.arm.any() for one in shown)
+    network = Verifier(VerifierNetworkConfig(arm=told)).to(best_device())
     trainer = Trainer(network, verifier_loss, steps, 1e-3, seed, ema=0.995)
     return fit(trainer, lambda: sample_verifier_batch(arranged, text, rng, 64), rng, saved, live, "verifier")

@@ -19,7 +19,8 @@ def test_an_expert_is_done_and_goes_off_and_the_flag_is_of_the_moment() -> None:
     for one in (shown, late, cut):
         assert one.frames.shape == (STEPS // EVERY + 1, 64, 64, 3) and one.frames.dtype == np.uint8
         assert len(one.done) == len(one.moved) == len(one.frames) and not one.done[0] and one.moved[0] == 0
-        assert (np.abs(np.diff(one.moved)) < 0.05).all()
+        assert one.arm.shape == one.frames.shape[:3] and 0.02 < (one.arm > 127).mean() < 0.5
+        assert (np.abs(np.diff(one.moved)) < 0.1).all()
     assert shown.done.any() and late.done.any()
     # What is done has been moved, and the arm is elsewhere at the end.
     assert shown.moved[shown.done].min() > 0.05

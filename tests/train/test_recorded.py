@@ -76,7 +76,9 @@ def policies() -> tuple[nn.Module, Callable[..., Tensor], Any]:
 def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:
     def batch(count: int) -> VerifierBatch:
         frames = seen(count)[0]
-        return VerifierBatch(frames, frames, normal(count, 16, 384), torch.arange(count) % 2.0)
+        return VerifierBatch(
+            frames, frames, frames[:, :2].sigmoid(), normal(count, 16, 384), torch.arange(count) % 2.0
+        )
 
     return Verifier(VerifierNetworkConfig()).cuda(), verifier_loss, batch
 

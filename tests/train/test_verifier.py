@@ -1,9 +1,14 @@
 """A verifier is taught by what is said of attempts, or by what demonstrations say of themselves."""
 
+import io
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from sail.report.live import LiveTable
 from sail.train.judged import Judged
 from sail.train.resumable import TrainError
 from sail.train.verifier import (
@@ -38,6 +43,11 @@ def frames_of(number: int, count: int) -> np.ndarray:
     return frames
 
 
+def arm_in(count: int) -> np.ndarray:
+    """An arm that says which step it is of."""
+    return np.repeat(np.arange(1, count + 1, dtype=np.uint8), 64 * 64).reshape(count, 64, 64)
+
+
 def demonstration(number: int, task: str) -> Episode:
     episode = make_episode(STEPS, number, (64, 64), task=task, prompt=TASKS[task])
     episode.frames[:] = frames_of(number, STEPS + 1)
@@ -47,7 +57,7 @@ def demonstration(number: int, task: str) -> Episode:
 def attempt() -> Judged:
     """The thing is moved by 10 cm from the 20th look to the 29th, and a little back at the end."""
     moved = np.concatenate([np.zeros(20), np.linspace(0.012, 0.102, 10), np.full(10, 0.1), np.full(5, 0.07)])
-    return Judged(frames_of(0, 45), moved > 0.085, moved.astype(np.float32))
+    return Judged(frames_of(0, 45), arm_in(45), moved > 0.085, moved.astype(np.float32))
 
 
 def pairs(batch: VerifierBatch) -> list[tuple[int, int, int, str, bool]]:
@@ -77,7 +87,7 @@ def test_an_attempt_shows_its_task_and_what_undoes_it() -> None:
 
 
 def test_nothing_is_undone_where_nothing_was_done() -> None:
-    never = Judged(frames_of(0, 45), np.zeros(45, bool), attempt().moved)
+    never = replace(attempt(), done=np.zeros(45, bool))
     assert [one.prompt for one in shown_by("window-open", never)] == [TASKS["window-open"]]
     assert [one.prompt for one in shown_by("hammer", attempt())] == [TASKS["hammer"]]
 
@@ -148,10 +158,12 @@ def test_the_loss_is_least_where_the_verifier_is_right() -> None:
     class Saying(Verifier):
         right = 1.0
 
-        def forward(self, first: torch.Tensor, current: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        def forward(
+            self, first: torch.Tensor, current: torch.Tensor, arms: torch.Tensor, text: torch.Tensor
+        ) -> torch.Tensor:
             return self.right * 3.0 * (2.0 * batch.done - 1.0)
 
-    verifier = Saying(VerifierNetworkConfig())
+    verifier = Saying(VerifierNetworkConfig(arm=False))
     generator = torch.Generator().manual_seed(0)
     good = float(verifier_loss(verifier, batch, generator))
     verifier.right = -1.0
@@ -161,11 +173,13 @@ def test_the_loss_is_least_where_the_verifier_is_right() -> None:
 def test_both_frames_are_moved_and_recoloured_alike() -> None:
     batch = one_prompt()
     frames = 1.6 * torch.rand(32, 3, 64, 64) - 0.8
-    same = VerifierBatch(frames, frames, batch.text, batch.done)
+    same = VerifierBatch(frames, frames, batch.arms, batch.text, batch.done)
     seen = []
 
     class Looking(Verifier):
-        def forward(self, first: torch.Tensor, current: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        def forward(
+            self, first: torch.Tensor, current: torch.Tensor, arms: torch.Tensor, text: torch.Tensor
+        ) -> torch.Tensor:
             seen.append((first, current))
             return text[:, 0, 0]
 
@@ -173,6 +187,47 @@ def test_both_frames_are_moved_and_recoloured_alike() -> None:
     ((first, current),) = seen
     # What is left is each frame's own noise and brightness.
     assert float((first - current).abs().mean()) < 0.15 < float((first - frames).abs().mean())
+
+
+def test_where_the_arm_is_moves_with_the_frames_and_is_taught() -> None:
+    batch = one_prompt()
+    arms = (torch.rand(32, 2, 8, 8) > 0.5).float().repeat_interleave(8, 2).repeat_interleave(8, 3)
+    white = [(2.0 * arms[:, one : one + 1] - 1.0).expand(-1, 3, -1, -1) for one in (0, 1)]
+    seen = []
+
+    class Looking(Verifier):
+        def forward(
+            self, first: torch.Tensor, current: torch.Tensor, arms: torch.Tensor, text: torch.Tensor
+        ) -> torch.Tensor:
+            seen.append((first, current, arms))
+            return text[:, 0, 0]
+
+    verifier = Looking(VerifierNetworkConfig())
+    verifier_loss(
+        verifier, VerifierBatch(*white, arms, batch.text, batch.done), torch.Generator().manual_seed(0)
+    ).backward()
+    ((first, current, moved),) = seen
+    for frames, arm in ((first, moved[:, 0]), (current, moved[:, 1])):
+        assert ((frames.mean(1) > 0) == (arm > 0)).float().mean() > 0.99
+    assert not moved.equal(arms)
+    assert verifier.arm_mask is not None
+    assert all(weights.grad is not None for weights in verifier.arm_mask.parameters())
+
+
+def test_a_pair_comes_with_where_the_arm_is_in_each() -> None:
+    batch = one_prompt()
+    for (_, began, step, *_), arms in zip(pairs(batch), batch.arms, strict=True):
+        assert (arms * 255).round()[:, 0, 0].tolist() == [began + 1, step + 1]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_verifier_leaves_out_the_arm_where_somebody_said_where_it_is(told: bool, tmp_path: Path) -> None:
+    attempts, demonstrations = shown_by("reach", attempt()), [demonstration(0, "reach")]
+    shown = attempts if told else shown_in(demonstrations, [])
+    verifier = train_verifier(shown, 1, 0, tmp_path, LiveTable("test", io.StringIO()))
+    assert verifier.config.arm == told
+    judged = verifier.judge(frames_of(0, 3), TextEncoder()([TASKS["reach"]]))
+    assert judged.log_odds.shape == (3,) and (judged.changed is not None) == told
 
 
 def test_colours_change_places_in_half_of_the_pictures() -> None:

@@ -9,9 +9,10 @@ import pytest
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two processes share the tests, a file's tests stay together, and so do those that need the same
-    exported folder, which takes minutes to make."""
+    student or exported folder, which take minutes to make."""
+    dear = {"exported", "exported_student", "exported_policy", "tiny_student"}
     for item in items:
-        shared = {"exported", "exported_student", "exported_policy"} & set(getattr(item, "fixturenames", ()))
+        shared = dear & set(getattr(item, "fixturenames", ()))
         item.add_marker(pytest.mark.xdist_group("exported" if shared else str(item.path)))
 
 

@@ -1,0 +1,110 @@
+"""How well a verifier tells success at tasks that it never learnt from, none of them an unseen one.
+
+    python benchmarks/verifier_held_out.py ATTEMPTS [STEPS]
+
+Every other one of the 38 tasks that are not unseen is judged by a verifier of the rest (1,600 steps each).
+ATTEMPTS: a folder of attempts, 30 at each task, made where it lacks them. Rows: the network alone, what
+changed alone, both as `sail/filters.py` has them, and both weighed otherwise: the mean over tasks of the area
+under the receiver's curve by attempt, and of all attempts how many were kept at even odds, and how many of
+those were successes.
+"""
+
+import itertools
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from common import write_result
+from verifiers import area
+
+from sail.filters import EVEN, MOST, PULL, furthest, lasting
+from sail.report.live import LiveTable
+from sail.train.judged import Judged, judged_attempts
+from sail.train.verifier import shown_by, train_verifier
+from sail_envs.tasks import METAWORLD, TASKS, UNSEEN
+from sail_models.text import TextEncoder
+from sail_models.verifier import Judgement
+
+EACH, SEED, STEPS = 30, 0, 1600
+# The network's weight, that of what changed, and the share of the furthest at which that says nothing.
+OTHERS = [
+    *itertools.product((1.0,), (2.0, 4.0, 8.0, 16.0), (0.5, 0.6, 0.7, 0.8)),
+    (0.25, PULL, EVEN),
+    (0.5, PULL, EVEN),
+]
+
+# Of a task's attempts: what a verifier saw, and whether they were successes.
+Seen = list[tuple[Judgement, bool]]
+
+
+def main() -> None:
+    """Train both halves, judge, and weigh."""
+    tasks = [task for task in METAWORLD if task not in UNSEEN]
+    with LiveTable("verifiers of half the tasks") as live:
+        made = judged_attempts(tasks, EACH, Path(sys.argv[1]), live, 2)
+        seen: dict[str, Seen] = {}
+        for some, others in ((tasks[::2], tasks[1::2]), (tasks[1::2], tasks[::2])):
+            seen |= judged_by_others(
+                [one for one in made if one[0] in some], [one for one in made if one[0] in others], live
+            )
+    rows = [
+        {"network": a, "changed": b, "even": c, **told(seen, a, b, c)}
+        for a, b, c in [(1.0, 0.0, 0.0), (0.0, PULL, EVEN), (1.0, PULL, EVEN), *OTHERS]
+    ]
+    for row in rows:
+        print(row, flush=True)
+    write_result("verifier_held_out", {"steps": steps(), "attempts": EACH, "tasks": len(tasks), "rows": rows})
+
+
+def steps() -> int:
+    """Of each training."""
+    return int(sys.argv[2]) if len(sys.argv) > 2 else STEPS
+
+
+def judged_by_others(
+    made: list[tuple[str, Judged]], others: list[tuple[str, Judged]], live: LiveTable
+) -> dict[str, Seen]:
+    """What a verifier that learnt from `others` sees in each task's attempts."""
+    text, seen = TextEncoder(), dict[str, Seen]()
+    with TemporaryDirectory() as saved:
+        verifier = train_verifier(
+            [one for task, judged in others for one in shown_by(task, judged)],
+            steps(),
+            SEED,
+            Path(saved),
+            live,
+        )
+    for task, judged in made:
+        success = bool(lasting(judged.done).max() == 1)
+        seen.setdefault(task, []).append((verifier.judge(judged.frames, text([TASKS[task]])), success))
+    return seen
+
+
+def told(seen: dict[str, Seen], network: float, changed: float, even: float) -> dict[str, Any]:
+    """How well those weights tell success."""
+    areas, counts = [], np.zeros(3, np.int64)
+    for attempts in seen.values():
+        judged, success = [one for one, _ in attempts], np.array([done for _, done in attempts])
+        far = furthest(judged)
+        scores = np.array([surest(one, far, network, changed, even) for one in judged])
+        areas.append(area(scores, success))
+        kept = scores > 0.5
+        counts += kept.sum(), (kept & success).sum(), success.sum()
+    return {
+        "area_under_curve": float(np.mean([one for one in areas if one is not None])),
+        **dict(zip(("kept", "kept_successes", "successes"), counts.tolist(), strict=True)),
+    }
+
+
+def surest(judged: Judgement, far: float, network: float, changed: float, even: float) -> float:
+    """The most probable looks."""
+    assert judged.changed is not None
+    share = np.minimum(judged.changed / far, MOST)
+    log_odds = network * judged.log_odds + changed * (share - even)
+    return float(lasting(1.0 / (1.0 + np.exp(-log_odds))).max())
+
+
+if __name__ == "__main__":
+    main()

@@ -49,8 +49,9 @@ def trace(
 
 
 def _simplify(model: ir.Model) -> None:
-    """Compute what is constant, and keep each thing once. The exporter's own way also looks for patterns, in
-    time that grows with the square of the graph; ONNX Runtime and TensorRT look for theirs when they load."""
+    """Compute what is constant, keep each thing once, and forget which line of which file asked for it. The
+    exporter's own way also looks for patterns, in time that grows with the square of the graph; ONNX Runtime
+    and TensorRT look for theirs when they load."""
     fold_constants(model)
     passes.Sequential(
         common.RemoveUnusedNodesPass(),
@@ -58,4 +59,5 @@ def _simplify(model: ir.Model) -> None:
         common.DeduplicateInitializersPass(),
         common.CommonSubexpressionEliminationPass(),
         common.RemoveUnusedNodesPass(),
+        common.ClearMetadataAndDocStringPass(),
     )(model)

@@ -108,6 +108,12 @@ if __name__ == "__main__":
 """
 
 
+@pytest.fixture
+def without_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands beside the curve takes longer than the loop, where that is as small as here."""
+    monkeypatch.setattr("sail.loop._probe", lambda run, agent: {})
+
+
 @pytest.fixture(scope="module")
 def config(tiny_base: Path) -> RunConfig:
     # Without a filter, so that there is something to learn from: random weights succeed at nothing.
@@ -127,6 +133,7 @@ class Asked(Exception):
     """How episodes were to end."""
 
 
+@pytest.mark.usefixtures("without_probes")
 @pytest.mark.parametrize(("judge", "hold"), [("oracle", 0), ("none", None)])
 def test_without_the_oracle_no_episode_ends_where_it_succeeds(
     judge: str, hold: int | None, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -168,6 +175,7 @@ def test_a_planner_learns_from_enough_or_with_nothing_to_lose(
     assert is_enough(dataclasses.replace(config, filter=judge, training=always), 0, last)
 
 
+@pytest.mark.usefixtures("without_probes")
 def test_too_little_kept_leaves_every_network_as_it_is(tiny_base: Path, tmp_path: Path) -> None:
     settings = ("training.least_kept=1", "training.inverse_dynamics=true", "task=reach-wall")
     run_loop(tmp_path / "run", small_config(tiny_base, "filter=oracle", *settings))
@@ -254,6 +262,7 @@ def test_resuming_a_finished_run_changes_nothing(finished: Path, config: RunConf
     assert files_below(finished) == before
 
 
+@pytest.mark.usefixtures("without_probes")
 def test_frozen_collects_and_evaluates_but_learns_nothing(tiny_base: Path, tmp_path: Path) -> None:
     results = run_loop(tmp_path / "run", small_config(tiny_base, "method=frozen", "task=reach-wall"))
     assert not (tmp_path / "run" / "checkpoints").exists()
@@ -303,6 +312,7 @@ def test_each_of_several_runs_teaches_as_much(finished: Path) -> None:
     assert [episode.seed for episode in alone] == [a, b]
 
 
+@pytest.mark.usefixtures("without_probes")
 def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

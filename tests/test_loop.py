@@ -133,7 +133,6 @@ class Asked(Exception):
     """How episodes were to end."""
 
 
-@pytest.mark.usefixtures("without_probes")
 @pytest.mark.parametrize(("judge", "hold"), [("oracle", 0), ("none", None)])
 def test_without_the_oracle_no_episode_ends_where_it_succeeds(
     judge: str, hold: int | None, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

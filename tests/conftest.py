@@ -114,24 +114,26 @@ def tiny_student(
 
 
 @pytest.fixture(scope="session")
-def exported_student(tiny_student: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported_student(
+    tiny_student: Path, two_episodes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder that `sail export` made of the student, in one step. Read it, don't write into it."""
     from sail import cli
 
     folder = tmp_path_factory.mktemp("exported_student") / "folder"
     words = ("export", f"base={tiny_student}", "prior.kind=none", "planner.steps=1", "task=cups-red")
-    assert cli.main([*words, "--out", str(folder)]) == 0
+    assert cli.main([*words, "--frames", str(two_episodes), "--out", str(folder)]) == 0
     return folder
 
 
 @pytest.fixture(scope="session")
-def exported_policy(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported_policy(tiny_base: Path, two_episodes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `sail export` made of the tiny policy. Read it, don't write into it."""
     from sail import cli
 
     folder = tmp_path_factory.mktemp("exported_policy") / "folder"
     words = ("export", f"base={tiny_base}", "method=bc-loop", "task=cups-red")
-    assert cli.main([*words, "--out", str(folder)]) == 0
+    assert cli.main([*words, "--frames", str(two_episodes), "--out", str(folder)]) == 0
     return folder
 
 

@@ -168,7 +168,7 @@ def test_two_planners_at_once_are_one_too_many(watched: Watched) -> None:
     first = watched.arm.processes["planner"]
     watched.arm.start("planner")
     watched.stops("2 planners at once", within=60.0)
-    watched.arm.processes["planner"].send_signal(signal.SIGKILL)
+    watched.arm.processes["planner"].send_signal(signal.SIGINT)
     watched.arm.processes["planner"].wait()
     watched.arm.processes["planner"] = first
 

@@ -22,6 +22,8 @@ from sail_models.saving import save_model
 # Training draws from seeds this far apart in runs with different seeds.
 TRAININGS_PER_RUN = 10_000
 LOSS_EVERY = 10
+# An agent that succeeds in no more of its evaluation episodes has little to lose by what it is taught.
+LITTLE = 0.1
 
 
 def scaled(training: TrainingConfig, tasks: int) -> TrainingConfig:
@@ -43,9 +45,9 @@ def balanced(kept: Sequence[Sequence[Episode]]) -> list[Episode]:
 
 def enough(config: RunConfig, kept: int, last: IterationResult) -> bool:
     """Whether so many kept episodes teach. From a few a planner forgets more than it learns, unless it has
-    nothing to lose, which only the oracle knows."""
-    nothing_to_lose = config.filter == "oracle" and last.successes == 0
-    return kept >= config.training.least_kept or (nothing_to_lose and kept > 0)
+    little to lose, which only the oracle knows."""
+    little_to_lose = config.filter == "oracle" and last.successes <= LITTLE * last.episodes
+    return kept >= config.training.least_kept or (little_to_lose and kept > 0)
 
 
 def learn(

@@ -156,15 +156,16 @@ def test_without_the_oracle_what_was_kept_is_believed(config: RunConfig) -> None
 @pytest.mark.parametrize(
     ("judge", "succeeded", "kept", "enough"),
     [
-        ("oracle", 7, 2, False),
-        ("oracle", 7, 3, True),
+        ("oracle", 6, 2, False),
+        ("oracle", 6, 3, True),
         ("oracle", 0, 0, False),
         ("oracle", 0, 1, True),  # nothing to lose
+        ("oracle", 5, 1, True),  # little
         ("verifier", 0, 2, False),  # which a verifier cannot know
         ("verifier", 0, 3, True),
     ],
 )
-def test_a_planner_learns_from_enough_or_with_nothing_to_lose(
+def test_a_planner_learns_from_enough_or_with_little_to_lose(
     judge: Literal["oracle", "verifier"], succeeded: int, kept: int, enough: bool, config: RunConfig
 ) -> None:
     training = dataclasses.replace(config.training, least_kept=3)

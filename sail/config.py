@@ -105,8 +105,8 @@ class TrainingConfig:
     """How an iteration fine-tunes.
 
     self_fraction: share of each batch that is self-collected. least_kept: with fewer kept episodes a planner
-    that may have more than little to lose stays as it is. keep_newest: of the kept episodes, the newest, so many
-    are used; 0 is all. imagined_windows: of the kept episodes, drawn by the planner as goals for inverse
+    that may have more than little to lose stays as it is. keep_newest: of the kept episodes, the newest, so
+    many are used; 0 is all. imagined_windows: of the kept episodes, drawn by the planner as goals for inverse
     dynamics; imagined_share: their share of each of its batches.
     """
 

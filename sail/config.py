@@ -85,7 +85,8 @@ class ExplorationConfig:
     waypoint_fraction: share of episodes that begin on the way to a random waypoint. random_fraction: share of
     episodes that are random waypoints throughout where the last evaluation had no success, fewer where it
     had: a loop that learns from successes cannot begin without one. repeat_fraction: share of those that go
-    by the last waypoints of an episode that was kept, once there is one.
+    by the last waypoints of an episode that was kept, once there is one. rounds: in so many an iteration's
+    episodes are collected; with the filter "oracle" a round may repeat what succeeded in those before it.
     """
 
     guidance_spread: Annotated[float, Range(0, 20)] = 0.0
@@ -95,6 +96,7 @@ class ExplorationConfig:
     waypoint_fraction: Share = 0.0
     random_fraction: Share = 0.0
     repeat_fraction: Share = 0.0
+    rounds: Annotated[int, Range(1, 1000)] = 1
 
     def __post_init__(self) -> None:
         settings.check_limits(self, "exploration.")

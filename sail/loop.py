@@ -25,13 +25,13 @@ from sail.collect import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.config import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, successes
-from sail.exploration import Explorer, adapted
+from sail.exploration import Explorer, Way, adapted
 from sail.filters import kept_of, quality, read_kept
 from sail.learning import learn
 from sail.monitors import explored, flips
 from sail.probes import SCENES, measure_beside, plan_spread
 from sail.report.live import LiveTable
-from sail.rollout import run_episodes
+from sail.rollout import Outcome, run_episodes
 from sail.run import Run
 from sail.runfolder import IterationResult, RunFolder
 from sail.seeds import collection_seeds
@@ -133,28 +133,35 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, last: Iterati
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
         run.store.discard([record.id for record in run.store.records(source="self", iteration=iteration)])
-        before = run.kept_before(iteration)
-        known = read_kept(run.folder, run.store, before) if config.exploration.repeat_fraction else []
+        kept = run.kept_before(iteration)
+        known = read_kept(run.folder, run.store, kept) if config.exploration.repeat_fraction else []
         exploration = adapted(config.exploration, _believed(config, last))
-        explorer = Explorer(exploration, config.task, iteration, known)
         run.live.stage(f"iteration {iteration}: collect", config.rollouts)
         seeds = collection_seeds(config.task, config.seed, iteration, config.rollouts)
-        outcomes = run_episodes(
-            run.environments,
-            seeds,
-            actor_of(agent, config, explorer),
-            record=True,
-            # An episode that ends at its success has told it.
-            hold=0 if config.filter == "oracle" else None,
-            finished=run.live.advance,
-        )
+        outcomes: list[Outcome] = []
+        ways: list[Way] = []
+        for some in _rounds(seeds, config.exploration.rounds):
+            explorer = Explorer(exploration, config.task, iteration, known)
+            ended = run_episodes(
+                run.environments,
+                some,
+                actor_of(agent, config, explorer),
+                record=True,
+                # An episode that ends at its success has told it.
+                hold=0 if config.filter == "oracle" else None,
+                finished=run.live.advance,
+            )
+            outcomes += ended
+            ways += [explorer.ways[seed] for seed in some]
+            if config.filter == "oracle":
+                known = [*known, *(one.episode for one in ended if one.success and one.episode)]
         for outcome in outcomes:
             assert outcome.episode is not None
             run.store.add(replace(outcome.episode, iteration=iteration, model=agent.identity))
         seconds = time.monotonic() - started
         values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
         run.folder.record("collect", iteration, 0, values)
-        found = explored(outcomes, [explorer.ways[seed] for seed in seeds])
+        found = explored(outcomes, ways)
         if isinstance(agent, Agent):
             episodes = [outcome.episode for outcome in outcomes if outcome.episode is not None]
             begun = np.stack([episode.frames[0] for episode in episodes[:SCENES]])
@@ -163,6 +170,11 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, last: Iterati
         run.folder.finish(f"explored_{iteration:03d}", found)
         run.folder.finish(step, seconds)
     return float(run.folder.payload(step))
+
+
+def _rounds(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
+    size = -(-len(seeds) // count)
+    return [seeds[first : first + size] for first in range(0, len(seeds), size)]
 
 
 def _evaluate(

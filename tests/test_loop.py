@@ -146,6 +146,22 @@ def test_without_the_oracle_no_episode_ends_where_it_succeeds(
     assert raised.value.args == (hold,)
 
 
+@pytest.mark.usefixtures("without_probes")
+@pytest.mark.parametrize(("judge", "repeated"), [("oracle", 2), ("none", 0)])
+def test_a_later_round_repeats_what_the_oracle_says_succeeded_in_the_first(
+    judge: str, repeated: int, tiny_base: Path, tmp_path: Path
+) -> None:
+    # Chance alone closes nearly every door.
+    settings = ("task=door-close", "horizon=120", "rollouts=4", "iterations=1", "evaluation_episodes=1")
+    exploring = ("exploration.random_fraction=1", "exploration.repeat_fraction=1", "exploration.rounds=2")
+    run = tmp_path / "run"
+    run_loop(run, small_config(tiny_base, f"filter={judge}", "method=frozen", *settings, *exploring))
+    found = open_run(run).payload("explored_001")
+    assert found["repeated"]["episodes"] == repeated
+    assert found["random"]["episodes"] == 4 - repeated
+    assert found["random"]["successes"] > 0
+
+
 def test_without_the_oracle_what_was_kept_is_believed(config: RunConfig) -> None:
     last = IterationResult(1, episodes=50, successes=40, collected=30, kept=3, seconds={})
     assert _believed(dataclasses.replace(config, filter="oracle"), last) == 0.8

@@ -78,10 +78,10 @@ class PriorConfig:
 class ExplorationConfig:
     """What is varied while collecting, never while evaluating.
 
-    guidance_spread: half-width by which each episode's guidance varies. action_noise: standard deviation
-    of Ornstein-Uhlenbeck noise on actions where the last evaluation had no success, less where it had, until
-    most of it succeeded (60 %); from then on noisy_fraction is the share of planned episodes that have all of
-    it, and the others have none.
+    guidance_spread: half-width by which each episode's guidance varies. noisy_fraction: share of planned
+    episodes that have noise on their actions. action_noise: its standard deviation (Ornstein-Uhlenbeck) where
+    the last evaluation had no success, less where it had, until most of it succeeded (60 %), and from then on
+    again.
     waypoint_fraction: share of episodes that begin on the way to a random waypoint. random_fraction: share of
     episodes that are random waypoints throughout where the last evaluation had no success, fewer where it
     had: a loop that learns from successes cannot begin without one. repeat_fraction: share of those that go

@@ -33,16 +33,16 @@ _FOR_EVER = 1_000_000
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
     """What is explored where the last evaluation had this success rate: by chance less, the better it was,
-    and noise less, too, until most succeeds; from then on some episodes have all of it and the others none.
+    and the noise of the episodes that have some less, too, until most succeeds; from then on all of it.
 
-    A planner that still learns a task learns most from what it does undisturbed; one that can do it learns
-    nothing from that, and forgets.
+    A planner that still learns a task learns most from what it does undisturbed, or nearly; one that can do
+    it learns nothing from that, and forgets.
     """
     left = (1.0 - success_rate) ** 2
     fewer = replace(exploration, random_fraction=exploration.random_fraction * left)
     if success_rate >= MOST:
         return fewer
-    return replace(fewer, action_noise=exploration.action_noise * left, noisy_fraction=1.0)
+    return replace(fewer, action_noise=exploration.action_noise * left)
 
 
 class Way(StrEnum):

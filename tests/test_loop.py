@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -21,7 +21,6 @@ from sail.commands.common import iterations_of
 from sail.config import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.learning import balanced
-from sail.learning import enough as is_enough
 from sail.loop import _believed, improve, improve_jointly
 from sail.report.html import write_report
 from sail.report.live import LiveTable
@@ -167,28 +166,6 @@ def test_without_the_oracle_what_was_kept_is_believed(config: RunConfig) -> None
     assert _believed(dataclasses.replace(config, filter="oracle"), last) == 0.8
     assert _believed(dataclasses.replace(config, filter="verifier"), last) == 0.1
     assert _believed(config, dataclasses.replace(last, collected=0, kept=0)) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("judge", "succeeded", "kept", "enough"),
-    [
-        ("oracle", 6, 2, False),
-        ("oracle", 6, 3, True),
-        ("oracle", 0, 0, False),
-        ("oracle", 0, 1, True),  # nothing to lose
-        ("oracle", 5, 1, True),  # little
-        ("verifier", 0, 2, False),  # which a verifier cannot know
-        ("verifier", 0, 3, True),
-    ],
-)
-def test_a_planner_learns_from_enough_or_with_little_to_lose(
-    judge: Literal["oracle", "verifier"], succeeded: int, kept: int, enough: bool, config: RunConfig
-) -> None:
-    training = dataclasses.replace(config.training, least_kept=3)
-    last = IterationResult(1, episodes=50, successes=succeeded, collected=30, kept=kept, seconds={})
-    assert is_enough(dataclasses.replace(config, filter=judge, training=training), kept, last) is enough
-    always = dataclasses.replace(training, least_kept=0)
-    assert is_enough(dataclasses.replace(config, filter=judge, training=always), 0, last)
 
 
 @pytest.mark.usefixtures("without_probes")

@@ -1,4 +1,4 @@
-"""`sail distill`: what a planner learnt, in a planner of fewer steps or in a small policy."""
+"""`sail distill`: what was learnt, in a planner of fewer steps or in a small policy."""
 
 import argparse
 from pathlib import Path
@@ -9,10 +9,13 @@ from sail.commands.common import (
     UsageError,
     add_config_options,
     going_on_with,
+    iterations_of,
+    run_or_config,
     whole_number,
     writable_folder,
 )
 from sail.commands.export import source_of
+from sail.config import POLICIES
 
 FEW_STEP, POLICY = "few-step", "policy"
 # Optimiser steps and batch where none are given.
@@ -68,6 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _few_step(arguments: argparse.Namespace) -> None:
+    _, config = run_or_config(arguments)
+    if config.method in POLICIES:
+        raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
     folder, config, teacher = source_of(arguments)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
@@ -96,17 +102,27 @@ def _few_step(arguments: argparse.Namespace) -> None:
 
 
 def _policy(arguments: argparse.Namespace) -> None:
-    _, config, teacher = source_of(arguments)
-    from sail.embodiment import write_embodiment
+    folder, config = run_or_config(arguments)
+    from sail.agent import learner_at, load_learner
+    from sail.embodiment import read_embodiment, write_embodiment
     from sail.report.live import LiveTable
     from sail.train.policy_student import PolicyStudentConfig, distil_policy
+    from sail_envs.rendering import choose_backend
+    from sail_models.saving import find_base
 
+    choose_backend()  # before MuJoCo is imported
+    teacher = load_learner(config)
+    base = find_base(config.base, "policy" if config.method in POLICIES else "planner")
+    embodiment = read_embodiment(base)
+    iteration = iterations_of(arguments.iteration, folder)[-1]
+    if folder is not None and iteration:
+        teacher = learner_at(teacher, folder.checkpoint(iteration))
     out = writable_folder(arguments.out)
     settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
-    title = f"a policy that does {config.task} as planner {teacher.agent.identity} does, into {out}"
+    title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"
     with going_on_with("the same command"), LiveTable(title) as live:
-        results = distil_policy(teacher.agent, config, settings, out, live)
-    write_embodiment(out, teacher.embodiment)
+        results = distil_policy(teacher, config, settings, out, live)
+    write_embodiment(out, embodiment)
     for name in ("teacher", "student"):
         one = results[name]
         print(

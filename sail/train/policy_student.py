@@ -1,4 +1,4 @@
-"""A small policy that does at once what a planner did by planning: cloned from the planner's own successes.
+"""A small policy that does at once what its teacher, a planner or a policy, does: cloned from its successes.
 
 As in section 5 of the paper (arXiv 2506.06658), which distils the last planner into a diffusion policy.
 """
@@ -44,7 +44,7 @@ class PolicyStudentConfig:
 
 
 def distil_policy(
-    teacher: Agent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
+    teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
 ) -> dict[str, Any]:
     """Fill `out` with policy/ and results.json, or go on with it; returns the latter's content: success of
     teacher and student on the same episodes, and the milliseconds that each takes for one action.
@@ -75,7 +75,7 @@ def distil_policy(
 
 
 def _rollouts(
-    teacher: Agent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
+    teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
 ) -> list[Episode]:
     """The teacher at work, without exploration; what is in the store is not done again."""
     store = EpisodeStore(out / "episodes")

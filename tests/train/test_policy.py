@@ -71,6 +71,12 @@ def test_a_planner_is_distilled_into_a_policy_that_acts_alone(capsys: Capture, t
     row = json.loads(told)["rows"][0]
     assert row["successes"] == results["student"]["successes"] and row["model"] != results["teacher"]
     assert "was begun with steps=20" in refused(capsys, *words[:-4], "--steps", 30, "--batch", 8)
+    from_policy = (f"base={out}", "method=bc-loop", *settings, "--out", tmp_path / "again", "--batch", 8)
+    code, told, error = sail(capsys, "distill", "policy", *from_policy, "--rollouts", 4, "--steps", 20)
+    assert code == 0, error
+    again = json.loads((tmp_path / "again" / "results.json").read_text())
+    assert again["teacher"]["successes"] == row["successes"]
+    assert "makes none: distil a policy" in refused(capsys, "distill", "few-step", *from_policy)
 
 
 @pytest.mark.parametrize(

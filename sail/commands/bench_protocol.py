@@ -20,7 +20,8 @@ def configure_protocol(group: Any) -> None:
         "--methods",
         default="sail,frozen,random",
         metavar="NAME,…",
-        help="of these, bc-loop, and (one learner for all tasks) sail-joint and bc-joint (these)",
+        help="of these, bc-loop, sail-prior (with the compact prior), and (one learner for all tasks) "
+        "sail-joint and bc-joint (these)",
     )
     group.add_argument("--filters", default="oracle", metavar="NAME,…", help="of methods that learn (oracle)")
     group.add_argument("--seeds", type=whole_number(1), default=2, metavar="N", help="runs of each (2)")

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from sail.config import JOINT, LEARNING
 from sail.settings import ConfigError, not_found
 
-# The settings that make a method; the loop is the same.
+# A run's own method, and the settings that go with it; the loop is the same.
 METHODS: Mapping[str, tuple[str, ...]] = {
-    "sail": ("method=sail",),
-    "frozen": ("method=frozen",),
-    "random": ("method=random",),
-    "bc-loop": ("method=bc-loop",),
-    "sail-joint": ("method=sail-joint",),
-    "bc-joint": ("method=bc-joint",),
+    "sail": ("sail",),
+    "sail-prior": ("sail", "prior.kind=compact"),
+    "frozen": ("frozen",),
+    "random": ("random",),
+    "bc-loop": ("bc-loop",),
+    "sail-joint": ("sail-joint",),
+    "bc-joint": ("bc-joint",),
 }
 # Of a run's own settings: the grid says how far each goes, and may later go on further.
 ENDLESS = 1000
@@ -46,8 +47,9 @@ class Cell:
     @property
     def overrides(self) -> tuple[str, ...]:
         """The settings that make it, beside those of all cells."""
+        method, *settings = METHODS[self.method]
         own = (f"task={self.task}", f"filter={self.filter}", f"seed={self.seed}", f"iterations={ENDLESS}")
-        return (*METHODS[self.method], *own)
+        return (f"method={method}", *settings, *own)
 
 
 # Cells that are run together, alike in all but the task.
@@ -77,6 +79,6 @@ def grid(
         for iteration in range(iterations + 1)
         for task in tasks
         for method in methods
-        for one in (filters if method in LEARNING else (UNFILTERED,))
+        for one in (filters if METHODS[method][0] in LEARNING else (UNFILTERED,))
         if iteration == 0 or method not in ONCE
     ]

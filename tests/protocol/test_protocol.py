@@ -1,11 +1,13 @@
 """The grid runs, stops, goes on, and says what it found."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sail.protocol.grid import Cell, grid, units
+from sail.config import LEARNING, load_config
+from sail.protocol.grid import METHODS, Cell, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 from sail.protocol.summary import curves, mean_seconds, tables
 from sail.report.results import WAYS
@@ -31,6 +33,18 @@ def test_one_seed_of_everything_comes_before_the_next() -> None:
     with pytest.raises(ConfigError) as error:
         grid(TASKS, ("sial",), ("oracle",), 1, 1)
     assert_one_line(error, "unknown method 'sial'", "'sail'")
+
+
+def test_a_method_is_the_loop_with_its_own_settings() -> None:
+    cells = grid(TASKS[:1], tuple(METHODS), ("oracle", "none"), seeds=1, iterations=0)
+    made = {cell.method: load_config("paper", overrides=cell.overrides) for cell in cells}
+    assert {name for name, config in made.items() if config.prior.kind == "compact"} == {"sail-prior"}
+    assert made["sail-prior"] == replace(made["sail"], prior=made["sail-prior"].prior)
+    assert {name: config.method for name, config in made.items()} == {
+        name: "sail" if name == "sail-prior" else name for name in METHODS
+    }
+    filtered = {cell.method for cell in cells if cell.filter == "none"}
+    assert filtered == {name for name, config in made.items() if config.method in LEARNING}
 
 
 def test_tasks_that_share_what_learns_are_run_together() -> None:

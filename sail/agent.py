@@ -155,11 +155,14 @@ def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent
     return PolicyAgent(policy, TextEncoder(), model_identity(policy))
 
 
+def base_of(config: RunConfig) -> Path:
+    """The folder of the base weights that have what this method lets act. Raises WeightsError."""
+    return find_base(config.base, "policy" if config.method in POLICIES else "planner")
+
+
 def load_learner(config: RunConfig) -> Agent | PolicyAgent:
     """What a configuration's method lets act. Raises WeightsError and PriorError."""
-    if config.method in POLICIES:
-        return load_policy(find_base(config.base, "policy"))
-    return load_agent(config)
+    return load_policy(base_of(config)) if config.method in POLICIES else load_agent(config)
 
 
 def learner_at(agent: Agent | PolicyAgent, folder: Path) -> Agent | PolicyAgent:

@@ -19,6 +19,7 @@ from sail.commands.common import (
     UsageError,
     add_config_options,
     add_json_option,
+    run_or_config,
     whole_number,
 )
 from sail.commands.export import source_of
@@ -67,7 +68,8 @@ def _inference(arguments: argparse.Namespace) -> None:
     from sail.export.scenes import simulated
     from sail.versions import environment_versions
 
-    _, config, source = source_of(arguments)
+    folder, config = run_or_config(arguments)
+    source = source_of(folder, config, arguments.iteration)
     began = time.monotonic()
 
     def report(stage: str) -> None:

@@ -56,11 +56,12 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON; progress goes to standard error")
 
 
-def config_of(arguments: argparse.Namespace, overrides: Sequence[str]) -> RunConfig:
-    """The settings that preset, file and overrides make. Raises ConfigError."""
+def config_of(arguments: argparse.Namespace, overrides: Sequence[str], file: Path | None = None) -> RunConfig:
+    """The settings that preset, file (where it is None, that of the arguments) and overrides make. Raises
+    ConfigError."""
     short = {"prior.kind": arguments.prior, "prior.path": arguments.prior_path}
     given = [f"{key}={value}" for key, value in short.items() if value is not None]
-    return load_config(arguments.preset, arguments.config, [*given, *overrides])
+    return load_config(arguments.preset, file or arguments.config, [*given, *overrides])
 
 
 def run_or_config(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunConfig]:
@@ -72,9 +73,7 @@ def run_or_config(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunC
         return None, config_of(arguments, overrides)
     if arguments.config or arguments.preset:
         raise UsageError("a run folder has its own settings: change them with key=value")
-    folder = open_run(paths[0])
-    arguments.config = paths[0] / CONFIG
-    return folder, config_of(arguments, overrides)
+    return open_run(paths[0]), config_of(arguments, overrides, paths[0] / CONFIG)
 
 
 def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
@@ -89,6 +88,13 @@ def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
     if asked not in there:
         raise UsageError(f"there is no checkpoint {asked}: there are {', '.join(map(str, there))}")
     return [asked]
+
+
+def checkpoint_of(asked: int | None, folder: RunFolder | None) -> Path | None:
+    """The folder of the checkpoint asked for, or of the last there is; None where that is the base. Raises
+    UsageError."""
+    iteration = iterations_of(asked, folder)[-1]
+    return folder.checkpoint(iteration) if folder is not None and iteration else None
 
 
 def overrides_of(words: Sequence[str]) -> list[str]:

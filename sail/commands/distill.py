@@ -8,8 +8,8 @@ from sail.commands.common import (
     Command,
     UsageError,
     add_config_options,
+    checkpoint_of,
     going_on_with,
-    iterations_of,
     run_or_config,
     whole_number,
     writable_folder,
@@ -71,10 +71,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _few_step(arguments: argparse.Namespace) -> None:
-    _, config = run_or_config(arguments)
+    folder, config = run_or_config(arguments)
     if config.method in POLICIES:
         raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
-    folder, config, teacher = source_of(arguments)
+    teacher = source_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
     from sail.data.store import EpisodeStore
@@ -103,20 +103,18 @@ def _few_step(arguments: argparse.Namespace) -> None:
 
 def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    from sail.agent import learner_at, load_learner
+    from sail.agent import base_of, learner_at, load_learner
     from sail.embodiment import read_embodiment, write_embodiment
     from sail.report.live import LiveTable
     from sail.train.policy_student import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend
-    from sail_models.saving import find_base
 
     choose_backend()  # before MuJoCo is imported
     teacher = load_learner(config)
-    base = find_base(config.base, "policy" if config.method in POLICIES else "planner")
-    embodiment = read_embodiment(base)
-    iteration = iterations_of(arguments.iteration, folder)[-1]
-    if folder is not None and iteration:
-        teacher = learner_at(teacher, folder.checkpoint(iteration))
+    embodiment = read_embodiment(base_of(config))
+    at = checkpoint_of(arguments.iteration, folder)
+    if at is not None:
+        teacher = learner_at(teacher, at)
     out = writable_folder(arguments.out)
     settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"

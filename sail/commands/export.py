@@ -11,7 +11,7 @@ from sail.commands.common import (
     Command,
     UsageError,
     add_config_options,
-    iterations_of,
+    checkpoint_of,
     one_of,
     run_or_config,
     whole_number,
@@ -83,13 +83,13 @@ def run(arguments: argparse.Namespace) -> None:
 
         if arguments.precision != "fp32":
             raise UsageError("a policy is small and exported in fp32: leave --precision out")
-        agent, embodiment = _policy_of(arguments, folder, config)
+        agent, embodiment = _policy_of(folder, config, arguments.iteration)
         print(f"export of policy {agent.identity} into {arguments.out}", flush=True)
         parity = export_policy(agent, embodiment, scenes().split(CHECKED)[0], arguments.out, report).parity
     else:
         from sail.export.write import export
 
-        _, _, source = source_of(arguments)
+        source = source_of(folder, config, arguments.iteration)
         identity = source.agent.identity
         print(f"export of planner {identity} ({arguments.precision}) into {arguments.out}", flush=True)
         compared, calibration = scenes().split(CHECKED)
@@ -98,39 +98,34 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _policy_of(
-    arguments: argparse.Namespace, folder: "RunFolder | None", config: "RunConfig"
+    folder: "RunFolder | None", config: "RunConfig", iteration: int | None
 ) -> "tuple[PolicyAgent, Embodiment]":
-    """The policy that the arguments name, and what it was trained to see and do."""
+    """The policy of a configuration, or of a run's checkpoint, and what it was trained to see and do."""
     import torch
 
-    from sail.agent import load_policy
+    from sail.agent import base_of, load_policy
     from sail.embodiment import read_embodiment
-    from sail_models.saving import find_base
 
-    base = find_base(config.base, "policy")
-    iteration = iterations_of(arguments.iteration, folder)[-1]
-    at = folder.checkpoint(iteration) if folder is not None and iteration else base
+    base = base_of(config)
+    at = checkpoint_of(iteration, folder) or base
     return load_policy(at, device=torch.device("cpu")), read_embodiment(base)
 
 
-def source_of(arguments: argparse.Namespace) -> "tuple[RunFolder | None, RunConfig, Source]":
-    """The run, if the arguments name one, its settings or those given, and what plans so (with
-    `--iteration`)."""
-    folder, config = run_or_config(arguments)
+def source_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | None) -> "Source":
+    """What plans by a configuration, with the planner of a run's checkpoint where there is a run."""
     import torch
 
-    from sail.agent import load_agent, sampling_of, with_checkpoint
+    from sail.agent import base_of, load_agent, sampling_of, with_checkpoint
     from sail.embodiment import read_embodiment
     from sail.export.write import Source
     from sail_envs.rendering import choose_backend
-    from sail_models.saving import find_base
 
     choose_backend()  # before MuJoCo is imported
     agent = load_agent(config, device=torch.device("cpu"))
-    iteration = iterations_of(arguments.iteration, folder)[-1]
-    if folder is not None and iteration:
-        agent = with_checkpoint(agent, folder.checkpoint(iteration))
-    return folder, config, Source(agent, sampling_of(config), read_embodiment(find_base(config.base)))
+    at = checkpoint_of(iteration, folder)
+    if at is not None:
+        agent = with_checkpoint(agent, at)
+    return Source(agent, sampling_of(config), read_embodiment(base_of(config)))
 
 
 def _check(folder: Path) -> None:

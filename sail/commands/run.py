@@ -64,9 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
     """The settings and the run folder; a run that is resumed without settings brings its own."""
     given = arguments.config is not None or arguments.preset is not None
-    if arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file():
-        arguments.config = arguments.out / CONFIG
-    config = config_of(arguments, overrides_of(arguments.words))
+    own = arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file()
+    config = config_of(arguments, overrides_of(arguments.words), arguments.out / CONFIG if own else None)
     if config.method in JOINT:
         raise UsageError(
             f"method={config.method} is of several tasks: "

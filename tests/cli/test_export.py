@@ -7,6 +7,8 @@ import pytest
 
 from sail.export import start
 from sail.export.folder import read_config
+from sail.runfolder import open_run
+from sail_models.saving import load_model, model_identity
 
 from helpers import Capture, refused, sail
 
@@ -34,6 +36,24 @@ def test_what_means_nothing_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert says in refused(capsys, "export", *words)
+
+
+def test_what_a_run_learnt_is_exported_and_distilled(
+    capsys: Capture, finished: Path, two_episodes: Path, tmp_path: Path
+) -> None:
+    learnt = model_identity(load_model(finished / "checkpoints" / "iteration_001" / "planner", "planner"))
+    for iteration, identity in ((1, learnt), (0, open_run(finished).results()["model"])):
+        out = tmp_path / f"exported_{iteration}"
+        words = ("export", finished, "--frames", two_episodes, "--out", out)
+        code, told, error = sail(capsys, *words, *(() if iteration else ("--iteration", "0")))
+        assert code == 0, error
+        assert f"export of planner {identity}" in told and read_config(out).identity == identity
+    words = ("distill", "few-step", finished, "--pairs", 4, "--steps", 2, "--batch", 2)
+    code, told, error = sail(capsys, *words, "--out", tmp_path / "student")
+    assert code == 0, error
+    assert f"a student of {learnt}" in told
+    assert "no checkpoint 7" in refused(capsys, "bench", "inference", finished, "--iteration", "7")
+    assert "own settings" in refused(capsys, "export", finished, "--preset", "smoke", "--out", tmp_path / "x")
 
 
 def test_what_is_exported_is_evaluated(

@@ -21,8 +21,13 @@ DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     DRIVER is None, reason="needs Chromium and its driver (Debian: chromium, chromium-driver)"
 )
-# The colour in the middle of the first frame's first pixel, as the page has painted it.
-PAINTED = "return [...document.getElementById('film').getContext('2d').getImageData(5, 5, 1, 1).data]"
+# The colour in the middle of the first frame's first pixel, as the page has painted it. Read from a copy:
+# Chromium complains of a canvas that is read twice, and how often it takes depends on how busy it is here.
+PAINTED = """
+const copy = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+copy.drawImage(document.getElementById('film'), 0, 0);
+return [...copy.getImageData(5, 5, 1, 1).data];
+"""
 
 
 @pytest.fixture(scope="module")

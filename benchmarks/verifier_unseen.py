@@ -37,7 +37,7 @@ def main() -> None:
         success = np.array([one.done.any() for one in attempts])
         judged = [judge.judge(one.frames[:: LOOK_EVERY // EVERY], TASKS[task]) for one in attempts]
         scores = np.array([certainty(one, furthest(judged)).max() for one in judged])
-        kept = scores > judge.enough(scores.tolist())
+        kept = scores > judge.threshold
         rows[task] = {
             "attempts": len(attempts),
             "successes": int(success.sum()),

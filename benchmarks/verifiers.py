@@ -95,11 +95,9 @@ def measure(folder: Path, overrides: list[str]) -> dict[str, Any]:
     assert isinstance(judge, VerifierFilter)
     agent, records = load_agent(config), store.records(source="self")
     success = np.array([record.success for record in records])
-    scores = [np.array(surest(judge, store, some)) for some in by_iteration(records)]
-    learned, kept = (
-        np.concatenate(values) for values in (scores, [some > judge.enough(some.tolist()) for some in scores])
-    )
+    learned = np.array([score for some in by_iteration(records) for score in surest(judge, store, some)])
     episodes = [store.read(record.id) for record in records]
+    kept = learned > judge.threshold
     right = int((kept & success).sum())
     return {
         "episodes": len(records),

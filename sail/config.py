@@ -149,8 +149,7 @@ class VlmConfig:
 @dataclass(frozen=True)
 class VerifierConfig:
     """The filter "verifier": a learned one (see sail_models/verifier.py). path: its folder; "shipped" is that
-    of the base weights. threshold: the probability above which a task was done; less is enough where an
-    iteration's episodes divide below it into two groups (see sail/filters.py)."""
+    of the base weights. threshold: the probability above which a task was done."""
 
     path: str = SHIPPED
     threshold: Share = 0.5

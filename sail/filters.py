@@ -28,9 +28,6 @@ NEARLY, LEAST_CHANGE = 3, 8.0
 # what they are, and the share from which on they rise no more.
 PULL, EVEN, MOST = 8.0, 0.6, 1.1
 
-# How sure a verifier is at least where something is done, however a run's episodes divide into two groups.
-LEAST_SURE = 0.1
-
 
 class FilterResult(NamedTuple):
     """For each episode, in the order given: does it teach, and why or why not; ends: up to which control step
@@ -75,10 +72,8 @@ class VerifierFilter:
     def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """One verdict and one reason for each episode."""
         mask, reasons, ends = [], [], []
-        certainties = self.certainties(store, episodes)
-        enough = self.enough([float(done.max()) for done in certainties])
-        for episode, done in zip(episodes, certainties, strict=True):
-            sure = np.flatnonzero(done > enough)
+        for episode, done in zip(episodes, self.certainties(store, episodes), strict=True):
+            sure = np.flatnonzero(done > self.threshold)
             mask.append(len(sure) > 0)
             reasons.append(f"{done.max():.0%} sure that it is done")
             ends.append(looks_at(episode)[-len(done) :][sure[0]] if len(sure) else None)
@@ -95,10 +90,6 @@ class VerifierFilter:
         }
         far = furthest(list(judged.values()))
         return [certainty(judged[episode.id], far) for episode in episodes]
-
-    def enough(self, surest: Sequence[float]) -> float:
-        """The probability above which an episode of these teaches; `surest`: each one's highest."""
-        return min(self.threshold, max(LEAST_SURE, divide(surest)))
 
     def judge(self, frames: UInt8, prompt: str) -> Judgement:
         """What the verifier sees at an episode's looks (N, H, W, 3)."""
@@ -131,22 +122,6 @@ def lasting(values: NDArray[Any]) -> Float32:
     over all where there are fewer."""
     windows = np.lib.stride_tricks.sliding_window_view(values, min(LASTING, len(values)))
     return np.asarray(windows.mean(1), np.float32)
-
-
-def divide(probabilities: Sequence[float]) -> float:
-    """The probability that divides these into two groups, in log-odds as far apart as can be for what each
-    varies by itself (Otsu, IEEE Trans. Systems, Man, and Cybernetics 9, 1979); 1 where there is but one."""
-    clipped = np.clip(np.sort(np.asarray(probabilities, np.float64)), 1e-4, 1.0 - 1e-4)
-    log_odds = np.log(clipped / (1.0 - clipped))
-    count = len(log_odds)
-    if count < 2:
-        return 1.0
-    between = [
-        lower * (count - lower) * (log_odds[lower:].mean() - log_odds[:lower].mean()) ** 2
-        for lower in range(1, count)
-    ]
-    lower = 1 + int(np.argmax(between))
-    return float(1.0 / (1.0 + np.exp(-log_odds[lower - 1 : lower + 1].mean())))
 
 
 class VlmFilter:

@@ -103,37 +103,6 @@ def test_a_verifier_is_to_be_sure_for_more_than_one_look(tmp_path: Path) -> None
     assert result.ends == [None, 12, None, None]
 
 
-@pytest.mark.parametrize(
-    ("brightness", "kept"),
-    [
-        # Twelve failures and three successes, neither as sure as 0.5.
-        ([0.004] * 12 + [0.2, 0.3, 0.4], [False] * 12 + [True] * 3),
-        # Two groups above 0.5 and below it: 0.5 is enough.
-        ([0.6, 0.7] + [0.95] * 6, [True] * 8),
-        # Two groups, and even the surer one less sure than 0.1.
-        ([0.004] * 6 + [0.08] * 2, [False] * 8),
-        # One group alone.
-        ([0.3] * 4, [False] * 4),
-        ([0.3], [False]),
-    ],
-)
-def test_an_iteration_says_how_sure_is_enough(
-    brightness: list[float], kept: list[bool], tmp_path: Path
-) -> None:
-    store = EpisodeStore(tmp_path)
-    for seed, bright in enumerate(brightness):
-        episode = make_episode(steps=16, seed=seed)
-        episode.frames[:] = round(255 * bright)
-        store.add(episode)
-    assert VerifierFilter(Recognising(), 0.5).keep(store, store.records()).mask == kept
-
-
-def test_groups_are_divided_midway_in_log_odds() -> None:
-    log_odds = np.array([-6.0, -5.0, -5.5, 1.0, -1.0, 0.0])
-    assert filters.divide((1 / (1 + np.exp(-log_odds))).tolist()) == pytest.approx(1 / (1 + np.exp(3.0)))
-    assert filters.divide([]) == filters.divide([0.4]) == 1.0
-
-
 def test_what_went_about_as_far_as_anything_in_the_run_is_likelier_done(tmp_path: Path) -> None:
     store = EpisodeStore(tmp_path)
     # Pixels changed from the second look on: of the third most, 60, the share counts.

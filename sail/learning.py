@@ -125,18 +125,17 @@ def _learn_dynamics(
     training: TrainingConfig,
     seed: int,
 ) -> InverseDynamics:
-    """Inverse dynamics, taught by what was kept and how the agent's new planner draws it; where nothing was
-    kept, by everything seen."""
+    """Inverse dynamics, taught by demonstrations, and by what was kept and how the agent's new planner draws
+    it; where nothing is drawn, by everything collected."""
     chunk = agent.inverse_dynamics.config.chunk
     whole = [episode for episode in kept if len(episode) >= chunk]
-    imagined, episodes = None, whole
+    imagined, collected = None, whole
     if training.imagined_windows and whole:
         imagined = imagine(agent, whole, training.imagined_windows, runs[0].config.planner.guidance, seed)
     else:
         collected = [episode for run in runs for episode in run.read(run.store.records(source="self"))]
-        episodes = [*demonstrations, *collected]
     return finetune_inverse_dynamics(
-        agent, episodes, imagined, training, seed, lambda *_: runs[0].live.advance()
+        agent, demonstrations, collected, imagined, training, seed, lambda *_: runs[0].live.advance()
     )
 
 

@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Batch = TypeVar("Batch")
@@ -18,6 +20,12 @@ def moved(batch: Batch, device: torch.device) -> Batch:
 def join(batches: Sequence[Batch]) -> Batch:
     """One batch out of several of a kind."""
     return _combined(batches, torch.cat)
+
+
+def reordered(batch: Batch, order: NDArray[np.int64]) -> Batch:
+    """The samples of the batch in another order."""
+    index = torch.from_numpy(order)
+    return _combined([batch], lambda tensors: tensors[0][index])
 
 
 def _combined(batches: Sequence[Batch], combine: Callable[[list[Tensor]], Tensor]) -> Batch:

@@ -9,7 +9,7 @@ from sail.agent import Agent, PolicyAgent
 from sail.config import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
-from sail.train.batch import join
+from sail.train.batch import join, reordered
 from sail.train.denoiser import diffusion_loss
 from sail.train.imagined import Imagined, sample_imagined_batch
 from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
@@ -24,7 +24,7 @@ from sail_models.policy import Policy
 
 Report = Callable[[int, float], None]
 # Inverse dynamics: windows a step, and the highest learning rate; with more of either it learns by heart.
-DYNAMICS_BATCH, DYNAMICS_LEARNING_RATE = 64, 5e-4
+DYNAMICS_BATCH, DYNAMICS_LEARNING_RATE = 92, 5e-4
 
 
 def check_trainable(planner: PlannerNetwork) -> None:
@@ -101,27 +101,39 @@ def finetune_planner(
 
 def finetune_inverse_dynamics(
     agent: Agent,
-    episodes: Sequence[Episode],
+    demonstrations: Sequence[Episode],
+    collected: Sequence[Episode],
     imagined: Imagined | None,
     config: TrainingConfig,
     seed: int,
     report: Report,
 ) -> InverseDynamics:
     """Inverse dynamics after `config.inverse_dynamics_steps` more steps on these episodes, be they failures:
-    what an action does is the same. Of each batch `config.imagined_share` is of goals as the planner draws
-    them, if there are any. Where no episode is as long as a chunk it is a copy of what it was.
-    report(step, loss) is called after every step."""
+    what an action does is the same.
+
+    Batches are mixed as in `finetune_planner`; of what is not of demonstrations `config.imagined_share` is of
+    goals as the planner draws them, if there are any. Where no episode is as long as a chunk it is a copy of
+    what it was. report(step, loss) is called after every step.
+    """
     chunk = agent.inverse_dynamics.config.chunk
-    long_enough = [episode for episode in episodes if len(episode) >= chunk]
-    if not long_enough:
+    old, new = ([one for one in some if len(one) >= chunk] for some in (demonstrations, collected))
+    if not old and not new:
         return copy.deepcopy(agent.inverse_dynamics)
     model = copy.deepcopy(agent.inverse_dynamics).requires_grad_(True)
     rng = np.random.default_rng(seed)
-    drawn = round(config.imagined_share * DYNAMICS_BATCH) if imagined is not None else 0
-    steps, loss = config.inverse_dynamics_steps, dynamics_loss(agent.autoencoder, DYNAMICS_BATCH - drawn)
+    of_new = config.self_fraction if old and new else float(bool(new))
+    drawn = int(config.imagined_share * of_new * DYNAMICS_BATCH) if imagined is not None else 0
+    seen, steps = DYNAMICS_BATCH - drawn, config.inverse_dynamics_steps
+    loss = dynamics_loss(agent.autoencoder, seen)
     trainer = Trainer(model, loss, steps, DYNAMICS_LEARNING_RATE, seed, ema=0.99)
     for step in range(1, steps + 1):
-        batches = [sample_dynamics_batch(long_enough, rng, DYNAMICS_BATCH - drawn, chunk)]
+        rehearsed, learnt = mix_batch(rng, DYNAMICS_BATCH, config.self_fraction, len(old), len(new))
+        by_camera = [
+            sample_dynamics_batch(source, rng, count, chunk)
+            for source, count in ((old, rehearsed), (new, learnt - drawn))
+            if count
+        ]
+        batches = [reordered(join(by_camera), rng.permutation(seen))]
         if imagined is not None and drawn:
             batches.append(sample_imagined_batch(imagined, rng, drawn, chunk))
         report(step, trainer.step(join(batches)))

@@ -113,7 +113,7 @@ def test_the_seed_decides_the_planner(agent: Agent) -> None:
 
 def test_inverse_dynamics_learns_a_copy(agent: Agent) -> None:
     before, steps = model_identity(agent.inverse_dynamics), []
-    found = finetune_inverse_dynamics(agent, OLD + NEW, None, CONFIG, 0, lambda *at: steps.append(at[0]))
+    found = finetune_inverse_dynamics(agent, OLD, NEW, None, CONFIG, 0, lambda *at: steps.append(at[0]))
     assert model_identity(agent.inverse_dynamics) == before
     assert model_identity(found) != before
     assert not found.training
@@ -124,5 +124,5 @@ def test_nothing_to_learn_from_changes_nothing(agent: Agent) -> None:
     planner = finetune_planner(agent, [], [], CONFIG, 0, lambda *_: None)
     assert model_identity(planner) == model_identity(agent.planner)
     short = [episode("short", agent.inverse_dynamics.config.chunk - 1)]
-    inverse_dynamics = finetune_inverse_dynamics(agent, short, None, CONFIG, 0, lambda *_: None)
+    inverse_dynamics = finetune_inverse_dynamics(agent, short, [], None, CONFIG, 0, lambda *_: None)
     assert model_identity(inverse_dynamics) == model_identity(agent.inverse_dynamics)

@@ -75,7 +75,7 @@ def test_what_is_collected_decides_what_is_learned(agent: Agent) -> None:
 def test_any_number_of_steps_can_be_fine_tuned(agent: Agent, steps: int) -> None:
     training = dataclasses.replace(TRAINING, steps=steps, batch_size=1, inverse_dynamics_steps=steps)
     assert model_identity(finetune_planner(agent, DEMONSTRATIONS, [], training, 0, ignore)) != agent.identity
-    finetune_inverse_dynamics(agent, DEMONSTRATIONS, None, training, 0, ignore)
+    finetune_inverse_dynamics(agent, DEMONSTRATIONS, [], None, training, 0, ignore)
 
 
 def test_with_nothing_to_learn_from_the_planner_stays(agent: Agent, tmp_path: Path) -> None:
@@ -87,10 +87,10 @@ def test_fine_tuned_inverse_dynamics_differs_is_deterministic_and_needs_long_eno
     agent: Agent,
 ) -> None:
     episodes = [*DEMONSTRATIONS, synthetic_episode(9, "self", steps=3)]
-    models = [finetune_inverse_dynamics(agent, episodes, None, TRAINING, 5, ignore) for _ in range(2)]
+    models = [finetune_inverse_dynamics(agent, episodes, [], None, TRAINING, 5, ignore) for _ in range(2)]
     before = model_identity(agent.inverse_dynamics)
     assert model_identity(models[0]) == model_identity(models[1]) != before
     short = [synthetic_episode(9, "self", steps=7)]
-    assert model_identity(finetune_inverse_dynamics(agent, short, None, TRAINING, 5, ignore)) == before
+    assert model_identity(finetune_inverse_dynamics(agent, short, [], None, TRAINING, 5, ignore)) == before
     exact = [synthetic_episode(9, "self", steps=8)]
-    assert model_identity(finetune_inverse_dynamics(agent, exact, None, TRAINING, 5, ignore)) != before
+    assert model_identity(finetune_inverse_dynamics(agent, exact, [], None, TRAINING, 5, ignore)) != before

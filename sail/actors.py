@@ -56,7 +56,7 @@ class PlannerActor:
         self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
         self._config = config.planner
         self._explorer = explorer
-        self._sampling = sampling_of(config, explorer.temperature)
+        self._sampling = sampling_of(config)
         self._plans: dict[int, _Followed] = {}
 
     def start(self, slot: int, seed: int) -> None:
@@ -66,7 +66,7 @@ class PlannerActor:
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
         """Replan where a plan is used up, then one chunk towards each slot's next planned frame."""
-        return _with_wandering(self._explorer, observations, self._follow)
+        return _with_unplanned(self._explorer, observations, self._follow)
 
     def goal(self, slot: int) -> UInt8 | None:
         """The planned frame that the latest chunk was to reach, if it followed a plan."""
@@ -126,7 +126,7 @@ class PolicyActor:
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
         """One chunk for each slot."""
-        return _with_wandering(self._explorer, observations, self._decide)
+        return _with_unplanned(self._explorer, observations, self._decide)
 
     def goal(self, slot: int) -> UInt8 | None:
         """There is no plan."""
@@ -140,19 +140,20 @@ class PolicyActor:
         return self._policy.decide(frames, [self._prompt] * len(order), arms, seeds)
 
 
-def _with_wandering(
+def _with_unplanned(
     explorer: Explorer,
     observations: Mapping[int, Mapping[str, Any]],
     decide: Callable[[Mapping[int, Mapping[str, Any]]], Float32],
 ) -> dict[int, Float32]:
-    """Chunks of the slots that wander, and of the others what is decided for them, varied."""
-    others = {slot: seen for slot, seen in observations.items() if not explorer.wanders(slot)}
+    """Chunks of the slots where nothing is planned, and of the others what is decided for them, varied."""
+    unplanned = {slot: explorer.unplanned(slot) for slot in observations}
+    others = {slot: seen for slot, seen in observations.items() if unplanned[slot] is None}
     decided = dict(zip(others, decide(others), strict=True)) if others else {}
     return {
         slot: explorer.vary(slot, decided[slot])
-        if slot in decided
-        else explorer.wander(slot, seen["proprioception"])
-        for slot, seen in observations.items()
+        if acts is None
+        else acts.chunk(observations[slot]["proprioception"])
+        for slot, acts in unplanned.items()
     }
 
 

@@ -83,14 +83,14 @@ class PolicyAgent:
         return self.policy.act(frames, self.text(list(prompts)), proprioception, seeds)
 
 
-def sampling_of(config: RunConfig, warmth: float = 1.0) -> Sampling:
-    """How a configuration's plans are drawn. warmth: a factor of the temperature."""
+def sampling_of(config: RunConfig) -> Sampling:
+    """How a configuration's plans are drawn."""
     prior, planner = config.prior, config.planner
     composed = prior.kind != "none"
     return Sampling(
         steps=planner.steps,
         guidance=planner.guidance,
-        temperature=planner.temperature * warmth,
+        temperature=planner.temperature,
         rule=prior.rule if composed else "in_domain",
         strength=prior.strength if composed else None,
         until=prior.until if composed else 1.0,

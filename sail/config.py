@@ -82,18 +82,16 @@ class ExplorationConfig:
     episodes that have noise on their actions. action_noise: its standard deviation (Ornstein-Uhlenbeck) where
     the last evaluation had no success, less where it had, until most of it succeeded (60 %), and from then on
     again.
-    waypoint_fraction: share of episodes that begin on the way to a random waypoint. random_fraction: share of
-    episodes that are random waypoints throughout where the last evaluation had no success, fewer where it
-    had: a loop that learns from successes cannot begin without one. repeat_fraction: share of those that go
-    by the last waypoints of an episode that was kept, once there is one. rounds: in so many an iteration's
-    episodes are collected; with the filter "oracle" a round may repeat what succeeded in those before it.
+    random_fraction: share of episodes that are random waypoints where the last evaluation had no success,
+    fewer where it had: a loop that learns from successes cannot begin without one. repeat_fraction: share of
+    those that go by the last waypoints of an episode that was kept, once there is one. rounds: in so many an
+    iteration's episodes are collected; with the filter "oracle" a round may repeat what succeeded in those
+    before it.
     """
 
     guidance_spread: Annotated[float, Range(0, 20)] = 0.0
-    temperature: Annotated[float, Range(0, 3)] = 1.0
     action_noise: Annotated[float, Range(0, 2)] = 0.0
     noisy_fraction: Share = 1.0
-    waypoint_fraction: Share = 0.0
     random_fraction: Share = 0.0
     repeat_fraction: Share = 0.0
     rounds: Annotated[int, Range(1, 1000)] = 1

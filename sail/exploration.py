@@ -18,7 +18,7 @@ NO_EXPLORATION = ExplorationConfig()
 STEP_LENGTH = 0.01
 # Ornstein-Uhlenbeck noise: share of the noise that stays from one control step to the next.
 NOISE_MEMORY = 0.9
-# Chunks on the way to one waypoint, at most; a burst is one.
+# Chunks on the way to one waypoint, at most.
 WAYPOINT_CHUNKS = 5
 # Objects stand on the table: a waypoint's height is a uniform share to this power.
 LOW = 3
@@ -28,7 +28,6 @@ REPEATED_STEPS, REPEATED_EVERY = 32, 16
 SHIFT = 0.02
 # An evaluation of which this share succeeded: what is planned mostly works.
 MOST = 0.6
-_FOR_EVER = 1_000_000
 
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
@@ -46,8 +45,8 @@ def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationC
 
 
 class Way(StrEnum):
-    """How an episode came about: as planned (a burst at most before it), as planned with noise on actions, by
-    chance, by what worked before."""
+    """How an episode came about: as planned, as planned with noise on actions, by chance, by what worked
+    before."""
 
     PLANNED = "planned"
     NOISY = "noisy"
@@ -128,8 +127,7 @@ class _Slot:
     rng: np.random.Generator
     guidance: float
     noise_scale: float
-    unplanned: Unplanned
-    wanders: int
+    unplanned: Unplanned | None
     noise: Float32 = field(default_factory=lambda: np.zeros(ACTION_SIZE, np.float32))
 
 
@@ -150,42 +148,29 @@ class Explorer:
         """Draw what this episode explores."""
         rng, exploration = np.random.default_rng([self._salt, seed]), self._exploration
         guidance = float(rng.uniform(-exploration.guidance_spread, exploration.guidance_spread))
-        drawn, wanders, way = rng.random(), 0, Way.PLANNED
-        unplanned: Unplanned = Wanderer(self._task, rng)
-        if drawn < exploration.random_fraction:
-            wanders, way = _FOR_EVER, Way.RANDOM
-            if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
-                unplanned, way = Repeater(self._successes, rng), Way.REPEATED
-        elif drawn < exploration.random_fraction + exploration.waypoint_fraction:
-            wanders = WAYPOINT_CHUNKS
+        drawn, way = rng.random(), Way.PLANNED
+        unplanned: Unplanned | None = None
+        if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
+            unplanned, way = Repeater(self._successes, rng), Way.REPEATED
+        elif drawn < exploration.random_fraction:
+            unplanned, way = Wanderer(self._task, rng), Way.RANDOM
         noise_scale = exploration.action_noise if rng.random() < exploration.noisy_fraction else 0.0
         if way is Way.PLANNED and noise_scale:
             way = Way.NOISY
-        self._slots[slot] = _Slot(rng, guidance, noise_scale, unplanned, wanders)
+        self._slots[slot] = _Slot(rng, guidance, noise_scale, unplanned)
         self.ways[seed] = way
 
     def rng(self, slot: int) -> np.random.Generator:
         """The episode's generator."""
         return self._slots[slot].rng
 
-    @property
-    def temperature(self) -> float:
-        """The factor of the planner's temperature."""
-        return self._exploration.temperature
-
     def guidance(self, slot: int) -> float:
         """By how much this episode's guidance differs."""
         return self._slots[slot].guidance
 
-    def wanders(self, slot: int) -> bool:
-        """Whether the next chunk is not planned."""
-        return self._slots[slot].wanders > 0
-
-    def wander(self, slot: int, arm: Float32) -> Float32:
-        """That chunk, float32 (8, 4)."""
-        state = self._slots[slot]
-        state.wanders -= 1
-        return state.unplanned.chunk(arm)
+    def unplanned(self, slot: int) -> Unplanned | None:
+        """What acts in this episode where nothing is planned."""
+        return self._slots[slot].unplanned
 
     def vary(self, slot: int, chunk: Float32) -> Float32:
         """What is done instead of a chunk float32 (8, 4)."""

@@ -35,8 +35,8 @@ def save_prior(folder: Path, base: Path, **changed: object) -> Path:
 def test_a_prior_comes_with_its_rule(tiny_base: Path, tmp_path: Path) -> None:
     path = save_prior(tmp_path / "prior", tiny_base)
     words = ["prior.kind=compact", f"prior.path={path}", "prior.rule=probabilistic", "prior.strength=0.3"]
-    config = config_of(tiny_base, *words, "prior.negative=a blurry picture")
-    agent, sampling = load_agent(config), sampling_of(config, warmth=2.0)
+    config = config_of(tiny_base, *words, "prior.negative=a blurry picture", "planner.temperature=2")
+    agent, sampling = load_agent(config), sampling_of(config)
     assert isinstance(agent.prior, CompactPrior)
     assert agent.video_planner.prior is agent.prior
     assert (sampling.rule, sampling.strength) == ("probabilistic", 0.3)

@@ -198,5 +198,5 @@ def test_flatten_names_every_setting_once_in_order() -> None:
     assert flat["training.retime"] == "travel"
     keys = list(flat)
     assert keys[:2] == ["preset", "task"]
-    assert keys.index("planner.steps") < keys.index("exploration.temperature") < keys.index("training.steps")
-    assert len(flat) == 14 + 5 + 7 + 8 + 11 + 2 + 5 + 1
+    assert keys.index("planner.steps") < keys.index("exploration.action_noise") < keys.index("training.steps")
+    assert len(flat) == 14 + 5 + 7 + 6 + 11 + 2 + 5 + 1

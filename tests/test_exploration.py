@@ -40,7 +40,7 @@ def test_noise_on_actions_is_correlated_and_of_the_size_that_was_asked_for() -> 
 def test_without_exploration_nothing_changes() -> None:
     explorer = Explorer(NO_EXPLORATION, TASK, salt=0)
     explorer.start(0, seed=1)
-    assert explorer.vary(0, STILL) is STILL and explorer.guidance(0) == 0.0 and not explorer.wanders(0)
+    assert explorer.vary(0, STILL) is STILL and explorer.guidance(0) == 0.0 and explorer.unplanned(0) is None
 
 
 def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
@@ -112,16 +112,6 @@ def test_nothing_is_repeated_before_something_succeeded() -> None:
         assert abs(ways.count(Way.REPEATED) / 600 - expected[1]) < 0.06
 
 
-def test_a_burst_ends_and_chance_does_not() -> None:
-    for changes, ends in (({"waypoint_fraction": 1.0}, True), ({"random_fraction": 1.0}, False)):
-        explorer = Explorer(ExplorationConfig(**changes), TASK, salt=0)
-        explorer.start(0, seed=1)
-        for _ in range(WAYPOINT_CHUNKS):
-            assert explorer.wanders(0)
-            explorer.wander(0, ARM)
-        assert explorer.wanders(0) is not ends
-
-
 def test_chance_and_noise_give_way_as_the_planner_succeeds_and_noise_comes_back() -> None:
     config = ExplorationConfig(random_fraction=0.5, action_noise=0.3, noisy_fraction=0.5)
     assert adapted(config, 0.0) == config
@@ -134,7 +124,7 @@ def test_chance_and_noise_give_way_as_the_planner_succeeds_and_noise_comes_back(
     wandering = 0
     for seed in range(600):
         explorer.start(0, seed)
-        wandering += explorer.wanders(0)
+        wandering += explorer.unplanned(0) is not None
     assert abs(wandering / 600 - 0.3) < 0.06
 
 

@@ -76,7 +76,7 @@ def main() -> None:
                 planner = finetune_planner(base, demonstrations, successes, training, seed, _silent)
             dynamics = {"as it ships": base.inverse_dynamics}
             if retimed == "6 mm":
-                dynamics["fitted on"] = _fitted(base, demonstrations + collected + again, training, seed)
+                dynamics["fitted on"] = _fitted(base, demonstrations, collected + again, training, seed)
             for fitted, inverse_dynamics in dynamics.items():
                 agent = replace(base, planner=planner, inverse_dynamics=inverse_dynamics)
                 for following in ("servo", "pair"):
@@ -88,8 +88,10 @@ def main() -> None:
     write_result(f"learning_{config.task}", {"task": config.task, **counts, "rows": rows})
 
 
-def _fitted(base: Agent, episodes: list[Episode], training: TrainingConfig, seed: int) -> Any:
-    return finetune_inverse_dynamics(base, episodes, None, training, seed, _silent)
+def _fitted(
+    base: Agent, demonstrations: list[Episode], collected: list[Episode], training: TrainingConfig, seed: int
+) -> Any:
+    return finetune_inverse_dynamics(base, demonstrations, collected, None, training, seed, _silent)
 
 
 def _silent(step: int, loss: float) -> None:

@@ -23,8 +23,9 @@ from sail_models.planner_network import PlannerNetwork
 from sail_models.policy import Policy
 
 Report = Callable[[int, float], None]
-# Inverse dynamics: windows a step, and the highest learning rate; with more of either it learns by heart.
-DYNAMICS_BATCH, DYNAMICS_LEARNING_RATE = 92, 5e-4
+# Inverse dynamics: the highest learning rate, and windows a step of one source, or of both; with more of what
+# is new it learns that by heart.
+DYNAMICS_LEARNING_RATE, DYNAMICS_BATCH, MIXED_DYNAMICS_BATCH = 5e-4, 64, 92
 
 
 def check_trainable(planner: PlannerNetwork) -> None:
@@ -111,9 +112,10 @@ def finetune_inverse_dynamics(
     """Inverse dynamics after `config.inverse_dynamics_steps` more steps on these episodes, be they failures:
     what an action does is the same.
 
-    Batches are mixed as in `finetune_planner`; of what is not of demonstrations `config.imagined_share` is of
-    goals as the planner draws them, if there are any. Where no episode is as long as a chunk it is a copy of
-    what it was. report(step, loss) is called after every step.
+    Batches are mixed as in `finetune_planner`, or what the seen tasks take is forgotten (docs/evidence.md);
+    of what does not come from demonstrations `config.imagined_share` is of goals as the planner draws them,
+    where `imagined`, drawn from some of `collected`, is given. Where no episode is as long as a chunk it is a
+    copy of what it was. report(step, loss) is called after every step.
     """
     chunk = agent.inverse_dynamics.config.chunk
     old, new = ([one for one in some if len(one) >= chunk] for some in (demonstrations, collected))
@@ -121,18 +123,21 @@ def finetune_inverse_dynamics(
         return copy.deepcopy(agent.inverse_dynamics)
     model = copy.deepcopy(agent.inverse_dynamics).requires_grad_(True)
     rng = np.random.default_rng(seed)
-    of_new = config.self_fraction if old and new else float(bool(new))
-    drawn = int(config.imagined_share * of_new * DYNAMICS_BATCH) if imagined is not None else 0
-    seen, steps = DYNAMICS_BATCH - drawn, config.inverse_dynamics_steps
+    both = bool(old and new)
+    batch = MIXED_DYNAMICS_BATCH if both else DYNAMICS_BATCH
+    of_new = config.self_fraction if both else 1.0
+    drawn = int(config.imagined_share * of_new * batch) if imagined is not None else 0
+    seen, steps = batch - drawn, config.inverse_dynamics_steps
     loss = dynamics_loss(agent.autoencoder, seen)
     trainer = Trainer(model, loss, steps, DYNAMICS_LEARNING_RATE, seed, ema=0.99)
     for step in range(1, steps + 1):
-        rehearsed, learnt = mix_batch(rng, DYNAMICS_BATCH, config.self_fraction, len(old), len(new))
+        rehearsed, learnt = mix_batch(rng, batch, config.self_fraction, len(old), len(new))
         by_camera = [
             sample_dynamics_batch(source, rng, count, chunk)
             for source, count in ((old, rehearsed), (new, learnt - drawn))
             if count
         ]
+        # The first of a batch are made to look as plans do: some of either source.
         batches = [reordered(join(by_camera), rng.permutation(seen))]
         if imagined is not None and drawn:
             batches.append(sample_imagined_batch(imagined, rng, drawn, chunk))

@@ -1,5 +1,6 @@
 """An iteration's learning: the mix of its batches, and what it leaves alone."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,14 @@ from torch import Tensor
 
 from sail.agent import Agent
 from sail.config import TrainingConfig
-from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.train.finetune import (
+    DYNAMICS_BATCH,
+    MIXED_DYNAMICS_BATCH,
+    finetune_inverse_dynamics,
+    finetune_planner,
+)
+from sail.train.imagined import imagine
+from sail.train.inverse_dynamics import DynamicsBatch
 from sail.types import Episode
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -118,6 +126,44 @@ def test_inverse_dynamics_learns_a_copy(agent: Agent) -> None:
     assert model_identity(found) != before
     assert not found.training
     assert steps == [1, 2, 3]
+
+
+@pytest.mark.parametrize("fraction", [0.7, 0.25])
+def test_inverse_dynamics_rehearses_what_was_demonstrated(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, fraction: float
+) -> None:
+    seen, batches = [], []
+
+    def recording(autoencoder: Autoencoder, by_camera: int) -> Callable[..., Tensor]:
+        seen.append(by_camera)
+
+        def loss(model: InverseDynamics, batch: DynamicsBatch, generator: torch.Generator) -> Tensor:
+            batches.append(batch)
+            return model.loss(batch.current, batch.goal, batch.arm, batch.actions, generator)
+
+        return loss
+
+    monkeypatch.setattr("sail.train.finetune.dynamics_loss", recording)
+    old, new = (
+        replace(one, proprioception=np.full_like(one.proprioception, arm))
+        for one, arm in ((OLD[0], 1.0), (NEW[0], 2.0))
+    )
+    config = replace(CONFIG, self_fraction=fraction, imagined_share=0.6)
+    drawn = imagine(agent, [new], 20, 2.0, 0)
+    finetune_inverse_dynamics(agent, [old], [new], drawn, config, 0, lambda *_: None)
+    arms = torch.stack([batch.arm[:, 0] for batch in batches])
+    rehearsed = (arms == 1.0).sum(1)
+    assert len(batches) == 3 and len(set(seen)) == 1 and ((arms == 1.0) | (arms == 2.0)).all()
+    assert (rehearsed - (1.0 - fraction) * MIXED_DYNAMICS_BATCH).abs().max() < 1.0
+    by_camera = seen[0]
+    assert abs(MIXED_DYNAMICS_BATCH - by_camera - 0.6 * fraction * MIXED_DYNAMICS_BATCH) < 1.0
+    assert (arms[:, by_camera:] == 2.0).all()
+    # Whichever comes first is made to look as plans do: some of both.
+    first = arms[:, : int(0.3 * by_camera)]
+    assert all(set(some.tolist()) == {1.0, 2.0} for some in first)
+    batches.clear()
+    finetune_inverse_dynamics(agent, [], [new], drawn, config, 0, lambda *_: None)
+    assert all(len(batch.arm) == DYNAMICS_BATCH and (batch.arm[:, 0] == 2.0).all() for batch in batches)
 
 
 def test_nothing_to_learn_from_changes_nothing(agent: Agent) -> None:

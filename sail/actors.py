@@ -95,13 +95,11 @@ class PlannerActor:
             return
         slots = list(observations)
         frames = np.stack([observation["frame"] for observation in observations.values()])
-        guidance = [max(0.0, self._config.guidance + self._explorer.guidance(slot)) for slot in slots]
         plan = self._planner.plan(
             frames,
             [self._prompt] * len(slots),
             [int(self._explorer.rng(slot).integers(2**62)) for slot in slots],
             self._sampling,
-            guidance=np.array(guidance, np.float32),
             keep=self._config.replan_every,
         )
         for slot, frame, imagined in zip(slots, frames, plan.frames, strict=True):

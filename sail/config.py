@@ -78,10 +78,9 @@ class PriorConfig:
 class ExplorationConfig:
     """What is varied while collecting, never while evaluating.
 
-    guidance_spread: half-width by which each episode's guidance varies. noisy_fraction: share of planned
-    episodes that have noise on their actions. action_noise: its standard deviation (Ornstein-Uhlenbeck) where
-    the last evaluation had no success, less where it had, until most of it succeeded (60 %), and from then on
-    again.
+    noisy_fraction: share of planned episodes that have noise on their actions. action_noise: its standard
+    deviation (Ornstein-Uhlenbeck) where the last evaluation had no success, less where it had, until most of
+    it succeeded (60 %), and from then on again.
     random_fraction: share of episodes that are random waypoints where the last evaluation had no success,
     fewer where it had: a loop that learns from successes cannot begin without one. repeat_fraction: share of
     those that go by the last waypoints of an episode that was kept, once there is one. rounds: in so many an
@@ -89,7 +88,6 @@ class ExplorationConfig:
     before it.
     """
 
-    guidance_spread: Annotated[float, Range(0, 20)] = 0.0
     action_noise: Annotated[float, Range(0, 2)] = 0.0
     noisy_fraction: Share = 1.0
     random_fraction: Share = 0.0

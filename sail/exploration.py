@@ -1,5 +1,5 @@
-"""What collecting tries beside what is planned: other guidance, noise on actions, random waypoints, and the
-waypoints of what has succeeded before."""
+"""What collecting tries beside what is planned: noise on actions, random waypoints, and the waypoints of what
+has succeeded before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -125,7 +125,6 @@ def _towards(target: NDArray[np.float64], gripper: float, arm: Float32) -> Float
 @dataclass
 class _Slot:
     rng: np.random.Generator
-    guidance: float
     noise_scale: float
     unplanned: Unplanned | None
     noise: Float32 = field(default_factory=lambda: np.zeros(ACTION_SIZE, np.float32))
@@ -147,8 +146,8 @@ class Explorer:
     def start(self, slot: int, seed: int) -> None:
         """Draw what this episode explores."""
         rng, exploration = np.random.default_rng([self._salt, seed]), self._exploration
-        guidance = float(rng.uniform(-exploration.guidance_spread, exploration.guidance_spread))
-        drawn, way = rng.random(), Way.PLANNED
+        # The first of the two is not used; without it a seed's episodes would not be those in results/.
+        drawn, way = rng.random(2)[1], Way.PLANNED
         unplanned: Unplanned | None = None
         if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
             unplanned, way = Repeater(self._successes, rng), Way.REPEATED
@@ -157,16 +156,12 @@ class Explorer:
         noise_scale = exploration.action_noise if rng.random() < exploration.noisy_fraction else 0.0
         if way is Way.PLANNED and noise_scale:
             way = Way.NOISY
-        self._slots[slot] = _Slot(rng, guidance, noise_scale, unplanned)
+        self._slots[slot] = _Slot(rng, noise_scale, unplanned)
         self.ways[seed] = way
 
     def rng(self, slot: int) -> np.random.Generator:
         """The episode's generator."""
         return self._slots[slot].rng
-
-    def guidance(self, slot: int) -> float:
-        """By how much this episode's guidance differs."""
-        return self._slots[slot].guidance
 
     def unplanned(self, slot: int) -> Unplanned | None:
         """What acts in this episode where nothing is planned."""

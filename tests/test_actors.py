@@ -24,7 +24,6 @@ class Recording:
     identity: str = "recording"
     planned_frames: int = FRAMES
     planned_from: list[int] = field(default_factory=list)
-    guidance: list[float] = field(default_factory=list)
 
     @property
     def video_planner(self) -> "Recording":
@@ -43,9 +42,8 @@ class Recording:
         guidance: Float32 | None = None,
         keep: int | None = None,
     ) -> Plan:
-        assert guidance is not None and keep is not None and set(prompts) == {"press the handle down"}
+        assert guidance is None and keep is not None and set(prompts) == {"press the handle down"}
         self.planned_from += frames[:, 0, 0, 0].tolist()
-        self.guidance += guidance.tolist()
         ahead = np.arange(1, FRAMES + 1, dtype=np.uint8)[:, None, None, None]
         return Plan(frames[:, None] + ahead[None], np.ones(len(frames), np.float32))
 
@@ -111,16 +109,6 @@ def test_slots_that_wander_and_slots_that_plan_go_side_by_side() -> None:
     planning = [slot for slot in range(20) if acting.goal(slot) is not None]
     assert list(chunks) == list(range(20)) and agent.planned_from == planning and 4 < len(planning) < 16
     assert all((np.abs(chunks[slot] - 0.01).max() < 1e-6) == (slot in planning) for slot in range(20))
-
-
-def test_guidance_spreads_around_its_setting() -> None:
-    agent = Recording()
-    acting = actor(agent, guidance_spread=0.5)
-    for slot in range(20):
-        acting.start(slot, seed=slot)
-    acting.act({slot: seen(slot) for slot in range(20)})
-    middle = load_config("smoke").planner.guidance
-    assert len(set(agent.guidance)) == 20 and np.abs(np.array(agent.guidance) - middle).max() <= 0.5
 
 
 def test_more_frames_than_are_planned_cannot_be_followed() -> None:

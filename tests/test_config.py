@@ -199,4 +199,4 @@ def test_flatten_names_every_setting_once_in_order() -> None:
     keys = list(flat)
     assert keys[:2] == ["preset", "task"]
     assert keys.index("planner.steps") < keys.index("exploration.action_noise") < keys.index("training.steps")
-    assert len(flat) == 14 + 5 + 7 + 6 + 11 + 2 + 5 + 1
+    assert len(flat) == 14 + 5 + 7 + 5 + 11 + 2 + 5 + 1

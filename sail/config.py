@@ -105,7 +105,7 @@ class TrainingConfig:
     self_fraction: share of each batch that is self-collected. least_kept: with fewer kept episodes a planner
     that may have more than little to lose stays as it is. keep_newest: of the kept episodes, the newest, so
     many are used; 0 is all. imagined_windows: of the kept episodes, drawn by the planner as goals for inverse
-    dynamics; imagined_share: their share of each of its batches.
+    dynamics; imagined_share: their share of what is self-collected in each of its batches.
     """
 
     steps: Count = 250

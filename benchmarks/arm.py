@@ -15,7 +15,7 @@ from arm_processes import Arm
 from common import write_result
 
 from sail.agent import load_agent
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.evaluate import evaluate, rate
 from sail.statistics import wilson_interval
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from common import write_result
 
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.statistics import wilson_interval
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert

@@ -14,7 +14,7 @@ import numpy as np
 from common import RESULTS, write_result
 
 from sail.agent import Agent, load_agent, sampling_of
-from sail.config import RunConfig, load_config
+from sail.config.schema import RunConfig, load_config
 from sail.evaluate import evaluate, rate
 from sail.report.comparison import comparison
 from sail.report.results import Rate

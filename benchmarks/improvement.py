@@ -10,7 +10,7 @@ from typing import Any
 
 from common import RESULTS, write_result
 
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.loop import improve
 from sail.report.html import write_report
 from sail.report.live import LiveTable

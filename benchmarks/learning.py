@@ -17,7 +17,7 @@ from common import write_result
 
 from sail.actors import actor_of
 from sail.agent import Agent, load_agent
-from sail.config import ExplorationConfig, RunConfig, TrainingConfig
+from sail.config.schema import ExplorationConfig, RunConfig, TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.store import EpisodeStore
 from sail.evaluate import evaluate, rate

@@ -8,7 +8,7 @@ import torch
 from common import write_result
 
 from sail.agent import load_base, sampling_of
-from sail.config import load_config
+from sail.config.schema import load_config
 
 REPEATS = 15
 

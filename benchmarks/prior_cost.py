@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from common import write_result
 
-from sail.config import PlannerConfig
+from sail.config.schema import PlannerConfig
 from sail_models.composition import RULES, Part
 from sail_models.denoiser import Denoiser
 from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork

@@ -19,7 +19,7 @@ from prior_text import Scene, scene
 from torch import Tensor
 
 from sail.agent import Agent, load_agent
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.statistics import wilson_interval
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop

@@ -14,7 +14,7 @@ from typing import Any
 from common import write_result
 
 from sail.agent import load_agent
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.evaluate import evaluate, rate
 from sail.rollout import Outcome
 

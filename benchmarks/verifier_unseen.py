@@ -16,7 +16,7 @@ import numpy as np
 from common import write_result
 from verifiers import area
 
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.filters import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
 from sail.report.live import LiveTable
 from sail.train.judged import EVERY, judged_attempts

@@ -20,7 +20,7 @@ from common import write_result
 from torch import Tensor
 
 from sail.agent import Agent, load_agent, sampling_of
-from sail.config import RunConfig, load_config
+from sail.config.schema import RunConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.data.windows import plan_window
 from sail.filters import VerifierFilter, find_filter

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sail.config import NO_WORDS, POLICIES, SHIPPED, RunConfig
+from sail.config.schema import NO_WORDS, POLICIES, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.denoiser import Denoiser

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from sail.commands import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
 from sail.commands.common import Command, Interrupted, UsageError
-from sail.settings import not_found
+from sail.config.overrides import not_found
 from sail.types import SailError
 from sail.versions import package_version
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sail.config import Demonstrator
+from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.types import Episode, SailError, Source

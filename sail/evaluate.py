@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from sail.actors import PlanningAgent, WaypointActor, actor_of
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.exploration import NO_EXPLORATION, Explorer
 from sail.rollout import Actor, Outcome, open_environments, run_episodes
 from sail.seeds import evaluation_seeds

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.config import ExplorationConfig
+from sail.config.schema import ExplorationConfig
 from sail.types import ACTION_SIZE, FRAME_SKIP, Episode, Float32
 from sail_envs.tasks import family_of
 

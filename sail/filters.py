@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.config import SHIPPED, HumanConfig, RunConfig, VlmConfig
+from sail.config.schema import SHIPPED, HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.labelling.labels import FILE
 from sail.labelling.server import ask_people

@@ -9,7 +9,7 @@ from torch import nn
 
 from sail.agent import Agent, PolicyAgent
 from sail.collect import DEMONSTRATED
-from sail.config import RunConfig, TrainingConfig
+from sail.config.schema import RunConfig, TrainingConfig
 from sail.filters import read_kept
 from sail.run import Run
 from sail.runfolder import IterationResult

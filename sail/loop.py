@@ -22,7 +22,7 @@ import numpy as np
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent, learner_at, load_learner
 from sail.collect import DEMONSTRATED, Show, collect, demonstration_jobs
-from sail.config import LEARNING, RunConfig
+from sail.config.schema import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.evaluate import evaluate, evaluate_random, successes
 from sail.exploration import Explorer, Way, adapted

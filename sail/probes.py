@@ -13,7 +13,7 @@ import numpy as np
 
 from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.evaluate import evaluate_random, rate
 from sail.exploration import STEP_LENGTH
 from sail.rollout import Outcome, open_environments, run_episodes

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv

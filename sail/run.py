@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters import kept_of
 from sail.report.live import LiveTable

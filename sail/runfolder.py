@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sail.config import RunConfig, flatten, from_yaml, to_yaml
+from sail.config.schema import RunConfig, flatten, from_yaml, to_yaml
 from sail.data.atomic import write_atomically
 from sail.statistics import wilson_interval
 from sail.types import SailError

@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 
-from sail.config import VlmConfig
+from sail.config.schema import VlmConfig
 from sail.types import SailError, UInt8
 
 # Where an endpoint wants a key, it is read from here and written nowhere.

@@ -118,7 +118,7 @@ def test_no_setup_py_at_the_root() -> None:
     ("path", "source"),
     [
         ("sail/__init__.py", "import os"),
-        ("sail/types.py", "from sail.config import RunConfig"),
+        ("sail/types.py", "from sail.config.schema import RunConfig"),
         ("sail/types.py", "from . import config"),
         ("sail/loop.py", "from sail import cli"),
         ("sail/loop.py", "from sail.cli import main"),
@@ -129,7 +129,7 @@ def test_no_setup_py_at_the_root() -> None:
         ("sail/loop.py", "import envs.sail_envs"),
         ("sail/doctor.py", "import rclpy"),
         ("sail/doctor.py", "from sensor_msgs.msg import Image"),
-        ("envs/sail_envs/a/b.py", "from sail.config import RunConfig"),
+        ("envs/sail_envs/a/b.py", "from sail.config.schema import RunConfig"),
         ("envs/sail_envs/b.py", "import sail"),
         ("envs/sail_envs/b.py", "from sail_models import planner"),
         ("models/sail_models/b.py", "import sail_envs.metaworld"),

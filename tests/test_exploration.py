@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sail.config import ExplorationConfig
+from sail.config.schema import ExplorationConfig
 from sail.exploration import (
     NO_EXPLORATION,
     NOISE_MEMORY,

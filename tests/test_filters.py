@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from sail import filters
-from sail.config import ConfigError, VlmConfig, load_config
+from sail.config.schema import ConfigError, VlmConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters import (
     FilterResult,

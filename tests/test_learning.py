@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.learning import enough as is_enough
 from sail.runfolder import IterationResult
 

@@ -18,7 +18,7 @@ import sail.learning
 import sail.loop
 from sail.agent import PolicyAgent, load_base, load_policy
 from sail.commands.common import iterations_of
-from sail.config import RunConfig, TrainingConfig, load_config
+from sail.config.schema import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.learning import balanced
 from sail.loop import _believed, improve, improve_jointly
@@ -79,7 +79,7 @@ import sail.loop
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.runfolder import create_run, open_run
-from sail.config import from_yaml
+from sail.config.schema import from_yaml
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sail import runfolder
-from sail.config import PlannerConfig, RunConfig
+from sail.config.schema import PlannerConfig, RunConfig
 from sail.runfolder import IterationResult, RunFolder, RunFolderError, create_run, open_run, write_text
 from sail.statistics import wilson_interval
 from sail.types import SailError

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sail import vlm
-from sail.config import VlmConfig
+from sail.config.schema import VlmConfig
 from sail.vlm import EndpointError, judge, read_verdict
 
 from helpers import assert_one_line

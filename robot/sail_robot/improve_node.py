@@ -12,7 +12,7 @@ import torch
 from std_srvs.srv import Trigger
 
 from sail.agent import load_agent
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.data.store import EpisodeStore
 from sail.train.finetune import check_trainable
 from sail.types import SailError

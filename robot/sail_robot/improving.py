@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sail.agent import load_agent, with_checkpoint
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.filters import find_filter

@@ -38,7 +38,7 @@ def run_protocol(arguments: argparse.Namespace) -> None:
         raise UsageError("where to? give --out DIR; what is there is gone on with")
     overrides = overrides_of(arguments.words)
     filters = arguments.filters.split(",")
-    from sail.config import RunConfig
+    from sail.config.schema import RunConfig
     from sail.protocol.grid import Cell, grid
     from sail.protocol.ledger import Ledger
     from sail.protocol.runner import check_settings, run_grid

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sail.config import POLICIES, RunConfig, load_config
+from sail.config.overrides import not_found
+from sail.config.schema import POLICIES, RunConfig, load_config
 from sail.runfolder import CONFIG, RunFolder, file_errors, open_run
-from sail.settings import not_found
 from sail.types import SailError
 
 OVERRIDES = "key=value"

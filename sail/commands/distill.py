@@ -15,7 +15,7 @@ from sail.commands.common import (
     writable_folder,
 )
 from sail.commands.export import source_of
-from sail.config import POLICIES
+from sail.config.schema import POLICIES
 
 FEW_STEP, POLICY = "few-step", "policy"
 # Optimiser steps and batch where none are given.

@@ -25,7 +25,7 @@ from sail.commands.common import (
     tasks_of,
     whole_number,
 )
-from sail.config import POLICIES, RunConfig
+from sail.config.schema import POLICIES, RunConfig
 from sail.runfolder import RunFolder
 from sail.statistics import wilson_interval
 

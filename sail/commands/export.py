@@ -16,11 +16,11 @@ from sail.commands.common import (
     run_or_config,
     whole_number,
 )
-from sail.config import POLICIES
+from sail.config.schema import POLICIES
 
 if TYPE_CHECKING:
     from sail.agent import PolicyAgent
-    from sail.config import RunConfig
+    from sail.config.schema import RunConfig
     from sail.embodiment import Embodiment
     from sail.export.scenes import Scenes
     from sail.export.write import Source

@@ -17,7 +17,7 @@ from sail.commands.common import (
     going_on_with,
     overrides_of,
 )
-from sail.config import JOINT, LEARNING, RunConfig
+from sail.config.schema import JOINT, LEARNING, RunConfig
 from sail.runfolder import CONFIG, MANIFEST, create_run
 
 

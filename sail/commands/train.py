@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sail import settings
 from sail.commands.common import (
     OVERRIDES,
     Command,
@@ -14,6 +13,7 @@ from sail.commands.common import (
     whole_number,
     writable_folder,
 )
+from sail.config import overrides as settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sail.collect import Job, collect_once
-from sail.config import RunConfig, to_yaml
+from sail.config.schema import RunConfig, to_yaml
 from sail.data.store import EpisodeStore
 from sail.filters import find_filter
 from sail.loop import improve_jointly

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from sail.collect import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
-from sail.config import Count, Demonstrator, Share
+from sail.config.overrides import Range, check_limits
+from sail.config.schema import Count, Demonstrator, Share
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
 from sail.report.live import LiveTable
-from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.batch import join
 from sail.train.denoiser import PlanBatch, diffusion_loss

@@ -10,11 +10,11 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from sail.config import Count
+from sail.config.overrides import Range, check_limits
+from sail.config.schema import Count
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
-from sail.settings import Range, check_limits
 from sail.train.autoencoder import OWN, train_autoencoder
 from sail.train.denoiser import PlanBatch, diffusion_loss
 from sail.train.plan_data import BEGINNINGS, change_scale

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sail.agent import Agent, PolicyAgent
-from sail.config import TrainingConfig
+from sail.config.schema import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
 from sail.train.batch import join, reordered

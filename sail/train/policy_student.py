@@ -14,7 +14,7 @@ import numpy as np
 
 from sail.actors import actor_of
 from sail.agent import Agent, PolicyAgent
-from sail.config import RunConfig
+from sail.config.schema import RunConfig
 from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.evaluate import evaluate, rate

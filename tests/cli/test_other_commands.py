@@ -155,7 +155,7 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
 
 def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp_path: Path) -> None:
     from sail.agent import load_agent
-    from sail.config import load_config
+    from sail.config.schema import load_config
 
     corpus, out = Corpus(tmp_path / "corpus"), tmp_path / "broad"
     frames = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)

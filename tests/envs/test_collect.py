@@ -20,7 +20,7 @@ from sail.collect import (
     play_jobs,
     suboptimal_jobs,
 )
-from sail.config import Demonstrator
+from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.train.base import BaseConfig, base_jobs

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from sail.agent import load_agent, load_base, sampling_of
-from sail.config import load_config
+from sail.config.schema import load_config
 from sail.embodiment import EMBODIMENTS
 from sail.export import binding, providers, runtime
 from sail.export.folder import CONFIG, DYNAMICS, PLAN, SAMPLES, ExportError, file_hash, read_config

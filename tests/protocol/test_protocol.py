@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sail.config import LEARNING, load_config
+from sail.config.overrides import ConfigError
+from sail.config.schema import LEARNING, load_config
 from sail.protocol.grid import METHODS, Cell, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 from sail.protocol.summary import curves, mean_seconds, tables
 from sail.report.results import WAYS
-from sail.settings import ConfigError
 
 from helpers import SMALL, Capture, assert_one_line, refused, sail
 

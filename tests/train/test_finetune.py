@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sail.agent import Agent
-from sail.config import TrainingConfig
+from sail.config.schema import TrainingConfig
 from sail.train.finetune import (
     DYNAMICS_BATCH,
     MIXED_DYNAMICS_BATCH,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sail.agent import Agent, load_base
-from sail.config import TrainingConfig
+from sail.config.schema import TrainingConfig
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode, Source
 from sail_models.saving import model_identity

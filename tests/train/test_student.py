@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sail.agent import Agent, load_agent, load_base, sampling_of
-from sail.config import TrainingConfig, load_config
+from sail.config.schema import TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
 from sail.train.denoiser import PlanBatch

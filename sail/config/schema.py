@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 import yaml
 
-from sail import settings
-from sail.settings import ConfigError as ConfigError  # the name that other modules catch
-from sail.settings import Range, Scalar
+from sail.config import overrides as settings
+from sail.config.overrides import ConfigError as ConfigError  # the name that other modules catch
+from sail.config.overrides import Range, Scalar
 
 PRESETS = Path(__file__).with_name("presets")
 DEFAULT_PRESET = "quick"

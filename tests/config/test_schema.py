@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sail.config import (
+from sail.config.schema import (
     ConfigError,
     ExplorationConfig,
     PlannerConfig,

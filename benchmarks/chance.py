@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from common import write_result
 
-from sail.commands.common import tasks_of
+from sail.cli.options import tasks_of
 from sail.config.schema import load_config
 from sail.evaluate import evaluate_random, rate
 from sail.statistics import wilson_interval

@@ -16,7 +16,7 @@ from common import RESULTS, write_result
 from rules import NAMES, config_of, settings_of, split, weights_of
 
 from sail.agent import load_agent
-from sail.commands.common import tasks_of
+from sail.cli.options import tasks_of
 from sail.evaluate import evaluate, evaluate_random, rate
 
 RANDOM = "random"

@@ -71,7 +71,7 @@ def exported_as(tiny_base: Path, tiny_prior: Path) -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def exported(exported_as: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `sail export` made of the tiny base and prior. Read it, don't write into it."""
-    from sail import cli
+    from sail.cli import main as cli
 
     folder = tmp_path_factory.mktemp("exported") / "folder"
     assert cli.main(["export", *exported_as, "--out", str(folder)]) == 0
@@ -105,7 +105,7 @@ def tiny_student(
     composed_as: tuple[str, ...], two_episodes: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The folder that `sail distill` made of that teacher. Read it, don't write into it."""
-    from sail import cli
+    from sail.cli import main as cli
 
     folder = tmp_path_factory.mktemp("student") / "out"
     words = ("distill", "few-step", *composed_as, "--data", two_episodes, "--out", folder)
@@ -118,7 +118,7 @@ def exported_student(
     tiny_student: Path, two_episodes: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The folder that `sail export` made of the student, in one step. Read it, don't write into it."""
-    from sail import cli
+    from sail.cli import main as cli
 
     folder = tmp_path_factory.mktemp("exported_student") / "folder"
     words = ("export", f"base={tiny_student}", "prior.kind=none", "planner.steps=1", "task=cups-red")
@@ -129,7 +129,7 @@ def exported_student(
 @pytest.fixture(scope="session")
 def exported_policy(tiny_base: Path, two_episodes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `sail export` made of the tiny policy. Read it, don't write into it."""
-    from sail import cli
+    from sail.cli import main as cli
 
     folder = tmp_path_factory.mktemp("exported_policy") / "folder"
     words = ("export", f"base={tiny_base}", "method=bc-loop", "task=cups-red")

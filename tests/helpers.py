@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sail import cli
+from sail.cli import main as cli
 from sail.types import Episode, SailError
 
 Capture = pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ import pytest
 import sail.learning
 import sail.loop
 from sail.agent import PolicyAgent, load_base, load_policy
-from sail.commands.common import iterations_of
+from sail.cli.options import iterations_of
 from sail.config.schema import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.learning import balanced

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sail import cli
+from sail.cli import main as cli
 
 from helpers import SMALL
 

@@ -38,7 +38,7 @@ def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
     words = ["run", "--preset", "smoke", *SMALL, f"base={tiny_base}", "--out", str(out)]
     words += [f"demonstrations_per_task={demonstrations}", "evaluation_episodes=500", "horizon=200"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sail.cli", *words],
+        [sys.executable, "-m", "sail", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -65,7 +65,7 @@ def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     store = EpisodeStore(tmp_path)
     store.add(make_episode())
-    command = f"{sys.executable} -m sail.cli data {tmp_path} --json | true; echo ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m sail data {tmp_path} --json | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "141")

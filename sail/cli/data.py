@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sail.commands.common import Command, UsageError, add_json_option, only_path
+from sail.cli.options import Command, UsageError, add_json_option, only_path
 from sail.types import SailError
 
 if TYPE_CHECKING:

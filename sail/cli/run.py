@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from sail.commands.common import (
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,

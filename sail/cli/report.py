@@ -2,7 +2,7 @@
 
 import argparse
 
-from sail.commands.common import Command, only_path
+from sail.cli.options import Command, only_path
 from sail.protocol.ledger import CELLS
 from sail.runfolder import open_run
 

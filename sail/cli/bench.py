@@ -12,8 +12,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sail.commands.bench_protocol import configure_protocol, run_protocol
-from sail.commands.common import (
+from sail.cli.bench_protocol import configure_protocol, run_protocol
+from sail.cli.export import source_of
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,
@@ -22,7 +23,6 @@ from sail.commands.common import (
     run_or_config,
     whole_number,
 )
-from sail.commands.export import source_of
 
 if TYPE_CHECKING:
     from sail.export.bench import Row

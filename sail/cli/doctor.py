@@ -2,7 +2,7 @@
 
 import argparse
 
-from sail.commands.common import Command, add_json_option, overrides_of
+from sail.cli.options import Command, add_json_option, overrides_of
 from sail.types import SailError
 
 

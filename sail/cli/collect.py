@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from sail.commands.common import (
+from sail.cli.options import (
     Command,
     UsageError,
     going_on_with,

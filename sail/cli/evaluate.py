@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 from rich.table import Table
 
-from sail.commands.common import (
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,

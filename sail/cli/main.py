@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from sail.commands import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
-from sail.commands.common import Command, Interrupted, UsageError
+from sail.cli import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
+from sail.cli.options import Command, Interrupted, UsageError
 from sail.config.overrides import not_found
 from sail.types import SailError
 from sail.versions import package_version
@@ -105,7 +105,3 @@ def _raising_signals() -> Iterator[None]:
 def _fail(message: str) -> int:
     print(f"sail: error: {' '.join(message.splitlines())}", file=sys.stderr)
     return ERROR
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from sail.commands.common import (
+from sail.cli.export import source_of
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,
@@ -14,7 +15,6 @@ from sail.commands.common import (
     whole_number,
     writable_folder,
 )
-from sail.commands.export import source_of
 from sail.config.schema import POLICIES
 
 FEW_STEP, POLICY = "few-step", "policy"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sail.commands.common import (
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,

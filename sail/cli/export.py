@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sail.commands.common import (
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sail.commands.common import (
+from sail.cli.options import (
     OVERRIDES,
     Command,
     UsageError,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sail.versions import environment_versions
+from sail.system.versions import environment_versions
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 

@@ -10,8 +10,8 @@ import numpy as np
 from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
+from sail.system.workers import in_workers
 from sail.types import Episode, SailError, Source
-from sail.workers import in_workers
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
 from sail_envs.tasks import family_of

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sail.system.workers import in_workers
 from sail.types import FRAME_SIZE
-from sail.workers import in_workers
 from sail_envs.broad.clip import Clip
 from sail_envs.broad.sawyer import SawyerScene
 from sail_envs.broad.table import TableScene

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sail.data.atomic import write_atomically
+from sail.system.files import write_atomically
 from sail.types import SailError
 
 FILE = "embodiment.json"

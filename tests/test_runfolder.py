@@ -179,7 +179,7 @@ def test_results_not_written_yet_are_one_line(run: RunFolder) -> None:
 
 def test_the_environment_names_what_a_result_depends_on() -> None:
     code = (
-        "import sys, json; from sail.versions import environment_versions as e; r = e();"
+        "import sys, json; from sail.system.versions import environment_versions as e; r = e();"
         "print(json.dumps([r, [m for m in ('torch', 'mujoco', 'metaworld') if m in sys.modules]]))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -66,7 +66,7 @@ def _inference(arguments: argparse.Namespace) -> None:
     batches = [int(whole_number(1)(word)) for word in arguments.batches.split(",")]
     from sail.export.bench import as_json, bench
     from sail.export.scenes import simulated
-    from sail.versions import environment_versions
+    from sail.system.versions import environment_versions
 
     folder, config = run_or_config(arguments)
     source = source_of(folder, config, arguments.iteration)

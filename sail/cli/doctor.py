@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Check and print; fail if something is missing that a run needs."""
     overrides_of(arguments.words)
-    from sail.doctor import healthy, print_checks, run_checks
+    from sail.system.doctor import healthy, print_checks, run_checks
 
     checks = run_checks()
     print_checks(checks, arguments.json)

@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from sail.data.atomic import write_atomically
+from sail.system.files import write_atomically
 from sail.types import SailError, UInt8
 from sail_envs.broad.clip import Clip
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.data.atomic import write_atomically
 from sail.data.episode_file import (
     SCHEMA,
     SUFFIX,
@@ -31,6 +30,7 @@ from sail.data.episode_file import (
     read_record,
     record_of,
 )
+from sail.system.files import write_atomically
 from sail.types import Episode, Source, UInt8
 
 __all__ = ["INDEX", "EpisodeRecord", "EpisodeStore", "StoreError"]

@@ -12,7 +12,7 @@ from torch import nn
 from sail.export.folder import TEXT, TOKENIZER, check_empty
 from sail.export.graphs import TextGraph
 from sail.export.trace import trace
-from sail.versions import environment_versions, package_version
+from sail.system.versions import environment_versions, package_version
 from sail_models.text import load_encoder, model_folder
 
 # Plans, or policies' arms, of one batch, at most.

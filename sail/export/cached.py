@@ -15,7 +15,7 @@ import onnxruntime
 def cache_folder(sha256: str, batch: int | None) -> Path:
     """Where what belongs to a model goes: it fits one model, batch, ONNX Runtime, processor and GPU alone. A
     graph that was laid out for other instruction sets would compute something else."""
-    from sail.versions import gpu_name, processor_features, processor_name
+    from sail.system.versions import gpu_name, processor_features, processor_name
 
     computer = [processor_name(), processor_features(), gpu_name()]
     key = json.dumps([sha256, batch, onnxruntime.__version__, *computer])

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from sail.workers import WorkersError, end_with_parent
+from sail.system.workers import WorkersError, end_with_parent
 from sail_envs.processes import inherited_by_workers
 
 Result = TypeVar("Result")

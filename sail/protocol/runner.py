@@ -21,8 +21,8 @@ from sail.protocol.grid import Cell, Unit, units
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
 from sail.report.live import LiveTable
 from sail.runfolder import MANIFEST, create_run
+from sail.system.versions import environment_versions
 from sail.types import Episode
-from sail.versions import environment_versions
 
 DEMONSTRATIONS = "demonstrations"
 

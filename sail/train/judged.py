@@ -16,13 +16,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sail.data.atomic import write_atomically
 from sail.exploration import Wanderer
 from sail.report.live import LiveTable
 from sail.seeds import TASKS_APART
+from sail.system.files import write_atomically
+from sail.system.workers import in_workers
 from sail.train.resumable import TrainError
 from sail.types import ACTION_SIZE, Float32, UInt8
-from sail.workers import in_workers
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import Policy, expert, play, with_noise
 from sail_envs.tasks import TASKS

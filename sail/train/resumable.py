@@ -8,8 +8,8 @@ import safetensors.torch
 from numpy.random import Generator
 from safetensors import SafetensorError
 
-from sail.data.atomic import write_atomically
 from sail.report.live import LiveTable
+from sail.system.files import write_atomically
 from sail.train.denoiser import PlanBatch, grounding_loss
 from sail.train.trainer import Batch, Network, Trainer
 from sail.types import SailError

@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from sail.agent import Agent
-from sail.data.atomic import write_atomically
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
+from sail.system.files import write_atomically
 from sail.train.denoiser import PlanBatch, noisier_timesteps, signal_weight
 from sail.train.resumable import TrainError, begin, fit
 from sail.train.trainer import Trainer

@@ -143,13 +143,13 @@ def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) ->
 
 
 def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sail.doctor import Check
+    from sail.system.doctor import Check
 
-    monkeypatch.setattr("sail.doctor.run_checks", lambda: [Check("memory", True, "8 GiB")])
+    monkeypatch.setattr("sail.system.doctor.run_checks", lambda: [Check("memory", True, "8 GiB")])
     code, out, _ = sail(capsys, "doctor", "--json")
     assert (code, json.loads(out)[0]["name"]) == (0, "memory")
     broken = [Check("disk", False, "full", "free some"), Check("GPU", False, "none", needed=False)]
-    monkeypatch.setattr("sail.doctor.run_checks", lambda: broken)
+    monkeypatch.setattr("sail.system.doctor.run_checks", lambda: broken)
     assert refused(capsys, "doctor").rstrip().endswith("does not work here: disk")
 
 

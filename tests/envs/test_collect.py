@@ -23,8 +23,8 @@ from sail.collect import (
 from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
+from sail.system.workers import WorkersError
 from sail.train.base import BaseConfig, base_jobs
-from sail.workers import WorkersError
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import SEEN
 

@@ -82,6 +82,6 @@ def test_what_belongs_to_another_computer_or_version_is_not_found(monkeypatch: p
     monkeypatch.setattr(onnxruntime, "__version__", "9.9")
     others.add(cache_folder("a" * 64, 1))
     for part in ("gpu_name", "processor_name", "processor_features"):
-        monkeypatch.setattr(f"sail.versions.{part}", lambda: "another")
+        monkeypatch.setattr(f"sail.system.versions.{part}", lambda: "another")
         others.add(cache_folder("a" * 64, 1))
     assert len(others) == 6 and first not in others

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sail.versions import gpu_name, package_version
+from sail.system.versions import gpu_name, package_version
 
 GIB = 2**30
 NEEDED_PYTHON = (3, 11)

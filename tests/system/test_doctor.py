@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 from safetensors.numpy import save_file
 
-from sail import doctor
-from sail.doctor import Check
+from sail.system import doctor
+from sail.system.doctor import Check
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from typing import Any
 from arm_processes import Arm
 from common import write_result
 
-from sail.agent import load_agent
 from sail.config.schema import load_config
-from sail.evaluate import evaluate, rate
-from sail.statistics import wilson_interval
+from sail.loop.agent import load_agent
+from sail.loop.evaluation import evaluate, rate
+from sail.loop.statistics import wilson_interval
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from common import write_result
 
-from sail.agent import load_base
 from sail.config.schema import load_config
-from sail.evaluate import evaluate, evaluate_random, rate
-from sail.probes import expert_episodes, perfect_plan, plan_error
+from sail.loop.agent import load_base
+from sail.loop.evaluation import evaluate, evaluate_random, rate
+from sail.loop.probes import expert_episodes, perfect_plan, plan_error
 from sail_envs.tasks import SEEN, UNSEEN
 
 

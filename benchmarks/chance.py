@@ -1,4 +1,4 @@
-"""What chance alone solves, by how low its waypoints are: `sail.exploration.LOW`, 1 (uniform) and 3.
+"""What chance alone solves, by how low its waypoints are: `sail.loop.exploration.LOW`, 1 (uniform) and 3.
 
     python benchmarks/chance.py [--tasks unseen] [evaluation_episodes=50 …]
 
@@ -13,8 +13,8 @@ from common import write_result
 
 from sail.cli.options import tasks_of
 from sail.config.schema import load_config
-from sail.evaluate import evaluate_random, rate
-from sail.statistics import wilson_interval
+from sail.loop.evaluation import evaluate_random, rate
+from sail.loop.statistics import wilson_interval
 
 POWERS = (1, 3)
 
@@ -29,7 +29,7 @@ def main() -> None:
     for task in tasks_of(arguments.tasks):
         config = load_config("paper", None, [f"task={task}", *arguments.overrides])
         for power in POWERS:
-            with patch("sail.exploration.LOW", power):
+            with patch("sail.loop.exploration.LOW", power):
                 rows.append({"task": task, "power": power, **rate(evaluate_random(config))})
             print(rows[-1], flush=True)
     for power in POWERS:

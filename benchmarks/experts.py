@@ -9,7 +9,7 @@ from typing import Any
 from common import write_result
 
 from sail.config.schema import RunConfig
-from sail.statistics import wilson_interval
+from sail.loop.statistics import wilson_interval
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import expert
 from sail_envs.processes import inherited_by_workers

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from common import RESULTS, write_result
 
-from sail.agent import Agent, load_agent, sampling_of
 from sail.config.schema import RunConfig, load_config
-from sail.evaluate import evaluate, rate
+from sail.loop.agent import Agent, load_agent, sampling_of
+from sail.loop.evaluation import evaluate, rate
 from sail.report.comparison import comparison
 from sail.report.results import Rate
 from sail.types import FRAME_SIZE

@@ -3,10 +3,10 @@ planner that is never updated, random waypoints, with the presets of results/pro
 
 from common import RESULTS
 
+from sail.loop.run_folder import write_text
 from sail.protocol.ledger import Ledger
 from sail.protocol.summary import curves
 from sail.report.comparison import comparison
-from sail.runfolder import write_text
 
 SHIPS, CONTROLS = RESULTS / "protocol_rehearsed", RESULTS / "protocol_rounds"
 

@@ -11,11 +11,11 @@ from typing import Any
 from common import RESULTS, write_result
 
 from sail.config.schema import load_config
-from sail.loop import improve
+from sail.loop.improve import improve
+from sail.loop.run_folder import create_run
+from sail.loop.statistics import newcombe_difference_interval, wilson_interval
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.runfolder import create_run
-from sail.statistics import newcombe_difference_interval, wilson_interval
 
 RUNS = RESULTS.parent / "runs" / "improvement"
 # A planner that is never updated learns nothing from what it collects: it need not collect.

@@ -15,16 +15,16 @@ from unittest.mock import patch
 
 from common import write_result
 
-from sail.actors import actor_of
-from sail.agent import Agent, load_agent
 from sail.config.schema import ExplorationConfig, RunConfig, TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.store import EpisodeStore
-from sail.evaluate import evaluate, rate
-from sail.exploration import Explorer
 from sail.filters import kept_of
-from sail.rollout import open_environments, run_episodes
-from sail.runfolder import open_run
+from sail.loop.actors import actor_of
+from sail.loop.agent import Agent, load_agent
+from sail.loop.evaluation import evaluate, rate
+from sail.loop.exploration import Explorer
+from sail.loop.rollout import open_environments, run_episodes
+from sail.loop.run_folder import open_run
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from common import write_result
 
-from sail.agent import load_base, sampling_of
 from sail.config.schema import load_config
+from sail.loop.agent import load_base, sampling_of
 
 REPEATS = 15
 

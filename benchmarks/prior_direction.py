@@ -18,9 +18,9 @@ from common import write_result
 from prior_text import Scene, scene
 from torch import Tensor
 
-from sail.agent import Agent, load_agent
 from sail.config.schema import load_config
-from sail.statistics import wilson_interval
+from sail.loop.agent import Agent, load_agent
+from sail.loop.statistics import wilson_interval
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop
 from sail_envs.rendering import choose_backend

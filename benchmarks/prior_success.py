@@ -15,9 +15,9 @@ from typing import Any
 from common import RESULTS, write_result
 from rules import NAMES, config_of, settings_of, split, weights_of
 
-from sail.agent import load_agent
 from sail.cli.options import tasks_of
-from sail.evaluate import evaluate, evaluate_random, rate
+from sail.loop.agent import load_agent
+from sail.loop.evaluation import evaluate, evaluate_random, rate
 
 RANDOM = "random"
 

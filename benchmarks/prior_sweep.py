@@ -13,10 +13,10 @@ from typing import Any
 
 from common import write_result
 
-from sail.agent import load_agent
 from sail.config.schema import load_config
-from sail.evaluate import evaluate, rate
-from sail.rollout import Outcome
+from sail.loop.agent import load_agent
+from sail.loop.evaluation import evaluate, rate
+from sail.loop.rollout import Outcome
 
 TASKS = ("cups-green", "cups-pink", "drawers-red", "drawers-green")
 # Evaluation episodes of another run than prior_success.py's.

@@ -15,9 +15,9 @@ import numpy as np
 from common import write_result
 from rules import NAMES, config_of, settings_of
 
-from sail.agent import Agent, load_agent, sampling_of
 from sail.config.schema import RunConfig
-from sail.statistics import wilson_interval
+from sail.loop.agent import Agent, load_agent, sampling_of
+from sail.loop.statistics import wilson_interval
 from sail.types import FRAME_SKIP, Float32, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop

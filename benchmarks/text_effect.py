@@ -9,10 +9,10 @@ import argparse
 import numpy as np
 from common import write_result
 
-from sail.agent import load_base
 from sail.collect import Job, collect
 from sail.config.schema import load_config
-from sail.probes import MOTIONS, text_effect
+from sail.loop.agent import load_base
+from sail.loop.probes import MOTIONS, text_effect
 from sail.types import Episode
 from sail_envs.tasks import OPPOSITES, SEEN, TASKS
 

@@ -19,12 +19,12 @@ import torch
 from common import write_result
 from torch import Tensor
 
-from sail.agent import Agent, load_agent, sampling_of
 from sail.config.schema import RunConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.data.windows import plan_window
 from sail.filters import VerifierFilter, find_filter
-from sail.runfolder import open_run
+from sail.loop.agent import Agent, load_agent, sampling_of
+from sail.loop.run_folder import open_run
 from sail.types import FRAME_SKIP, Episode
 
 # Noise levels at which the denoising error is measured, and control steps between windows.

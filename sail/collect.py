@@ -9,7 +9,7 @@ import numpy as np
 
 from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
-from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
+from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.system.workers import in_workers
 from sail.types import Episode, SailError, Source
 from sail_envs.environment import TaskEnv

@@ -13,7 +13,7 @@ from sail.config.schema import SHIPPED, HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.labelling.labels import FILE
 from sail.labelling.server import ask_people
-from sail.runfolder import RunFolder
+from sail.loop.run_folder import RunFolder
 from sail.types import Episode, Float32, UInt8
 from sail.vlm import judge
 from sail_models.saving import find_base, load_model

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sail.loop.rollout import Outcome
+from sail.loop.run_folder import file_errors
 from sail.report.media import contact_sheet, write_gif, write_png
-from sail.rollout import Outcome
-from sail.runfolder import file_errors
 
 CLIPS = 3  # an iteration
 FRAMES_PER_SECOND = 8.0

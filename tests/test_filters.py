@@ -20,7 +20,7 @@ from sail.filters import (
     read_kept,
 )
 from sail.labelling.labels import FILE, add_label
-from sail.runfolder import create_run, open_run
+from sail.loop.run_folder import create_run, open_run
 from sail.types import UInt8
 from sail.vlm import Verdict
 from sail_models.verifier import Judgement, Verifier, VerifierNetworkConfig

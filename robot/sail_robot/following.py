@@ -17,7 +17,7 @@ from sail_models.sampling import Acting
 
 def load_dynamics(base: str) -> tuple[Acting, Embodiment]:
     """Those of base weights, a shipped name or a folder. Raises SailError."""
-    from sail.agent import load_base  # torch, which an exported model is without
+    from sail.loop.agent import load_base  # torch, which an exported model is without
     from sail_models.saving import find_base
 
     embodiment = read_embodiment(find_base(base))

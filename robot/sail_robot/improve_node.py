@@ -11,9 +11,9 @@ import rclpy
 import torch
 from std_srvs.srv import Trigger
 
-from sail.agent import load_agent
 from sail.config.schema import load_config
 from sail.data.store import EpisodeStore
+from sail.loop.agent import load_agent
 from sail.train.finetune import check_trainable
 from sail.types import SailError
 from sail_robot.improving import Round, best, judged, learn, read_rounds, write_rounds

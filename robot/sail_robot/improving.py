@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sail.agent import load_agent, with_checkpoint
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeStore
 from sail.filters import find_filter
-from sail.statistics import wilson_interval
+from sail.loop.agent import load_agent, with_checkpoint
+from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically
 from sail.train.finetune import finetune_planner
 from sail.types import SailError

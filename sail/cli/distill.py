@@ -103,8 +103,8 @@ def _few_step(arguments: argparse.Namespace) -> None:
 
 def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    from sail.agent import base_of, learner_at, load_learner
     from sail.embodiment import read_embodiment, write_embodiment
+    from sail.loop.agent import base_of, learner_at, load_learner
     from sail.report.live import LiveTable
     from sail.train.policy_student import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend

@@ -26,15 +26,15 @@ from sail.cli.options import (
     whole_number,
 )
 from sail.config.schema import POLICIES, RunConfig
-from sail.runfolder import RunFolder
-from sail.statistics import wilson_interval
+from sail.loop.run_folder import RunFolder
+from sail.loop.statistics import wilson_interval
 
 if TYPE_CHECKING:
-    from sail.actors import PlanningAgent
-    from sail.agent import Agent
-    from sail.probes import PlanError
+    from sail.loop.actors import PlanningAgent
+    from sail.loop.agent import Agent
+    from sail.loop.probes import PlanError
+    from sail.loop.rollout import Outcome
     from sail.report.live import LiveTable
-    from sail.rollout import Outcome
     from sail_models.sampling import Deciding
 
 SCHEMA = 1
@@ -156,8 +156,8 @@ def _candidates(
     arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
-    from sail.agent import learner_at, load_learner
-    from sail.evaluate import evaluate, evaluate_random
+    from sail.loop.agent import learner_at, load_learner
+    from sail.loop.evaluation import evaluate, evaluate_random
 
     if arguments.random:
         yield Candidate(
@@ -206,7 +206,7 @@ def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
 
 def _probe(agent: "Agent", row: Row, config: RunConfig, live: "LiveTable") -> Probe:
     """Replace the plan by the truth on the same episodes, and compare the two."""
-    from sail.probes import expert_episodes, name_cause, perfect_plan, plan_error
+    from sail.loop.probes import expert_episodes, name_cause, perfect_plan, plan_error
 
     experts = expert_episodes(config)
 

@@ -19,12 +19,12 @@ from sail.cli.options import (
 from sail.config.schema import POLICIES
 
 if TYPE_CHECKING:
-    from sail.agent import PolicyAgent
     from sail.config.schema import RunConfig
     from sail.embodiment import Embodiment
     from sail.export.scenes import Scenes
     from sail.export.write import Source
-    from sail.runfolder import RunFolder
+    from sail.loop.agent import PolicyAgent
+    from sail.loop.run_folder import RunFolder
 
 PRECISIONS = ("fp32", "fp16", "int8")
 
@@ -103,8 +103,8 @@ def _policy_of(
     """The policy of a configuration, or of a run's checkpoint, and what it was trained to see and do."""
     import torch
 
-    from sail.agent import base_of, load_policy
     from sail.embodiment import read_embodiment
+    from sail.loop.agent import base_of, load_policy
 
     base = base_of(config)
     at = checkpoint_of(iteration, folder) or base
@@ -115,9 +115,9 @@ def source_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | 
     """What plans by a configuration, with the planner of a run's checkpoint where there is a run."""
     import torch
 
-    from sail.agent import base_of, load_agent, sampling_of, with_checkpoint
     from sail.embodiment import read_embodiment
     from sail.export.write import Source
+    from sail.loop.agent import base_of, load_agent, sampling_of, with_checkpoint
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported

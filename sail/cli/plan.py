@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     import numpy as np
 
-    from sail.agent import load_agent, sampling_of
+    from sail.loop.agent import load_agent, sampling_of
     from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
     from sail.videos import FRAMES_PER_SECOND
 

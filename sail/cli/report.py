@@ -3,8 +3,8 @@
 import argparse
 
 from sail.cli.options import Command, only_path
+from sail.loop.run_folder import open_run
 from sail.protocol.ledger import CELLS
-from sail.runfolder import open_run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

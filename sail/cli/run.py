@@ -18,7 +18,7 @@ from sail.cli.options import (
     overrides_of,
 )
 from sail.config.schema import JOINT, LEARNING, RunConfig
-from sail.runfolder import CONFIG, MANIFEST, create_run
+from sail.loop.run_folder import CONFIG, MANIFEST, create_run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
     print(_intention(config, out), file=screen, flush=True)
     if arguments.dry_run:
         return
-    from sail.agent import load_learner
     from sail.filters import find_filter
-    from sail.loop import improve
+    from sail.loop.agent import load_learner
+    from sail.loop.improve import improve
     from sail.report.html import write_report
     from sail.report.live import LiveTable
 

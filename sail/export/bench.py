@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from sail.agent import moved_to
 from sail.export.folder import DECODE, ExportConfig, read_config
 from sail.export.graphs import DecodeGraph, PlanGraph
 from sail.export.measure import Ceiling, Timing, Work, ceiling, memory, timings, work
@@ -21,6 +20,7 @@ from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.scenes import Scenes
 from sail.export.start import cold_start
 from sail.export.write import Source
+from sail.loop.agent import moved_to
 from sail.types import PROPRIOCEPTION_SIZE
 from sail_models import text
 from sail_models.device import best_device

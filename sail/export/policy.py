@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sail.agent import PolicyAgent
 from sail.embodiment import Embodiment
 from sail.export.building import MOST, new_folder, write_text_encoder, written_by
 from sail.export.folder import (
@@ -24,6 +23,7 @@ from sail.export.noise import normal_noise
 from sail.export.parity import PolicySamples, check_folder, write_samples
 from sail.export.scenes import Scenes
 from sail.export.trace import OPSET, trace
+from sail.loop.agent import PolicyAgent
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE
 
 

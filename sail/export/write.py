@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sail.agent import Agent
 from sail.embodiment import Embodiment
 from sail.export.building import MOST, new_folder, write_text_encoder, written_by
 from sail.export.folder import (
@@ -30,6 +29,7 @@ from sail.export.parity import Samples, check_folder, write_samples
 from sail.export.precision import halve, quantise
 from sail.export.scenes import Scenes
 from sail.export.trace import OPSET, trace
+from sail.loop.agent import Agent
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
 from sail_models.sampling import Sampling
 from sail_models.saving import model_identity

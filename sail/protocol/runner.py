@@ -15,12 +15,12 @@ from sail.collect import Job, collect_once
 from sail.config.schema import RunConfig, to_yaml
 from sail.data.store import EpisodeStore
 from sail.filters import find_filter
-from sail.loop import improve_jointly
+from sail.loop.improve import improve_jointly
+from sail.loop.run_folder import MANIFEST, create_run
 from sail.protocol.at_once import runs_at_once
 from sail.protocol.grid import Cell, Unit, units
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
 from sail.report.live import LiveTable
-from sail.runfolder import MANIFEST, create_run
 from sail.system.versions import environment_versions
 from sail.types import Episode
 

@@ -7,14 +7,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from sail.loop.run_folder import write_text
+from sail.loop.statistics import wilson_interval
 from sail.protocol.grid import Cell
 from sail.protocol.ledger import Ledger, LedgerError
 from sail.report.comparison import comparison
 from sail.report.curve import interval_text, percent
 from sail.report.html import page
 from sail.report.results import STAGES, Rate
-from sail.runfolder import write_text
-from sail.statistics import wilson_interval
 
 REPORT, TABLES, PLOT = "report.html", "tables.md", "curves.svg"
 

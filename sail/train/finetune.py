@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sail.agent import Agent, PolicyAgent
 from sail.config.schema import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
+from sail.loop.agent import Agent, PolicyAgent
 from sail.train.batch import join, reordered
 from sail.train.denoiser import diffusion_loss
 from sail.train.imagined import Imagined, sample_imagined_batch

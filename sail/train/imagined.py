@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from sail.agent import Agent
 from sail.data.windows import Int64, sample_windows
+from sail.loop.agent import Agent
 from sail.train.inverse_dynamics import DynamicsBatch
 from sail.types import FRAME_SKIP, Episode, UInt8
 from sail_models.autoencoder import frames_to_tensor

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sail.exploration import Wanderer
+from sail.loop.exploration import Wanderer
+from sail.loop.seeds import TASKS_APART
 from sail.report.live import LiveTable
-from sail.seeds import TASKS_APART
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
 from sail.train.resumable import TrainError

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from sail.actors import actor_of
-from sail.agent import Agent, PolicyAgent
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeStore
-from sail.evaluate import evaluate, rate
+from sail.loop.actors import actor_of
+from sail.loop.agent import Agent, PolicyAgent
+from sail.loop.evaluation import evaluate, rate
+from sail.loop.rollout import open_environments, run_episodes
+from sail.loop.seeds import DISTILLATION, collection_seeds
 from sail.report.live import LiveTable
-from sail.rollout import open_environments, run_episodes
-from sail.seeds import DISTILLATION, collection_seeds
 from sail.system.files import write_atomically
 from sail.train.policy import PolicySchedule, train_policy
 from sail.train.resumable import TrainError, begin

@@ -17,8 +17,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from sail.agent import Agent
 from sail.data.store import EpisodeStore
+from sail.loop.agent import Agent
 from sail.report.live import LiveTable
 from sail.system.files import write_atomically
 from sail.train.denoiser import PlanBatch, noisier_timesteps, signal_weight

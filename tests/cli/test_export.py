@@ -7,7 +7,7 @@ import pytest
 
 from sail.export import start
 from sail.export.folder import read_config
-from sail.runfolder import open_run
+from sail.loop.run_folder import open_run
 from sail_models.saving import load_model, model_identity
 
 from helpers import Capture, refused, sail

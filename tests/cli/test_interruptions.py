@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sail.data.store import EpisodeStore
-from sail.runfolder import open_run
+from sail.loop.run_folder import open_run
 
 from helpers import SMALL, make_episode
 

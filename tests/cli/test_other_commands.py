@@ -90,8 +90,8 @@ def test_plan_from_a_tasks_first_frame(tiny_base: Path, capsys: Capture, tmp_pat
 
 
 def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> None:
-    from sail.agent import load_base
     from sail.embodiment import read_embodiment
+    from sail.loop.agent import load_base
     from sail_envs.tasks import SEEN
 
     store = EpisodeStore(tmp_path / "data")
@@ -121,8 +121,8 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
 
 
 def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) -> None:
-    from sail.agent import load_base
     from sail.embodiment import Embodiment, read_embodiment
+    from sail.loop.agent import load_base
 
     store = EpisodeStore(tmp_path / "lab")
     words = ["--out", tmp_path / "base", "--data", store.folder, "planner_batch=2"]
@@ -154,8 +154,8 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
 
 
 def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp_path: Path) -> None:
-    from sail.agent import load_agent
     from sail.config.schema import load_config
+    from sail.loop.agent import load_agent
 
     corpus, out = Corpus(tmp_path / "corpus"), tmp_path / "broad"
     frames = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from sail.runfolder import open_run
+from sail.loop.run_folder import open_run
 
 from helpers import SMALL, Capture, refused, sail
 

@@ -22,7 +22,7 @@ from sail.collect import (
 )
 from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
-from sail.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
+from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.system.workers import WorkersError
 from sail.train.base import BaseConfig, base_jobs
 from sail_envs.environment import TaskEnv

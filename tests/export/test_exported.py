@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from sail.agent import load_agent, load_base, sampling_of
 from sail.config.schema import load_config
 from sail.embodiment import EMBODIMENTS
 from sail.export import binding, providers, runtime
@@ -21,6 +20,7 @@ from sail.export.parity import Samples, check_folder, read_samples
 from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.write import Source
+from sail.loop.agent import load_agent, load_base, sampling_of
 from sail_models import planner as planning
 from sail_models.sampling import PromptError, Sampling
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from sail.agent import load_policy
 from sail.export.folder import CONFIG, DECIDE, ExportError, kind_of, read_config, read_policy_config
 from sail.export.noise import normal_noise
 from sail.export.parity import PolicySamples, check_folder, read_samples, write_samples
 from sail.export.policy_runtime import ExportedPolicy
 from sail.export.runtime import load_exported
+from sail.loop.agent import load_policy
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.sampling import Deciding, PromptError
 

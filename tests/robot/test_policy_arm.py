@@ -8,8 +8,8 @@ pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on
 
 from arm_processes import Arm
 
-from sail.agent import load_policy
 from sail.data.store import EpisodeStore
+from sail.loop.agent import load_policy
 from sail_envs.panda.arm import HIGH, LOW
 from sail_envs.tasks import TASKS
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail.agent import Agent
 from sail.config.schema import TrainingConfig
+from sail.loop.agent import Agent
 from sail.train.finetune import (
     DYNAMICS_BATCH,
     MIXED_DYNAMICS_BATCH,

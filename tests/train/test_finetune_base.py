@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sail.agent import Agent, load_base
 from sail.config.schema import TrainingConfig
+from sail.loop.agent import Agent, load_base
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode, Source
 from sail_models.saving import model_identity

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail.agent import load_policy
 from sail.config.schema import TrainingConfig
+from sail.loop.agent import load_policy
 from sail.train.finetune import finetune_policy
 from sail.train.policy import sample_policy_batch
 from sail_models.autoencoder import frames_to_tensor

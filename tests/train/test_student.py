@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail.agent import Agent, load_agent, load_base, sampling_of
 from sail.config.schema import TrainingConfig, load_config
 from sail.data.store import EpisodeStore
+from sail.loop.agent import Agent, load_agent, load_base, sampling_of
 from sail.report.live import LiveTable
 from sail.train.denoiser import PlanBatch
 from sail.train.finetune import finetune_planner

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from sail.agent import Agent, sampling_of
 from sail.collect import Job, collect
 from sail.config.schema import RunConfig
-from sail.evaluate import evaluate_random, rate
-from sail.exploration import STEP_LENGTH
-from sail.rollout import Outcome, open_environments, run_episodes
-from sail.seeds import evaluation_seeds
+from sail.loop.agent import Agent, sampling_of
+from sail.loop.evaluation import evaluate_random, rate
+from sail.loop.exploration import STEP_LENGTH
+from sail.loop.rollout import Outcome, open_environments, run_episodes
+from sail.loop.seeds import evaluation_seeds
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv

@@ -7,9 +7,9 @@ from functools import cached_property
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters import kept_of
+from sail.loop.rollout import open_environments
+from sail.loop.run_folder import RunFolder
 from sail.report.live import LiveTable
-from sail.rollout import open_environments
-from sail.runfolder import RunFolder
 from sail.types import Episode
 from sail_envs.vector import VectorEnv
 

@@ -19,22 +19,22 @@ from typing import Any
 
 import numpy as np
 
-from sail.actors import actor_of
-from sail.agent import Agent, PolicyAgent, learner_at, load_learner
 from sail.collect import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.config.schema import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.evaluate import evaluate, evaluate_random, successes
-from sail.exploration import Explorer, Way, adapted
 from sail.filters import kept_of, quality, read_kept
-from sail.learning import learn
-from sail.monitors import explored, flips
-from sail.probes import SCENES, measure_beside, plan_spread
+from sail.loop.actors import actor_of
+from sail.loop.agent import Agent, PolicyAgent, learner_at, load_learner
+from sail.loop.evaluation import evaluate, evaluate_random, successes
+from sail.loop.exploration import Explorer, Way, adapted
+from sail.loop.learning import learn
+from sail.loop.monitors import explored, flips
+from sail.loop.probes import SCENES, measure_beside, plan_spread
+from sail.loop.rollout import Outcome, run_episodes
+from sail.loop.run_folder import IterationResult, RunFolder
+from sail.loop.seeds import collection_seeds
+from sail.loop.session import Run
 from sail.report.live import LiveTable
-from sail.rollout import Outcome, run_episodes
-from sail.run import Run
-from sail.runfolder import IterationResult, RunFolder
-from sail.seeds import collection_seeds
 from sail.train.finetune import check_trainable
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
@@ -231,7 +231,7 @@ def _monitors(folder: RunFolder, last: int) -> list[dict[str, Any]]:
 
 
 def _probe(run: Run, agent: Agent) -> dict[str, Any]:
-    """What stands beside the curve: chance, a perfect plan, whether the prompt decides (sail.probes)."""
+    """What stands beside the curve: chance, a perfect plan, whether the prompt decides (sail.loop.probes)."""
     if not run.folder.step_done("probes"):
         run.live.stage("probes", 2 * run.config.evaluation_episodes)
         run.folder.finish("probes", measure_beside(agent, run.config, run.live.advance))

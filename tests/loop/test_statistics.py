@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sail.statistics import newcombe_difference_interval, wilson_interval
+from sail.loop.statistics import newcombe_difference_interval, wilson_interval
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Table I, method 3.
 WILSON = [

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from sail import runfolder
 from sail.config.schema import PlannerConfig, RunConfig
-from sail.runfolder import IterationResult, RunFolder, RunFolderError, create_run, open_run, write_text
-from sail.statistics import wilson_interval
+from sail.loop import run_folder as runfolder
+from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run, write_text
+from sail.loop.statistics import wilson_interval
 from sail.types import SailError
 
 CONFIG = RunConfig(preset="smoke", task="door-close", seed=3)
@@ -228,7 +228,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     write_text(path, "0" * 100_000)
     code = (
-        "import sys; from pathlib import Path; from sail.runfolder import write_text\n"
+        "import sys; from pathlib import Path; from sail.loop.run_folder import write_text\n"
         "for i in range(10**6):\n  write_text(Path(sys.argv[1]), str(i % 10) * 100_000)\n"
         "  if i == 3: print('going', flush=True)"
     )

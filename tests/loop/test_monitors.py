@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sail.exploration import Way
-from sail.monitors import CUBE, explored, flips
-from sail.rollout import Outcome
+from sail.loop.exploration import Way
+from sail.loop.monitors import CUBE, explored, flips
+from sail.loop.rollout import Outcome
 from sail.types import Episode
 
 

@@ -3,7 +3,7 @@
 import itertools
 
 from sail.collect import ATTEMPTS
-from sail.seeds import (
+from sail.loop.seeds import (
     DEMONSTRATION_SEEDS,
     DISTILLATION,
     EVALUATION_SEEDS,

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sail.agent import sampling_of
 from sail.config.schema import RunConfig
-from sail.exploration import NO_EXPLORATION, Explorer, Wanderer
+from sail.loop.agent import sampling_of
+from sail.loop.exploration import NO_EXPLORATION, Explorer, Wanderer
 from sail.types import Float32, SailError, UInt8
 from sail_envs.tasks import TASKS
 from sail_models.sampling import Acting, Deciding, Planning

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from sail.actors import PlanLengthError, PlannerActor
 from sail.config.schema import ExplorationConfig, load_config
-from sail.exploration import Explorer
+from sail.loop.actors import PlanLengthError, PlannerActor
+from sail.loop.exploration import Explorer
 from sail.types import Float32, UInt8
 from sail_models.sampling import Plan, Sampling
 

@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 
 from sail.config.schema import load_config
-from sail.learning import enough as is_enough
-from sail.runfolder import IterationResult
+from sail.loop.learning import enough as is_enough
+from sail.loop.run_folder import IterationResult
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from itertools import cycle, islice
 
 from torch import nn
 
-from sail.agent import Agent, PolicyAgent
 from sail.collect import DEMONSTRATED
 from sail.config.schema import RunConfig, TrainingConfig
 from sail.filters import read_kept
-from sail.run import Run
-from sail.runfolder import IterationResult
+from sail.loop.agent import Agent, PolicyAgent
+from sail.loop.run_folder import IterationResult
+from sail.loop.session import Run
 from sail.train.finetune import finetune_inverse_dynamics, finetune_planner, finetune_policy
 from sail.train.imagined import imagine
 from sail.types import Episode

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from sail.config.schema import ExplorationConfig
-from sail.exploration import (
+from sail.loop.exploration import (
     NO_EXPLORATION,
     NOISE_MEMORY,
     SHIFT,

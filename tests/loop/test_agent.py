@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sail.agent import load_agent, sampling_of
 from sail.config.schema import RunConfig, load_config
+from sail.loop.agent import load_agent, sampling_of
 from sail_models.autoencoder import Autoencoder
 from sail_models.planner_network import PlannerNetwork
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig

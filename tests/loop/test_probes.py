@@ -6,9 +6,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from sail.agent import Agent
 from sail.config.schema import load_config
-from sail.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
+from sail.loop.agent import Agent
+from sail.loop.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
 from sail.types import Episode, Float32, UInt8
 from sail_envs.tasks import TASKS
 from sail_models.sampling import Plan, Sampling

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-import sail.learning
-import sail.loop
-from sail.agent import PolicyAgent, load_base, load_policy
+import sail.loop.improve
+import sail.loop.learning
 from sail.cli.options import iterations_of
 from sail.config.schema import RunConfig, TrainingConfig, load_config
 from sail.data.store import EpisodeStore
-from sail.learning import balanced
-from sail.loop import _believed, improve, improve_jointly
+from sail.loop.agent import PolicyAgent, load_base, load_policy
+from sail.loop.improve import _believed, improve, improve_jointly
+from sail.loop.learning import balanced
+from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run
+from sail.loop.seeds import evaluation_seeds
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.runfolder import IterationResult, RunFolder, RunFolderError, create_run, open_run
-from sail.seeds import evaluation_seeds
 from sail.train.finetune import finetune_policy
 from sail.types import Episode
 from sail_models.policy import Policy
@@ -55,7 +55,7 @@ def small_config(base: Path, *overrides: str) -> RunConfig:
 
 def run_loop(folder: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sail.loop.seen_like", lambda task: DEMONSTRATED)
+        patch.setattr("sail.loop.improve.seen_like", lambda task: DEMONSTRATED)
         return improve(config, create_run(folder, config, resume), LiveTable("test", io.StringIO()))
 
 
@@ -74,11 +74,11 @@ def files_below(folder: Path) -> dict[str, bytes]:
 KILLED = """
 import io, os, signal, sys
 from pathlib import Path
-import sail.learning
-import sail.loop
+import sail.loop.learning
+import sail.loop.improve
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
-from sail.runfolder import create_run, open_run
+from sail.loop.run_folder import create_run, open_run
 from sail.config.schema import from_yaml
 
 def die(*_, **__):
@@ -97,20 +97,20 @@ def add_one(store, episode):
 
 if __name__ == "__main__":
     folder, config, where, *demonstrated = sys.argv[1:]
-    sail.loop.seen_like = lambda task: demonstrated
+    sail.loop.improve.seen_like = lambda task: demonstrated
     if where == "collect":
         EpisodeStore.add = add_one
     else:
-        sail.learning.save_model = half_a_model
+        sail.loop.learning.save_model = half_a_model
     config = from_yaml(Path(config).read_text())
-    sail.loop.improve(config, create_run(Path(folder), config, True), LiveTable("killed"))
+    sail.loop.improve.improve(config, create_run(Path(folder), config, True), LiveTable("killed"))
 """
 
 
 @pytest.fixture
 def without_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands beside the curve takes longer than the loop, where that is as small as here."""
-    monkeypatch.setattr("sail.loop._probe", lambda run, agent: {})
+    monkeypatch.setattr("sail.loop.improve._probe", lambda run, agent: {})
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_without_the_oracle_no_episode_ends_where_it_succeeds(
     def asked(*words: object, hold: int | None, **more: object) -> None:
         raise Asked(hold)
 
-    monkeypatch.setattr("sail.loop.run_episodes", asked)
+    monkeypatch.setattr("sail.loop.improve.run_episodes", asked)
     with pytest.raises(Asked) as raised:
         run_loop(tmp_path / "run", small_config(tiny_base, f"filter={judge}", "demonstrations_per_task=0"))
     assert raised.value.args == (hold,)
@@ -273,7 +273,7 @@ def test_a_policy_is_improved_by_the_same_loop(
         taught.append([episode.seed for episode in collected])
         return finetune_policy(agent, shown, collected, *rest)
 
-    monkeypatch.setattr(sail.learning, "finetune_policy", finetune)
+    monkeypatch.setattr(sail.loop.learning, "finetune_policy", finetune)
     beginning = ("demonstrator=suboptimal", "demonstrations_per_task=1")
     repeating = ("exploration.random_fraction=0.99", "exploration.repeat_fraction=1", "iterations=2")
     settings = ("method=bc-loop", "filter=none", "training.keep_newest=3", *beginning, *repeating)
@@ -322,8 +322,8 @@ def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
         taught.append((shown_by, kept, training.steps))
         return finetune_policy(agent, shown, collected, training, *rest)
 
-    monkeypatch.setattr(sail.learning, "finetune_policy", finetune)
-    monkeypatch.setattr("sail.loop.seen_like", lambda task: DEMONSTRATED)
+    monkeypatch.setattr(sail.loop.learning, "finetune_policy", finetune)
+    monkeypatch.setattr("sail.loop.improve.seen_like", lambda task: DEMONSTRATED)
     settings = ("method=bc-joint", "filter=none", "iterations=1", "demonstrations_per_task=1")
     tasks = ("handle-press", "door-close", "reach-wall")
     # Of the last nothing teaches: it keeps less than it needs.

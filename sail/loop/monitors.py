@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sail.exploration import Way
-from sail.rollout import Outcome
+from sail.loop.exploration import Way
+from sail.loop.rollout import Outcome
 
 # The side of the cubes in which places are counted, in metres.
 CUBE = 0.05

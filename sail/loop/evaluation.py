@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from sail.actors import PlanningAgent, WaypointActor, actor_of
 from sail.config.schema import RunConfig
-from sail.exploration import NO_EXPLORATION, Explorer
-from sail.rollout import Actor, Outcome, open_environments, run_episodes
-from sail.seeds import evaluation_seeds
-from sail.statistics import wilson_interval
+from sail.loop.actors import PlanningAgent, WaypointActor, actor_of
+from sail.loop.exploration import NO_EXPLORATION, Explorer
+from sail.loop.rollout import Actor, Outcome, open_environments, run_episodes
+from sail.loop.seeds import evaluation_seeds
+from sail.loop.statistics import wilson_interval
 from sail_envs.vector import VectorEnv
 from sail_models.sampling import Deciding
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sail.config.schema import RunConfig, flatten, from_yaml, to_yaml
-from sail.statistics import wilson_interval
+from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically
 from sail.system.versions import environment_versions
 from sail.types import SailError

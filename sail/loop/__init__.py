@@ -1,0 +1,1 @@
+"""The improvement loop: Algorithm 1, the run folder, rollouts, exploration, evaluation."""

@@ -18,7 +18,7 @@ from common import write_result
 from sail.config.schema import ExplorationConfig, RunConfig, TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.store import EpisodeStore
-from sail.filters import kept_of
+from sail.filters.selection import kept_of
 from sail.loop.actors import actor_of
 from sail.loop.agent import Agent, load_agent
 from sail.loop.evaluation import evaluate, rate

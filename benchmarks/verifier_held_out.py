@@ -4,7 +4,7 @@
 
 Every other one of the 38 tasks that are not unseen is judged by a verifier of the rest (1,600 steps each).
 ATTEMPTS: a folder of attempts, 30 at each task, made where it lacks them. Rows: the network alone, what
-changed alone, both as `sail/filters.py` has them, and both weighed otherwise: the mean over tasks of the area
+changed alone, both as `sail/filters/selection.py` has them, and both weighed otherwise: the mean over tasks of the area
 under the receiver's curve by attempt, and of all attempts how many were kept at even odds, and how many of
 those were successes.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from common import write_result
 from verifiers import area
 
-from sail.filters import EVEN, MOST, PULL, furthest, lasting
+from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
 from sail.report.live import LiveTable
 from sail.train.judged import Judged, judged_attempts
 from sail.train.verifier import shown_by, train_verifier

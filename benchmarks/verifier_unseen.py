@@ -17,7 +17,7 @@ from common import write_result
 from verifiers import area
 
 from sail.config.schema import load_config
-from sail.filters import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
+from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
 from sail.report.live import LiveTable
 from sail.train.judged import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN

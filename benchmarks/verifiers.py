@@ -22,7 +22,7 @@ from torch import Tensor
 from sail.config.schema import RunConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.data.windows import plan_window
-from sail.filters import VerifierFilter, find_filter
+from sail.filters.selection import VerifierFilter, find_filter
 from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.run_folder import open_run
 from sail.types import FRAME_SKIP, Episode

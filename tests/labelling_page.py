@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from sail.data.store import EpisodeStore
-from sail.labelling.labels import FILE, Label
-from sail.labelling.server import ask_people
+from sail.filters.human.labels import FILE, Label
+from sail.filters.human.server import ask_people
 
 from helpers import make_episode
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeStore
-from sail.filters import find_filter
+from sail.filters.selection import find_filter
 from sail.loop.agent import load_agent, with_checkpoint
 from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically

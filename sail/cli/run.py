@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(_intention(config, out), file=screen, flush=True)
     if arguments.dry_run:
         return
-    from sail.filters import find_filter
+    from sail.filters.selection import find_filter
     from sail.loop.agent import load_learner
     from sail.loop.improve import improve
     from sail.report.html import write_report

@@ -126,7 +126,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class VlmConfig:
-    """The vision-language model that the filter "vlm" asks (see sail/vlm.py).
+    """The vision-language model that the filter "vlm" asks (see sail/filters/vlm.py).
 
     endpoint: of OpenAI's kind, up to /v1. frames: of an episode that it is shown, spread evenly. timeout:
     seconds that an answer may take. retries: after one that does not come, or is no answer.

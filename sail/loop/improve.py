@@ -22,7 +22,7 @@ import numpy as np
 from sail.collect import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.config.schema import LEARNING, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import kept_of, quality, read_kept
+from sail.filters.selection import kept_of, quality, read_kept
 from sail.loop.actors import actor_of
 from sail.loop.agent import Agent, PolicyAgent, learner_at, load_learner
 from sail.loop.evaluation import evaluate, evaluate_random, successes

@@ -9,7 +9,7 @@ from torch import nn
 
 from sail.collect import DEMONSTRATED
 from sail.config.schema import RunConfig, TrainingConfig
-from sail.filters import read_kept
+from sail.filters.selection import read_kept
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.run_folder import IterationResult
 from sail.loop.session import Run

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import kept_of
+from sail.filters.selection import kept_of
 from sail.loop.rollout import open_environments
 from sail.loop.run_folder import RunFolder
 from sail.report.live import LiveTable

@@ -14,7 +14,7 @@ from typing import Any
 from sail.collect import Job, collect_once
 from sail.config.schema import RunConfig, to_yaml
 from sail.data.store import EpisodeStore
-from sail.filters import find_filter
+from sail.filters.selection import find_filter
 from sail.loop.improve import improve_jointly
 from sail.loop.run_folder import MANIFEST, create_run
 from sail.protocol.at_once import runs_at_once

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sail.config.schema import load_config
-from sail.filters import VerifierFilter, certainty, find_filter, furthest
+from sail.filters.selection import VerifierFilter, certainty, find_filter, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
 from sail.train.judged import Attempt, attempt
 from sail.types import FRAME_SKIP

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sail import vlm
 from sail.config.schema import VlmConfig
-from sail.vlm import EndpointError, judge, read_verdict
+from sail.filters import vlm
+from sail.filters.vlm import EndpointError, judge, read_verdict
 
 from helpers import assert_one_line
 

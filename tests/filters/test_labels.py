@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from labelling_page import STEPS, Labelling
 
-from sail.labelling.labels import FILE, LabelsError, add_label, read_labels
-from sail.labelling.server import SHOWN_EVERY, ask_people
+from sail.filters.human.labels import FILE, LabelsError, add_label, read_labels
+from sail.filters.human.server import SHOWN_EVERY, ask_people
 
 from helpers import assert_one_line, make_episode
 

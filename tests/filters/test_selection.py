@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from sail import filters
 from sail.config.schema import ConfigError, VlmConfig, load_config
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import (
+from sail.filters import selection as filters
+from sail.filters.human.labels import FILE, add_label
+from sail.filters.selection import (
     FilterResult,
     VerifierFilter,
     certainty,
@@ -19,10 +20,9 @@ from sail.filters import (
     quality,
     read_kept,
 )
-from sail.labelling.labels import FILE, add_label
+from sail.filters.vlm import Verdict
 from sail.loop.run_folder import create_run, open_run
 from sail.types import UInt8
-from sail.vlm import Verdict
 from sail_models.verifier import Judgement, Verifier, VerifierNetworkConfig
 
 from helpers import assert_one_line, make_episode

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from sail.labelling.labels import read_labels
+from sail.filters.human.labels import read_labels
 
 from helpers import make_episode
 

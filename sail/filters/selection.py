@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from sail.config.schema import SHIPPED, HumanConfig, RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.labelling.labels import FILE
-from sail.labelling.server import ask_people
+from sail.filters.human.labels import FILE
+from sail.filters.human.server import ask_people
+from sail.filters.vlm import judge
 from sail.loop.run_folder import RunFolder
 from sail.types import Episode, Float32, UInt8
-from sail.vlm import judge
 from sail_models.saving import find_base, load_model
 from sail_models.text import TextEncoder
 from sail_models.verifier import Judgement, Verifier

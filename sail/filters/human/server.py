@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.labelling.labels import LABELS, Label, LabelsError, add_label, read_labels
+from sail.filters.human.labels import LABELS, Label, LabelsError, add_label, read_labels
 from sail.types import UInt8
 
 ADDRESS = "127.0.0.1"
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send_error(HTTPStatus.FORBIDDEN)
         if self.path in _PAGE:
             name, kind = _PAGE[self.path]
-            self._answer(files("sail.labelling").joinpath(name).read_bytes(), kind)
+            self._answer(files("sail.filters.human").joinpath(name).read_bytes(), kind)
         elif self.path == "/episodes":
             labels = self.server.labels()
             rows = [

@@ -1,0 +1,1 @@
+"""Which collected episodes teach the planner: one file a filter."""

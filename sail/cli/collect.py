@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"whose episodes? Give --tasks with --source {arguments.source}")
     tasks = tasks_of(arguments.tasks)
     out = writable_folder(arguments.out)
-    from sail.collect import collect, expert_jobs, play_jobs, suboptimal_jobs
+    from sail.data.demonstrations import collect, expert_jobs, play_jobs, suboptimal_jobs
     from sail.data.store import EpisodeStore
     from sail.report.live import LiveTable
 
@@ -80,8 +80,8 @@ def _collect_broad(arguments: argparse.Namespace) -> None:
     if arguments.tasks is not None or arguments.horizon is not None:
         raise UsageError("the broad corpus has its own scenes: leave --tasks and --horizon out")
     out = writable_folder(arguments.out)
-    from sail.corpus import TRIES, generate, scenes
     from sail.data.corpus import Corpus
+    from sail.data.corpus_scenes import TRIES, generate, scenes
     from sail.report.live import LiveTable
 
     corpus = Corpus(out)

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from sail.collect import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.config.schema import LEARNING, RunConfig
+from sail.data.demonstrations import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import kept_of, quality, read_kept
 from sail.loop.actors import actor_of

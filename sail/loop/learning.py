@@ -7,8 +7,8 @@ from itertools import cycle, islice
 
 from torch import nn
 
-from sail.collect import DEMONSTRATED
 from sail.config.schema import RunConfig, TrainingConfig
+from sail.data.demonstrations import DEMONSTRATED
 from sail.filters.selection import read_kept
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.run_folder import IterationResult

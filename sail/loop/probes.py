@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sail.collect import Job, collect
 from sail.config.schema import RunConfig
+from sail.data.demonstrations import Job, collect
 from sail.loop.agent import Agent, sampling_of
 from sail.loop.evaluation import evaluate_random, rate
 from sail.loop.exploration import STEP_LENGTH

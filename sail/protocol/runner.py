@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sail.collect import Job, collect_once
 from sail.config.schema import RunConfig, to_yaml
+from sail.data.demonstrations import Job, collect_once
 from sail.data.store import EpisodeStore
 from sail.filters.selection import find_filter
 from sail.loop.improve import improve_jointly

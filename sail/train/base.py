@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from sail.collect import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.config.overrides import Range, check_limits
 from sail.config.schema import Count, Demonstrator, Share
+from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from sail.collect import HOLD
+from sail.data.demonstrations import HOLD
 from sail.data.windows import Int64
 from sail.report.live import LiveTable
 from sail.train.inverse_dynamics import disturb

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import sail_envs
-from sail.collect import Job, collect
+from sail.data.demonstrations import Job, collect
 from sail_envs.colours import COLOURS
 from sail_envs.environment import TaskEnv, UnknownNameError
 from sail_envs.panda.arm import HIGH, LOW, STEP_LENGTH

@@ -361,7 +361,7 @@ def test_a_checkpoint_is_what_was_trained(finished: Path, config: RunConfig) -> 
 
 COLLECT_AND_DIE = """
 import os, signal
-from sail.collect import collect, play_jobs
+from sail.data.demonstrations import collect, play_jobs
 if __name__ == "__main__":
     for _ in collect(play_jobs(["reach"], 1000, horizon=5), workers=1):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 import itertools
 
-from sail.collect import ATTEMPTS
+from sail.data.demonstrations import ATTEMPTS
 from sail.loop.seeds import (
     DEMONSTRATION_SEEDS,
     DISTILLATION,

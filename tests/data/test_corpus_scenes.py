@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import sail.corpus
-from sail.corpus import Scene, scenes
+import sail.data.corpus_scenes
 from sail.data.corpus import MANIFEST, Corpus
+from sail.data.corpus_scenes import Scene, scenes
 from sail_envs.broad.exclusion import broken_rule
 from sail_envs.tasks import SEEN
 
@@ -19,9 +19,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Of the corpus' first scenes, with fewer clips of each."""
     corpus = Corpus(tmp_path_factory.mktemp("corpus"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sail.corpus, "TRIES", 3)
+        patch.setattr(sail.data.corpus_scenes, "TRIES", 3)
         for scene in scenes(12):
-            corpus.add(scene.shard, sail.corpus._clips(scene))
+            corpus.add(scene.shard, sail.data.corpus_scenes._clips(scene))
     return [json.loads(line) for line in (corpus.folder / MANIFEST).read_text().splitlines()]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail import collect as collecting
-from sail.collect import (
+from sail.config.schema import Demonstrator
+from sail.data import demonstrations as collecting
+from sail.data.demonstrations import (
     DEMONSTRATED,
     HOLD,
     CollectError,
@@ -20,7 +21,6 @@ from sail.collect import (
     play_jobs,
     suboptimal_jobs,
 )
-from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.system.workers import WorkersError

@@ -25,7 +25,7 @@ from sail.loop.evaluation import evaluate, rate
 from sail.loop.exploration import Explorer
 from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.run_folder import open_run
-from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.training.fine_tuning import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode
 
 REPEATED, FIRST_SEED = 20, 2**29
@@ -70,7 +70,7 @@ def main() -> None:
         for retimed, travel in RETIMED.items():
             training = replace(config.training, retime="none" if travel is None else "travel")
             with patch(
-                "sail.train.finetune.retime_by_travel",
+                "sail.training.fine_tuning.retime_by_travel",
                 lambda states, travel=travel: retime_by_travel(states, travel),
             ):
                 planner = finetune_planner(base, demonstrations, successes, training, seed, _silent)

@@ -21,8 +21,8 @@ from verifiers import area
 
 from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
 from sail.report.live import LiveTable
-from sail.train.judged import Judged, judged_attempts
-from sail.train.verifier import shown_by, train_verifier
+from sail.training.judged_attempts import Judged, judged_attempts
+from sail.training.verifier_fit import shown_by, train_verifier
 from sail_envs.tasks import METAWORLD, TASKS, UNSEEN
 from sail_models.text import TextEncoder
 from sail_models.verifier import Judgement

@@ -2,7 +2,7 @@
 
     python benchmarks/verifier_unseen.py [verifier.path=DIR …]
 
-10 attempts at each task (sail/train/judged.py: an expert, early, late and cut short, wandering, play; here
+10 attempts at each task (sail/training/judged_attempts.py: an expert, early, late and cut short, wandering, play; here
 alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the verifier's surest
 `LASTING` looks; per task the area under the receiver's curve against the environment's flag (0.5 is chance),
 and at the threshold how many were kept, and how many of those were successes.
@@ -19,7 +19,7 @@ from verifiers import area
 from sail.config.schema import load_config
 from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
 from sail.report.live import LiveTable
-from sail.train.judged import EVERY, judged_attempts
+from sail.training.judged_attempts import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN
 
 ATTEMPTS = 10

@@ -5,7 +5,7 @@ at the text at all. Here patches of the first frame and the prompt's tokens atte
 anything is denoised. From the patches comes where the named thing is, and from there, by convolutions, the
 mean change that this lets one expect: what a perfect denoiser predicts from pure noise, and what grounding
 can therefore be fitted to alone, in steps that cost a fraction of a denoiser's (`fit_grounding` in
-`sail/train/resumable.py`).
+`sail/training/resume.py`).
 """
 
 from typing import NamedTuple

@@ -14,7 +14,7 @@ from std_srvs.srv import Trigger
 from sail.config.schema import load_config
 from sail.data.store import EpisodeStore
 from sail.loop.agent import load_agent
-from sail.train.finetune import check_trainable
+from sail.training.fine_tuning import check_trainable
 from sail.types import SailError
 from sail_robot.improving import Round, best, judged, learn, read_rounds, write_rounds
 from sail_robot.operator_node import Operator

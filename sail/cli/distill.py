@@ -80,7 +80,7 @@ def _few_step(arguments: argparse.Namespace) -> None:
     from sail.data.store import EpisodeStore
     from sail.embodiment import write_embodiment
     from sail.report.live import LiveTable
-    from sail.train.student import StudentConfig, distil
+    from sail.training.few_step_distillation import StudentConfig, distil
     from sail_envs.tasks import TASKS, family_of
     from sail_models.saving import save_model
 
@@ -106,7 +106,7 @@ def _policy(arguments: argparse.Namespace) -> None:
     from sail.embodiment import read_embodiment, write_embodiment
     from sail.loop.agent import base_of, learner_at, load_learner
     from sail.report.live import LiveTable
-    from sail.train.policy_student import PolicyStudentConfig, distil_policy
+    from sail.training.policy_distillation import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported

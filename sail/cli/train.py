@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.data is not None and len(arguments.data) > 1:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live import LiveTable
-    from sail.train.autoencoder import OWN
-    from sail.train.base import BaseConfig, train_base
-    from sail.train.resumable import NOTHING
+    from sail.training.autoencoder_fit import OWN
+    from sail.training.base_weights import BaseConfig, train_base
+    from sail.training.resume import NOTHING
     from sail_models.saving import load_model
 
     config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
@@ -70,9 +70,9 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     from sail.data.corpus import Corpus
     from sail.data.store import EpisodeStore
     from sail.report.live import LiveTable
-    from sail.train.autoencoder import OWN
-    from sail.train.broad import BroadConfig, train_broad
-    from sail.train.resumable import NOTHING
+    from sail.training.autoencoder_fit import OWN
+    from sail.training.prior_fit import BroadConfig, train_broad
+    from sail.training.resume import NOTHING
     from sail_models.saving import load_model
 
     config = settings.construct(BroadConfig, settings.parse_overrides(BroadConfig, overrides))

@@ -35,7 +35,7 @@ from sail.loop.run_folder import IterationResult, RunFolder
 from sail.loop.seeds import collection_seeds
 from sail.loop.session import Run
 from sail.report.live import LiveTable
-from sail.train.finetune import check_trainable
+from sail.training.fine_tuning import check_trainable
 from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
 

@@ -13,8 +13,8 @@ from sail.filters.selection import read_kept
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.run_folder import IterationResult
 from sail.loop.session import Run
-from sail.train.finetune import finetune_inverse_dynamics, finetune_planner, finetune_policy
-from sail.train.imagined import imagine
+from sail.training.fine_tuning import finetune_inverse_dynamics, finetune_planner, finetune_policy
+from sail.training.imagined_goals import imagine
 from sail.types import Episode
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.saving import save_model

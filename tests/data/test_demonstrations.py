@@ -24,7 +24,7 @@ from sail.data.demonstrations import (
 from sail.data.store import EpisodeStore
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.system.workers import WorkersError
-from sail.train.base import BaseConfig, base_jobs
+from sail.training.base_weights import BaseConfig, base_jobs
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import SEEN
 

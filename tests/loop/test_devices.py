@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sail.train import denoiser, inverse_dynamics, policy, student, verifier
-from sail.train.batch import moved
-from sail.train.denoiser import PlanBatch, diffusion_loss, grounding_loss
-from sail.train.inverse_dynamics import DynamicsBatch, dynamics_loss
-from sail.train.policy import PolicyBatch, policy_loss
-from sail.train.student import path_loss
-from sail.train.verifier import VerifierBatch, verifier_loss
+from sail.training import denoiser, inverse_dynamics, policy, student, verifier
+from sail.training.batches import moved
+from sail.training.few_step_distillation import path_loss
+from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
+from sail.training.planner_loss import PlanBatch, diffusion_loss, grounding_loss
+from sail.training.policy_fit import PolicyBatch, policy_loss
+from sail.training.verifier_fit import VerifierBatch, verifier_loss
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.composition import RULES
 from sail_models.device import best_device

@@ -26,7 +26,7 @@ from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, cre
 from sail.loop.seeds import evaluation_seeds
 from sail.report.html import write_report
 from sail.report.live import LiveTable
-from sail.train.finetune import finetune_policy
+from sail.training.fine_tuning import finetune_policy
 from sail.types import Episode
 from sail_models.policy import Policy
 from sail_models.saving import load_model, model_identity

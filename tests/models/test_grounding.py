@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sail.train.denoiser import PlanBatch, grounding_loss
-from sail.train.trainer import Trainer
+from sail.training.planner_loss import PlanBatch, grounding_loss
+from sail.training.trainer import Trainer
 from sail_models.grounding import Grounding
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 

@@ -6,7 +6,7 @@ import pytest
 from sail.config.schema import load_config
 from sail.filters.selection import VerifierFilter, certainty, find_filter, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
-from sail.train.judged import Attempt, attempt
+from sail.training.judged_attempts import Attempt, attempt
 from sail.types import FRAME_SKIP
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import TASKS

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 
 from sail.report.live import LiveTable
 from sail.system.files import write_atomically
-from sail.train.denoiser import PlanBatch, grounding_loss
-from sail.train.trainer import Batch, Network, Trainer
+from sail.training.planner_loss import PlanBatch, grounding_loss
+from sail.training.trainer import Batch, Network, Trainer
 from sail.types import SailError
 from sail_models.change import ChangeDenoiser
 from sail_models.grounding import Grounding

@@ -15,11 +15,11 @@ from sail.config.schema import Count
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail.report.live import LiveTable
-from sail.train.autoencoder import OWN, train_autoencoder
-from sail.train.denoiser import PlanBatch, diffusion_loss
-from sail.train.plan_data import BEGINNINGS, change_scale
-from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
-from sail.train.trainer import Trainer
+from sail.training.autoencoder_fit import OWN, train_autoencoder
+from sail.training.planner_batches import BEGINNINGS, change_scale
+from sail.training.planner_loss import PlanBatch, diffusion_loss
+from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP
 from sail_envs.broad.clip import STRIDE
 from sail_models.autoencoder import Autoencoder

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sail.data.captions import motion_caption
 from sail.data.windows import Int64, plan_window, sample_windows
-from sail.train.denoiser import PlanBatch
+from sail.training.planner_loss import PlanBatch
 from sail.types import Episode, Float32
 from sail_models.autoencoder import Autoencoder
 from sail_models.device import device_of

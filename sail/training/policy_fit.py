@@ -11,9 +11,9 @@ from torch import Tensor
 
 from sail.data.windows import sample_windows
 from sail.report.live import LiveTable
-from sail.train.inverse_dynamics import ARM_NOISE, disturb
-from sail.train.resumable import fit
-from sail.train.trainer import Trainer
+from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
+from sail.training.resume import fit
+from sail.training.trainer import Trainer
 from sail.types import Episode
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import best_device, normal

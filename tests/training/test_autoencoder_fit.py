@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sail.train.autoencoder import train_autoencoder
+from sail.training.autoencoder_fit import train_autoencoder
 
 
 def squares(count: int) -> np.ndarray:

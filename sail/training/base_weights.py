@@ -21,12 +21,11 @@ from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
 from sail.report.live import LiveTable
-from sail.train.autoencoder import OWN, train_autoencoder
-from sail.train.batch import join
-from sail.train.denoiser import PlanBatch, diffusion_loss
-from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
-from sail.train.judged import judged_attempts
-from sail.train.plan_data import (
+from sail.training.autoencoder_fit import OWN, train_autoencoder
+from sail.training.batches import join
+from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
+from sail.training.judged_attempts import judged_attempts
+from sail.training.planner_batches import (
     BEGINNINGS,
     LatentEpisode,
     backwards,
@@ -34,10 +33,11 @@ from sail.train.plan_data import (
     sample_batch,
     to_latents,
 )
-from sail.train.policy import PolicySchedule, train_policy
-from sail.train.resumable import NOTHING, TrainError, begin, fit, fit_grounding
-from sail.train.trainer import Trainer
-from sail.train.verifier import Shown, shown_by, shown_in, train_verifier
+from sail.training.planner_loss import PlanBatch, diffusion_loss
+from sail.training.policy_fit import PolicySchedule, train_policy
+from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.training.trainer import Trainer
+from sail.training.verifier_fit import Shown, shown_by, shown_in, train_verifier
 from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.action_head import Head

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from sail.data.captions import motion_caption
-from sail.train.batch import join
-from sail.train.denoiser import PlanBatch
-from sail.train.plan_data import LatentEpisode, backwards, change_scale, sample_batch, to_latents
+from sail.training.batches import join
+from sail.training.planner_batches import LatentEpisode, backwards, change_scale, sample_batch, to_latents
+from sail.training.planner_loss import PlanBatch
 from sail.types import Episode
 
 

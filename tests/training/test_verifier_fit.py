@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from sail.report.live import LiveTable
-from sail.train.judged import Judged
-from sail.train.resumable import TrainError
-from sail.train.verifier import (
+from sail.training.judged_attempts import Judged
+from sail.training.resume import TrainError
+from sail.training.verifier_fit import (
     BEGINNING,
     DONE,
     NOT_YET,

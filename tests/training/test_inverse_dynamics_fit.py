@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sail.train.inverse_dynamics import DynamicsBatch, dynamics_loss, sample_dynamics_batch
-from sail.train.trainer import Trainer
+from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss, sample_dynamics_batch
+from sail.training.trainer import Trainer
 from sail.types import Episode
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
-from sail.train.learning_rate import one_cycle
+from sail.training.learning_rate import one_cycle
 
 
 def optimizer() -> torch.optim.Optimizer:

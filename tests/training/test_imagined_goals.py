@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sail.train.imagined import Imagined, imagine, sample_imagined_batch
+from sail.training.imagined_goals import Imagined, imagine, sample_imagined_batch
 from sail.types import Episode
 from sail_models.autoencoder import tensor_to_frames
 

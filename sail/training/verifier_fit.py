@@ -17,10 +17,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from sail.data.demonstrations import HOLD
 from sail.data.windows import Int64
 from sail.report.live import LiveTable
-from sail.train.inverse_dynamics import disturb
-from sail.train.judged import Judged
-from sail.train.resumable import TrainError, fit
-from sail.train.trainer import Trainer
+from sail.training.inverse_dynamics_fit import disturb
+from sail.training.judged_attempts import Judged
+from sail.training.resume import TrainError, fit
+from sail.training.trainer import Trainer
 from sail.types import Episode, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_models.autoencoder import frames_to_tensor

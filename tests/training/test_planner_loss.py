@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from sail.train.denoiser import (
+from sail.training.planner_loss import (
     MAXIMUM_SNR,
     MINIMUM_SNR,
     PLACE_WEIGHT,
@@ -17,7 +17,7 @@ from sail.train.denoiser import (
     diffusion_loss,
     grounding_loss,
 )
-from sail.train.trainer import Trainer
+from sail.training.trainer import Trainer
 from sail_models.grounding import Grounded
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.schedule import cosine_alphas

@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from sail.data.windows import Int64, sample_windows
 from sail.loop.agent import Agent
-from sail.train.inverse_dynamics import DynamicsBatch
+from sail.training.inverse_dynamics_fit import DynamicsBatch
 from sail.types import FRAME_SKIP, Episode, UInt8
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import device_of, normal, uniform

@@ -9,14 +9,14 @@ from sail.config.schema import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
 from sail.loop.agent import Agent, PolicyAgent
-from sail.train.batch import join, reordered
-from sail.train.denoiser import diffusion_loss
-from sail.train.imagined import Imagined, sample_imagined_batch
-from sail.train.inverse_dynamics import dynamics_loss, sample_dynamics_batch
-from sail.train.plan_data import sample_batch, to_latents
-from sail.train.policy import policy_loss, sample_policy_batch
-from sail.train.resumable import TrainError
-from sail.train.trainer import Trainer
+from sail.training.batches import join, reordered
+from sail.training.imagined_goals import Imagined, sample_imagined_batch
+from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
+from sail.training.planner_batches import sample_batch, to_latents
+from sail.training.planner_loss import diffusion_loss
+from sail.training.policy_fit import policy_loss, sample_policy_batch
+from sail.training.resume import TrainError
+from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP, Episode
 from sail_models.inverse_dynamics import InverseDynamics
 from sail_models.planner_network import PlannerNetwork

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from sail.config.schema import TrainingConfig
 from sail.loop.agent import Agent
-from sail.train.finetune import (
+from sail.training.fine_tuning import (
     DYNAMICS_BATCH,
     MIXED_DYNAMICS_BATCH,
     finetune_inverse_dynamics,
     finetune_planner,
 )
-from sail.train.imagined import imagine
-from sail.train.inverse_dynamics import DynamicsBatch
+from sail.training.imagined_goals import imagine
+from sail.training.inverse_dynamics_fit import DynamicsBatch
 from sail.types import Episode
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -143,7 +143,7 @@ def test_inverse_dynamics_rehearses_what_was_demonstrated(
 
         return loss
 
-    monkeypatch.setattr("sail.train.finetune.dynamics_loss", recording)
+    monkeypatch.setattr("sail.training.fine_tuning.dynamics_loss", recording)
     old, new = (
         replace(one, proprioception=np.full_like(one.proprioception, arm))
         for one, arm in ((OLD[0], 1.0), (NEW[0], 2.0))

@@ -21,7 +21,7 @@ from sail.loop.seeds import TASKS_APART
 from sail.report.live import LiveTable
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
-from sail.train.resumable import TrainError
+from sail.training.resume import TrainError
 from sail.types import ACTION_SIZE, Float32, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.policies import Policy, expert, play, with_noise

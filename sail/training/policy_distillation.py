@@ -21,8 +21,8 @@ from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.seeds import DISTILLATION, collection_seeds
 from sail.report.live import LiveTable
 from sail.system.files import write_atomically
-from sail.train.policy import PolicySchedule, train_policy
-from sail.train.resumable import TrainError, begin
+from sail.training.policy_fit import PolicySchedule, train_policy
+from sail.training.resume import TrainError, begin
 from sail.types import FRAME_SKIP, Episode
 from sail_models.device import best_device
 from sail_models.policy import CONFIGURATIONS

@@ -12,10 +12,10 @@ from sail.config.schema import TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent, load_agent, load_base, sampling_of
 from sail.report.live import LiveTable
-from sail.train.denoiser import PlanBatch
-from sail.train.finetune import finetune_planner
-from sail.train.resumable import TrainError
-from sail.train.student import StudentConfig, distil, path_loss
+from sail.training.few_step_distillation import StudentConfig, distil, path_loss
+from sail.training.fine_tuning import finetune_planner
+from sail.training.planner_loss import PlanBatch
+from sail.training.resume import TrainError
 from sail.types import FRAME_SIZE
 from sail_models.change import ChangeDenoiser
 from sail_models.planner_network import PlannerNetworkConfig

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sail.train.learning_rate import one_cycle
-from sail.train.recorded import Recorded
+from sail.training.cuda_graph import Recorded
+from sail.training.learning_rate import one_cycle
 from sail_models.device import device_of
 
 Network = TypeVar("Network", bound=nn.Module)

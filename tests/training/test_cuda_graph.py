@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 
-from sail.train.batch import moved
-from sail.train.denoiser import PlanBatch, diffusion_loss, grounding_loss
-from sail.train.inverse_dynamics import DynamicsBatch, dynamics_loss
-from sail.train.policy import PolicyBatch, policy_loss
-from sail.train.student import path_loss
-from sail.train.trainer import Trainer
-from sail.train.verifier import VerifierBatch, verifier_loss
+from sail.training.batches import moved
+from sail.training.few_step_distillation import path_loss
+from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
+from sail.training.planner_loss import PlanBatch, diffusion_loss, grounding_loss
+from sail.training.policy_fit import PolicyBatch, policy_loss
+from sail.training.trainer import Trainer
+from sail.training.verifier_fit import VerifierBatch, verifier_loss
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig

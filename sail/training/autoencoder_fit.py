@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from sail.train.learning_rate import one_cycle
+from sail.training.learning_rate import one_cycle
 from sail.types import UInt8
 from sail_models.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 from sail_models.device import best_device

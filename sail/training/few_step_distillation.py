@@ -21,9 +21,9 @@ from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent
 from sail.report.live import LiveTable
 from sail.system.files import write_atomically
-from sail.train.denoiser import PlanBatch, noisier_timesteps, signal_weight
-from sail.train.resumable import TrainError, begin, fit
-from sail.train.trainer import Trainer
+from sail.training.planner_loss import PlanBatch, noisier_timesteps, signal_weight
+from sail.training.resume import TrainError, begin, fit
+from sail.training.trainer import Trainer
 from sail.types import UInt8
 from sail_models.change import ChangeDenoiser
 from sail_models.device import uniform

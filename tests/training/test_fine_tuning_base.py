@@ -9,7 +9,7 @@ import torch
 
 from sail.config.schema import TrainingConfig
 from sail.loop.agent import Agent, load_base
-from sail.train.finetune import finetune_inverse_dynamics, finetune_planner
+from sail.training.fine_tuning import finetune_inverse_dynamics, finetune_planner
 from sail.types import Episode, Source
 from sail_models.saving import model_identity
 

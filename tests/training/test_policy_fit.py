@@ -9,8 +9,8 @@ import pytest
 
 from sail.config.schema import TrainingConfig
 from sail.loop.agent import load_policy
-from sail.train.finetune import finetune_policy
-from sail.train.policy import sample_policy_batch
+from sail.training.fine_tuning import finetune_policy
+from sail.training.policy_fit import sample_policy_batch
 from sail_models.autoencoder import frames_to_tensor
 from sail_models.text import TextEncoder
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sail.report.live import LiveTable
-from sail.train import judged
-from sail.train.judged import EVERY, STEPS, Attempt, attempt, judged_attempts
-from sail.train.resumable import TrainError
+from sail.training import judged
+from sail.training.judged_attempts import EVERY, STEPS, Attempt, attempt, judged_attempts
+from sail.training.resume import TrainError
 
 from helpers import assert_one_line
 

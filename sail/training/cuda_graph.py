@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from sail.train.batch import moved
+from sail.training.batches import moved
 
 Batch = TypeVar("Batch")
 

@@ -14,8 +14,8 @@ from sail.config.schema import load_config
 from sail.loop.improve import improve
 from sail.loop.run_folder import create_run
 from sail.loop.statistics import newcombe_difference_interval, wilson_interval
-from sail.report.html import write_report
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
+from sail.report.page import write_report
 
 RUNS = RESULTS.parent / "runs" / "improvement"
 # A planner that is never updated learns nothing from what it collects: it need not collect.

@@ -20,7 +20,7 @@ from common import write_result
 from verifiers import area
 
 from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged, judged_attempts
 from sail.training.verifier_fit import shown_by, train_verifier
 from sail_envs.tasks import METAWORLD, TASKS, UNSEEN

@@ -18,7 +18,7 @@ from verifiers import area
 
 from sail.config.schema import load_config
 from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN
 

@@ -43,7 +43,7 @@ def run_protocol(arguments: argparse.Namespace) -> None:
     from sail.protocol.ledger import Ledger
     from sail.protocol.runner import check_settings, run_grid
     from sail.protocol.summary import write_summary
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
 
     cells = grid(
         tasks_of(arguments.tasks),

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     from sail.data.demonstrations import collect, expert_jobs, play_jobs, suboptimal_jobs
     from sail.data.store import EpisodeStore
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
 
     kinds = {"expert": expert_jobs, "random": suboptimal_jobs, "play": play_jobs}
     store = EpisodeStore(out)
@@ -82,7 +82,7 @@ def _collect_broad(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     from sail.data.corpus import Corpus
     from sail.data.corpus_scenes import TRIES, generate, scenes
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
 
     corpus = Corpus(out)
     there = corpus.shards()

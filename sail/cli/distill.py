@@ -79,7 +79,7 @@ def _few_step(arguments: argparse.Namespace) -> None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
     from sail.data.store import EpisodeStore
     from sail.embodiment import write_embodiment
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
     from sail.training.few_step_distillation import StudentConfig, distil
     from sail_envs.tasks import TASKS, family_of
     from sail_models.saving import save_model
@@ -105,7 +105,7 @@ def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
     from sail.embodiment import read_embodiment, write_embodiment
     from sail.loop.agent import base_of, learner_at, load_learner
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
     from sail.training.policy_distillation import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend
 

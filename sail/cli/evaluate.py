@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sail.loop.agent import Agent
     from sail.loop.probes import PlanError
     from sail.loop.rollout import Outcome
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
     from sail_models.sampling import Deciding
 
 SCHEMA = 1
@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--probes looks into plans, and method={config.method} makes none")
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
 
     title = f"evaluation of {config.evaluation_episodes} episodes a task on {', '.join(tasks)}"
     rows, probed = [], []

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from sail.loop.agent import load_agent, sampling_of
     from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
-    from sail.videos import FRAMES_PER_SECOND
+    from sail.report.videos import FRAMES_PER_SECOND
 
     print(f"'{prompt}' into {out}", flush=True)
     agent = load_agent(replace(config, base=arguments.base or config.base))

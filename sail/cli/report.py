@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"report: {write_summary(path)}")
         return
     folder = open_run(path)
-    from sail.report.html import write_report
+    from sail.report.page import write_report
 
     print(f"report: {write_report(folder.path)}")
 

@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.filters.selection import find_filter
     from sail.loop.agent import load_learner
     from sail.loop.improve import improve
-    from sail.report.html import write_report
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
+    from sail.report.page import write_report
 
     if config.method != "random":
         load_learner(config)  # weights that do not load are found before there is a run folder

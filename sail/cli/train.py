@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.data is not None and len(arguments.data) > 1:
         raise UsageError("base weights are trained on one store: give --data once")
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
     from sail.training.autoencoder_fit import OWN
     from sail.training.base_weights import BaseConfig, train_base
     from sail.training.resume import NOTHING
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from sail.data.corpus import Corpus
     from sail.data.store import EpisodeStore
-    from sail.report.live import LiveTable
+    from sail.report.live_table import LiveTable
     from sail.training.autoencoder_fit import OWN
     from sail.training.prior_fit import BroadConfig, train_broad
     from sail.training.resume import NOTHING

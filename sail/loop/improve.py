@@ -34,9 +34,9 @@ from sail.loop.rollout import Outcome, run_episodes
 from sail.loop.run_folder import IterationResult, RunFolder
 from sail.loop.seeds import collection_seeds
 from sail.loop.session import Run
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
+from sail.report.videos import write_videos
 from sail.training.fine_tuning import check_trainable
-from sail.videos import write_videos
 from sail_envs.tasks import TASKS, seen_like
 
 

@@ -9,7 +9,7 @@ from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import kept_of
 from sail.loop.rollout import open_environments
 from sail.loop.run_folder import RunFolder
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.types import Episode
 from sail_envs.vector import VectorEnv
 

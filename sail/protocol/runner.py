@@ -17,10 +17,10 @@ from sail.data.store import EpisodeStore
 from sail.filters.selection import find_filter
 from sail.loop.improve import improve_jointly
 from sail.loop.run_folder import MANIFEST, create_run
-from sail.protocol.at_once import runs_at_once
 from sail.protocol.grid import Cell, Unit, units
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
-from sail.report.live import LiveTable
+from sail.protocol.parallel_runs import runs_at_once
+from sail.report.live_table import LiveTable
 from sail.system.versions import environment_versions
 from sail.types import Episode
 

@@ -12,8 +12,8 @@ from sail.loop.statistics import wilson_interval
 from sail.protocol.grid import Cell
 from sail.protocol.ledger import Ledger, LedgerError
 from sail.report.comparison import comparison
-from sail.report.curve import interval_text, percent
-from sail.report.html import page
+from sail.report.page import page
+from sail.report.plots import interval_text, percent
 from sail.report.results import STAGES, Rate
 
 REPORT, TABLES, PLOT = "report.html", "tables.md", "curves.svg"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from sail.report.curve import percent
 from sail.report.media import MediaError, file_data_uri
+from sail.report.plots import percent
 from sail.report.results import IterationResult
 
 PAIR = re.compile(r"iteration_(\d+)_(\d+)_(imagined|executed)\.gif")

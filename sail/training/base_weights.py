@@ -20,7 +20,7 @@ from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_j
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.batches import join
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.training.planner_loss import PlanBatch, noisier_timesteps, signal_weight
 from sail.training.resume import TrainError, begin, fit

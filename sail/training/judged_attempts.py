@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sail.loop.exploration import Wanderer
 from sail.loop.seeds import TASKS_APART
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
 from sail.training.resume import TrainError

@@ -19,7 +19,7 @@ from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.seeds import DISTILLATION, collection_seeds
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.resume import TrainError, begin

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from sail.data.windows import sample_windows
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
 from sail.training.resume import fit
 from sail.training.trainer import Trainer

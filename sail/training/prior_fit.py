@@ -14,7 +14,7 @@ from sail.config.overrides import Range, check_limits
 from sail.config.schema import Count
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.planner_batches import BEGINNINGS, change_scale
 from sail.training.planner_loss import PlanBatch, diffusion_loss

@@ -8,7 +8,7 @@ import safetensors.torch
 from numpy.random import Generator
 from safetensors import SafetensorError
 
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.training.planner_loss import PlanBatch, grounding_loss
 from sail.training.trainer import Batch, Network, Trainer

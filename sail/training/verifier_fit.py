@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sail.data.demonstrations import HOLD
 from sail.data.windows import Int64
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.inverse_dynamics_fit import disturb
 from sail.training.judged_attempts import Judged
 from sail.training.resume import TrainError, fit

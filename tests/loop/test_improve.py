@@ -24,8 +24,8 @@ from sail.loop.improve import _believed, improve, improve_jointly
 from sail.loop.learning import balanced
 from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run
 from sail.loop.seeds import evaluation_seeds
-from sail.report.html import write_report
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
+from sail.report.page import write_report
 from sail.training.fine_tuning import finetune_policy
 from sail.types import Episode
 from sail_models.policy import Policy
@@ -77,7 +77,7 @@ from pathlib import Path
 import sail.loop.learning
 import sail.loop.improve
 from sail.data.store import EpisodeStore
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.loop.run_folder import create_run, open_run
 from sail.config.schema import from_yaml
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from sail.config.schema import TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent, load_agent, load_base, sampling_of
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.few_step_distillation import StudentConfig, distil, path_loss
 from sail.training.fine_tuning import finetune_planner
 from sail.training.planner_loss import PlanBatch

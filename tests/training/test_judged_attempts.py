@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training import judged
 from sail.training.judged_attempts import EVERY, STEPS, Attempt, attempt, judged_attempts
 from sail.training.resume import TrainError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from sail.report.live import LiveTable
+from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged
 from sail.training.resume import TrainError
 from sail.training.verifier_fit import (

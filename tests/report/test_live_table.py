@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sail.report.live import BAR_WIDTH, LiveTable
+from sail.report.live_table import BAR_WIDTH, LiveTable
 
 ROW = {
     "iteration": 1,
@@ -53,7 +53,7 @@ def test_plain_output_is_lines_without_control_characters(monkeypatch: pytest.Mo
 
 def test_plain_progress_is_reported_by_quarters_with_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("sail.report.live.time.monotonic", lambda: now)
+    monkeypatch.setattr("sail.report.live_table.time.monotonic", lambda: now)
     stream = io.StringIO()
     with LiveTable("title", stream) as live:
         live.stage("evaluate", 7)
@@ -73,7 +73,7 @@ def test_a_long_stage_is_reported_every_two_minutes_and_counts_from_where_it_wen
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("sail.report.live.time.monotonic", lambda: now)
+    monkeypatch.setattr("sail.report.live_table.time.monotonic", lambda: now)
     stream = io.StringIO()
     with LiveTable("title", stream) as live:
         live.stage("prior", 1000, done=500)

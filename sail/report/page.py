@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from sail.report.clips import clips_section
-from sail.report.curve import interval_bar, interval_text, loss_curve, percent, stacked_bar, success_curve
+from sail.report.plots import interval_bar, interval_text, loss_curve, percent, stacked_bar, success_curve
 from sail.report.results import (
     STAGES,
     WAYS,

@@ -13,7 +13,7 @@ SHEET_FRAMES = 10
 
 
 def write_videos(media: Path, iteration: int, outcomes: Sequence[Outcome]) -> None:
-    """Write the first episodes' clips and one contact sheet as GIF and PNG (see sail.report.html)."""
+    """Write the first episodes' clips and one contact sheet as GIF and PNG (see sail.report.page)."""
     with file_errors(media):
         media.mkdir(parents=True, exist_ok=True)
     for index, outcome in enumerate(outcomes[:CLIPS]):

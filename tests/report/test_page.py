@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sail.report.html import ReportError, write_report
 from sail.report.media import gif_data_uri, png_data_uri, write_gif, write_png
+from sail.report.page import ReportError, write_report
 from sail.types import UInt8
 
 WILSON_50 = {12: [0.143, 0.374], 26: [0.385, 0.652], 39: [0.648, 0.872], 41: [0.692, 0.902]}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from sail.protocol.at_once import runs_at_once
+from sail.protocol.parallel_runs import runs_at_once
 
 
 @pytest.fixture

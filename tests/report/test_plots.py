@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from sail.report.comparison import comparison
-from sail.report.curve import MAX_POINTS, interval_bar, loss_curve, stacked_bar, success_curve
+from sail.report.plots import MAX_POINTS, interval_bar, loss_curve, stacked_bar, success_curve
 from sail.report.results import Rate
 
 

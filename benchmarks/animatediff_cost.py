@@ -20,12 +20,12 @@ from diffusers.models.unets.unet_motion_model import UNetMotionModel
 
 from sail.export.measure import ceiling, work
 from sail_models.device import best_device
-from sail_models.planner import VideoPlanner
-from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork
+from sail_models.diffusion.schedule import stable_diffusion_alphas
+from sail_models.diffusion.video_planner import VideoPlanner
+from sail_models.interfaces import Sampling
+from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff
-from sail_models.prior.fitting import OverChanges
-from sail_models.sampling import Sampling
-from sail_models.schedule import stable_diffusion_alphas
+from sail_models.prior.fit import OverChanges
 
 TEXT = {"cross_attention_dim": 768, "motion_max_seq_length": 32}
 FRAMES, SIDE, TOKENS = 8, 512, 77

@@ -12,13 +12,13 @@ import torch
 from common import write_result
 
 from sail.config.schema import PlannerConfig
-from sail_models.composition import RULES, Part
-from sail_models.denoiser import Denoiser
-from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork
+from sail_models.diffusion.composition import RULES, Part
+from sail_models.diffusion.protocols import Denoiser
+from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.precision import mixed_precision
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.sampler import Conditioned, sample_latents
-from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
 REPEATS = 9
 PAIRS: dict[str, tuple[Denoiser, Denoiser]] = {

@@ -25,9 +25,9 @@ from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop
 from sail_envs.rendering import choose_backend
 from sail_envs.tasks import FAMILIES
-from sail_models.change import ChangeDenoiser
+from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.schedule import to_sample
 from sail_models.prior.compact import CompactPrior
-from sail_models.schedule import to_sample
 
 
 def places(env: TaskEnv) -> Tensor:

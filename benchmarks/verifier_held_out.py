@@ -24,8 +24,8 @@ from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged, judged_attempts
 from sail.training.verifier_fit import shown_by, train_verifier
 from sail_envs.tasks import METAWORLD, TASKS, UNSEEN
-from sail_models.text import TextEncoder
-from sail_models.verifier import Judgement
+from sail_models.networks.verifier import Judgement
+from sail_models.spaces.text_encoder import TextEncoder
 
 EACH, SEED, STEPS = 30, 0, 1600
 # The network's weight, that of what changed, and the share of the furthest at which that says nothing.

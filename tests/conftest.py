@@ -23,11 +23,11 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from sail.embodiment import EMBODIMENTS, write_embodiment
-    from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-    from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-    from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-    from sail_models.policy import Policy, PolicyConfig
+    from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+    from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
+    from sail_models.networks.policy import Policy, PolicyConfig
     from sail_models.saving import save_model
+    from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
     folder = tmp_path_factory.mktemp("tiny_base")
     with torch.random.fork_rng():

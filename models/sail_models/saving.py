@@ -15,12 +15,12 @@ from safetensors import SafetensorError
 from torch import nn
 
 from sail.types import SailError
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.policy import Policy, PolicyConfig
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.policy import Policy, PolicyConfig
+from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

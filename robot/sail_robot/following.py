@@ -12,7 +12,7 @@ import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
 from sail.types import Float32, UInt8
-from sail_models.sampling import Acting
+from sail_models.interfaces import Acting
 
 
 def load_dynamics(base: str) -> tuple[Acting, Embodiment]:

@@ -11,7 +11,7 @@ from std_srvs.srv import Trigger
 
 from sail.types import FRAME_SIZE, FRAME_SKIP, SailError
 from sail_envs.panda.arm import CONTROL_SECONDS
-from sail_models.sampling import PromptError
+from sail_models.interfaces import PromptError
 from sail_robot.conversions import image_message, pixels, plan_message, seconds_of, square
 from sail_robot.fitting import check_fit
 from sail_robot.limits import read_limits

@@ -9,7 +9,7 @@ import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
 from sail.types import SailError, UInt8
-from sail_models.sampling import Planning, Sampling
+from sail_models.interfaces import Planning, Sampling
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sail.loop.probes import PlanError
     from sail.loop.rollout import Outcome
     from sail.report.live_table import LiveTable
-    from sail_models.sampling import Deciding
+    from sail_models.interfaces import Deciding
 
 SCHEMA = 1
 # Episodes of the configuration's task; calls back with the number of those that ended.

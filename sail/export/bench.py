@@ -22,9 +22,9 @@ from sail.export.start import cold_start
 from sail.export.write import Source
 from sail.loop.agent import moved_to
 from sail.types import PROPRIOCEPTION_SIZE
-from sail_models import text
 from sail_models.device import best_device
-from sail_models.planner import VideoPlanner
+from sail_models.diffusion.video_planner import VideoPlanner
+from sail_models.spaces import text_encoder as text
 
 Stages = dict[str, Callable[[], object]]
 
@@ -165,7 +165,11 @@ def _eager(source: Source, scenes: Scenes, exact: bool) -> Stages:
     def within(call: Callable[[], object]) -> Callable[[], object]:
         def called() -> object:
             off = torch.autocast(latents.device.type, enabled=False)
-            with patch("sail_models.planner.mixed_precision", lambda device: off) if exact else nullcontext():
+            with (
+                patch("sail_models.diffusion.video_planner.mixed_precision", lambda device: off)
+                if exact
+                else nullcontext()
+            ):
                 return call()
 
         return called

@@ -13,7 +13,7 @@ from sail.export.folder import TEXT, TOKENIZER, check_empty
 from sail.export.graphs import TextGraph
 from sail.export.trace import trace
 from sail.system.versions import environment_versions, package_version
-from sail_models.text import load_encoder, model_folder
+from sail_models.spaces.text_encoder import load_encoder, model_folder
 
 # Plans, or policies' arms, of one batch, at most.
 MOST = 64

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from sail.embodiment import Embodiment
 from sail.types import SailError
-from sail_models.sampling import Sampling
+from sail_models.interfaces import Sampling
 
 FORMAT = 2
 CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"

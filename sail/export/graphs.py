@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from sail_models.autoencoder import Autoencoder
-from sail_models.composition import Part
-from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner import VideoPlanner
-from sail_models.policy import Policy
-from sail_models.sampler import Conditioned, denoise, make_schedule
-from sail_models.sampling import Sampling
-from sail_models.text import standardise
+from sail_models.diffusion.composition import Part
+from sail_models.diffusion.sampler import Conditioned, denoise, make_schedule
+from sail_models.diffusion.video_planner import VideoPlanner
+from sail_models.interfaces import Sampling
+from sail_models.networks.inverse_dynamics import InverseDynamics
+from sail_models.networks.policy import Policy
+from sail_models.spaces.autoencoder import Autoencoder
+from sail_models.spaces.text_encoder import standardise
 
 
 class PlanGraph(nn.Module):

@@ -10,7 +10,7 @@ from sail.export.noise import normal_noise
 from sail.export.providers import open_session
 from sail.export.text import ExportedText
 from sail.types import ACTION_SIZE, Float32, UInt8
-from sail_models.sampling import check_prompts
+from sail_models.interfaces import check_prompts
 
 
 class ExportedPolicy:

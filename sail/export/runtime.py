@@ -16,7 +16,7 @@ from sail.export.policy_runtime import ExportedPolicy
 from sail.export.providers import RECORDING, ProviderWarning, device_of, name_of, open_session
 from sail.export.text import ExportedText
 from sail.types import ACTION_SIZE, Float32, UInt8
-from sail_models.sampling import Plan, Sampling, check_prompts
+from sail_models.interfaces import Plan, Sampling, check_prompts
 
 
 class ExportedPlanner:

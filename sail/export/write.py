@@ -31,7 +31,7 @@ from sail.export.scenes import Scenes
 from sail.export.trace import OPSET, trace
 from sail.loop.agent import Agent
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
-from sail_models.sampling import Sampling
+from sail_models.interfaces import Sampling
 from sail_models.saving import model_identity
 
 

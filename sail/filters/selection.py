@@ -16,9 +16,9 @@ from sail.filters.human.server import ask_people
 from sail.filters.vlm import judge
 from sail.loop.run_folder import RunFolder
 from sail.types import Episode, Float32, UInt8
+from sail_models.networks.verifier import Judgement, Verifier
 from sail_models.saving import find_base, load_model
-from sail_models.text import TextEncoder
-from sail_models.verifier import Judgement, Verifier
+from sail_models.spaces.text_encoder import TextEncoder
 
 # What a verifier looks at: every few control steps; one frame alone may deceive it.
 LOOK_EVERY, LASTING = 4, 2

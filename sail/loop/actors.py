@@ -11,7 +11,7 @@ from sail.loop.agent import sampling_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer, Wanderer
 from sail.types import Float32, SailError, UInt8
 from sail_envs.tasks import TASKS
-from sail_models.sampling import Acting, Deciding, Planning
+from sail_models.interfaces import Acting, Deciding, Planning
 
 
 class PlanLengthError(SailError):

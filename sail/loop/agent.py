@@ -9,19 +9,19 @@ from torch import nn
 
 from sail.config.schema import NO_WORDS, POLICIES, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
-from sail_models.autoencoder import DOWNSAMPLING, Autoencoder
-from sail_models.denoiser import Denoiser
 from sail_models.device import best_device, device_of
-from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner import VideoPlanner
-from sail_models.planner_network import PlannerNetwork
-from sail_models.policy import Policy
+from sail_models.diffusion.protocols import Denoiser
+from sail_models.diffusion.video_planner import VideoPlanner
+from sail_models.interfaces import Sampling, check_prompts
+from sail_models.networks.inverse_dynamics import InverseDynamics
+from sail_models.networks.planner_network import PlannerNetwork
+from sail_models.networks.policy import Policy
 from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
 from sail_models.prior.compact import CompactPrior
-from sail_models.prior.fitting import OverChanges, PriorError, check_fit
-from sail_models.sampling import Sampling, check_prompts
+from sail_models.prior.fit import OverChanges, PriorError, check_fit
 from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
-from sail_models.text import TextEncoder
+from sail_models.spaces.autoencoder import DOWNSAMPLING, Autoencoder
+from sail_models.spaces.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)

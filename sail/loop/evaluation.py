@@ -11,7 +11,7 @@ from sail.loop.rollout import Actor, Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
 from sail.loop.statistics import wilson_interval
 from sail_envs.vector import VectorEnv
-from sail_models.sampling import Deciding
+from sail_models.interfaces import Deciding
 
 
 def evaluate(

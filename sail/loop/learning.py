@@ -16,7 +16,7 @@ from sail.loop.session import Run
 from sail.training.fine_tuning import finetune_inverse_dynamics, finetune_planner, finetune_policy
 from sail.training.imagined_goals import imagine
 from sail.types import Episode
-from sail_models.inverse_dynamics import InverseDynamics
+from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.saving import save_model
 
 # Training draws from seeds this far apart in runs with different seeds.

@@ -21,7 +21,7 @@ from sail.loop.seeds import evaluation_seeds
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_envs.vector import VectorEnv
-from sail_models.inverse_dynamics import InverseDynamics
+from sail_models.networks.inverse_dynamics import InverseDynamics
 
 
 class PerfectPlanActor:

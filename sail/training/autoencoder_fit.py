@@ -7,9 +7,9 @@ import torch
 
 from sail.training.learning_rate import one_cycle
 from sail.types import UInt8
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 from sail_models.device import best_device
 from sail_models.precision import mixed_precision
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 
 Report = Callable[[int, dict[str, float]], None]
 # A setting `autoencoder` where it is to be trained, and is not another's.

@@ -40,14 +40,14 @@ from sail.training.trainer import Trainer
 from sail.training.verifier_fit import Shown, shown_by, shown_in, train_verifier
 from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
-from sail_models.action_head import Head
-from sail_models.autoencoder import Autoencoder
 from sail_models.device import best_device
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
-from sail_models.policy import CONFIGURATIONS as POLICIES
+from sail_models.networks.action_head import Head
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.policy import CONFIGURATIONS as POLICIES
 from sail_models.saving import CONFIG, load_model, save_model
-from sail_models.text import TextEncoder
+from sail_models.spaces.autoencoder import Autoencoder
+from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS = "training.json"
 # The camera of scenes that are no one's own.

@@ -25,14 +25,14 @@ from sail.training.planner_loss import PlanBatch, noisier_timesteps, signal_weig
 from sail.training.resume import TrainError, begin, fit
 from sail.training.trainer import Trainer
 from sail.types import UInt8
-from sail_models.change import ChangeDenoiser
 from sail_models.device import uniform
-from sail_models.planner import noise_of
-from sail_models.planner_network import PlannerNetwork
+from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.schedule import TRAINING_STEPS
+from sail_models.diffusion.video_planner import noise_of
+from sail_models.interfaces import Sampling
+from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
-from sail_models.sampling import Sampling
 from sail_models.saving import save_model
-from sail_models.schedule import TRAINING_STEPS
 
 SETTINGS = "student.json"
 # Pairs in one file: what an interruption loses at most, and what is planned at once.

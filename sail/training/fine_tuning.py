@@ -18,9 +18,9 @@ from sail.training.policy_fit import policy_loss, sample_policy_batch
 from sail.training.resume import TrainError
 from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP, Episode
-from sail_models.inverse_dynamics import InverseDynamics
-from sail_models.planner_network import PlannerNetwork
-from sail_models.policy import Policy
+from sail_models.networks.inverse_dynamics import InverseDynamics
+from sail_models.networks.planner_network import PlannerNetwork
+from sail_models.networks.policy import Policy
 
 Report = Callable[[int, float], None]
 # Inverse dynamics: the highest learning rate, and windows a step of one source, or of both; with more of what

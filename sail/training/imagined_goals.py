@@ -16,10 +16,10 @@ from sail.data.windows import Int64, sample_windows
 from sail.loop.agent import Agent
 from sail.training.inverse_dynamics_fit import DynamicsBatch
 from sail.types import FRAME_SKIP, Episode, UInt8
-from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import device_of, normal, uniform
+from sail_models.diffusion.schedule import TRAINING_STEPS
 from sail_models.precision import mixed_precision
-from sail_models.schedule import TRAINING_STEPS
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 # The noise under which the planner is shown what happened: less, and it copies; in pure noise it draws what
 # may not have happened.

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from sail.data.windows import sample_inverse_windows
 from sail.types import Episode
-from sail_models.autoencoder import Autoencoder, frames_to_tensor
 from sail_models.device import normal, uniform
-from sail_models.inverse_dynamics import InverseDynamics
+from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.precision import mixed_precision
+from sail_models.spaces.autoencoder import Autoencoder, frames_to_tensor
 
 # An arm runs ahead of a plan or falls behind it: goals are nearer or further than one chunk.
 NEAREST, FURTHEST = 0.75, 1.5

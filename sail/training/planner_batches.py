@@ -12,10 +12,10 @@ from sail.data.captions import motion_caption
 from sail.data.windows import Int64, plan_window, sample_windows
 from sail.training.planner_loss import PlanBatch
 from sail.types import Episode, Float32
-from sail_models.autoencoder import Autoencoder
 from sail_models.device import device_of
 from sail_models.precision import mixed_precision
-from sail_models.text import TextEncoder
+from sail_models.spaces.autoencoder import Autoencoder
+from sail_models.spaces.text_encoder import TextEncoder
 
 # The share of training windows that are the beginning of an episode or clip, in scenes where only the text
 # tells what comes: later the arm is on its way, and nobody needs to read.

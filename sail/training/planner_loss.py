@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from sail_models.change import ChangeDenoiser
 from sail_models.device import normal, uniform
-from sail_models.grounding import Grounding
+from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.schedule import TRAINING_STEPS
+from sail_models.networks.grounding import Grounding
 from sail_models.precision import mixed_precision
-from sail_models.schedule import TRAINING_STEPS
 
 TEXT_DROPOUT = 0.1
 # The weight of x_0's error is the signal-to-noise ratio, truncated below (Salimans & Ho, arXiv 2202.00512,

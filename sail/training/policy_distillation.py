@@ -25,9 +25,9 @@ from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.resume import TrainError, begin
 from sail.types import FRAME_SKIP, Episode
 from sail_models.device import best_device
-from sail_models.policy import CONFIGURATIONS
+from sail_models.networks.policy import CONFIGURATIONS
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
-from sail_models.text import TextEncoder
+from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS, RESULTS = "distillation.json", "results.json"
 # Chunks that are timed, after those that warm up.

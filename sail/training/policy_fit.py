@@ -15,11 +15,11 @@ from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
 from sail.training.resume import fit
 from sail.training.trainer import Trainer
 from sail.types import Episode
-from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import best_device, normal
-from sail_models.policy import Policy, PolicyConfig
+from sail_models.networks.policy import Policy, PolicyConfig
 from sail_models.precision import mixed_precision
-from sail_models.text import TextEncoder
+from sail_models.spaces.autoencoder import frames_to_tensor
+from sail_models.spaces.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)

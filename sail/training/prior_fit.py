@@ -22,10 +22,10 @@ from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP
 from sail_envs.broad.clip import STRIDE
-from sail_models.autoencoder import Autoencoder
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
-from sail_models.text import TextEncoder
+from sail_models.spaces.autoencoder import Autoencoder
+from sail_models.spaces.text_encoder import TextEncoder
 
 # Frames of a clip between two frames of a window.
 _EVERY = FRAME_SKIP // STRIDE

@@ -13,8 +13,8 @@ from sail.system.files import write_atomically
 from sail.training.planner_loss import PlanBatch, grounding_loss
 from sail.training.trainer import Batch, Network, Trainer
 from sail.types import SailError
-from sail_models.change import ChangeDenoiser
-from sail_models.grounding import Grounding
+from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.networks.grounding import Grounding
 
 CHECKPOINT_EVERY = 500
 # Where a folder to go on from could be named: there is none.

@@ -23,11 +23,11 @@ from sail.training.resume import TrainError, fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
-from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import best_device, uniform
+from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
 from sail_models.precision import mixed_precision
-from sail_models.text import TextEncoder
-from sail_models.verifier import IS_ARM, Verifier, VerifierNetworkConfig
+from sail_models.spaces.autoencoder import frames_to_tensor
+from sail_models.spaces.text_encoder import TextEncoder
 
 # What undoes what: beside the opposites, in scenes of which only one of the two is among those seen.
 UNDOES = OPPOSITES | {

@@ -91,8 +91,8 @@ def damage(base: Path, how: str) -> None:
         description.write_text(description.read_text().replace("32", "64"))
     elif how == "another base":
         values = json.loads((base / "autoencoder" / "config.json").read_text())
-        from sail_models.autoencoder import Autoencoder, AutoencoderConfig
         from sail_models.saving import save_model
+        from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
         widths = tuple(values["config"]["widths"])
         save_model(base / "autoencoder", Autoencoder(AutoencoderConfig(8, widths)))

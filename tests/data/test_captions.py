@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sail.data.captions import NOTEWORTHY, motion_caption
-from sail_models.text import TEXT_TOKENS, load_encoder
+from sail_models.spaces.text_encoder import TEXT_TOKENS, load_encoder
 
 FAR = 3 * NOTEWORTHY
 

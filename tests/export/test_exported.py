@@ -21,8 +21,8 @@ from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.write import Source
 from sail.loop.agent import load_agent, load_base, sampling_of
-from sail_models import planner as planning
-from sail_models.sampling import PromptError, Sampling
+from sail_models.diffusion import video_planner as planning
+from sail_models.interfaces import PromptError, Sampling
 
 from helpers import WITHOUT_TORCH
 

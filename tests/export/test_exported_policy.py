@@ -16,8 +16,8 @@ from sail.export.parity import PolicySamples, check_folder, read_samples, write_
 from sail.export.policy_runtime import ExportedPolicy
 from sail.export.runtime import load_exported
 from sail.loop.agent import load_policy
-from sail_models.autoencoder import frames_to_tensor
-from sail_models.sampling import Deciding, PromptError
+from sail_models.interfaces import Deciding, PromptError
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 from helpers import WITHOUT_TORCH, Capture, refused, sail
 

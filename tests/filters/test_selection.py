@@ -23,7 +23,7 @@ from sail.filters.selection import (
 from sail.filters.vlm import Verdict
 from sail.loop.run_folder import create_run, open_run
 from sail.types import UInt8
-from sail_models.verifier import Judgement, Verifier, VerifierNetworkConfig
+from sail_models.networks.verifier import Judgement, Verifier, VerifierNetworkConfig
 
 from helpers import assert_one_line, make_episode
 

@@ -10,7 +10,7 @@ from sail.config.schema import ExplorationConfig, load_config
 from sail.loop.actors import PlanLengthError, PlannerActor
 from sail.loop.exploration import Explorer
 from sail.types import Float32, UInt8
-from sail_models.sampling import Plan, Sampling
+from sail_models.interfaces import Plan, Sampling
 
 from helpers import assert_one_line
 

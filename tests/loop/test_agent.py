@@ -6,11 +6,11 @@ import pytest
 
 from sail.config.schema import RunConfig, load_config
 from sail.loop.agent import load_agent, sampling_of
-from sail_models.autoencoder import Autoencoder
-from sail_models.planner_network import PlannerNetwork
+from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.prior.fitting import PriorError
+from sail_models.prior.fit import PriorError
 from sail_models.saving import load_model, model_identity, save_model
+from sail_models.spaces.autoencoder import Autoencoder
 
 
 def config_of(base: Path, *overrides: str) -> RunConfig:

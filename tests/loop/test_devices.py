@@ -18,16 +18,16 @@ from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
 from sail.training.planner_loss import PlanBatch, diffusion_loss, grounding_loss
 from sail.training.policy_fit import PolicyBatch, policy_loss
 from sail.training.verifier_fit import VerifierBatch, verifier_loss
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.composition import RULES
 from sail_models.device import best_device
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.policy import Policy, PolicyConfig
+from sail_models.diffusion.composition import RULES
+from sail_models.diffusion.sampler import Conditioned, denoise, make_schedule
+from sail_models.diffusion.schedule import cosine_alphas
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.policy import Policy, PolicyConfig
+from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.sampler import Conditioned, denoise, make_schedule
-from sail_models.schedule import cosine_alphas
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 META = torch.device("meta")
 # `meta` has no generator of its own.

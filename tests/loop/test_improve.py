@@ -28,7 +28,7 @@ from sail.report.live_table import LiveTable
 from sail.report.page import write_report
 from sail.training.fine_tuning import finetune_policy
 from sail.types import Episode
-from sail_models.policy import Policy
+from sail_models.networks.policy import Policy
 from sail_models.saving import load_model, model_identity
 
 from helpers import assert_one_line

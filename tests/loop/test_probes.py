@@ -11,7 +11,7 @@ from sail.loop.agent import Agent
 from sail.loop.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
 from sail.types import Episode, Float32, UInt8
 from sail_envs.tasks import TASKS
-from sail_models.sampling import Plan, Sampling
+from sail_models.interfaces import Plan, Sampling
 
 
 class _Planner:

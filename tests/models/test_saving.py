@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from sail_models import saving
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.saving import WeightsError, find_base, load_model, model_identity, save_model
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 
 def make_models() -> dict[str, nn.Module]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sail.types import Float32, UInt8
-from sail_models.sampling import PromptError
+from sail_models.interfaces import PromptError
 from sail_robot.deciding import Decider
 
 FRAME, ARM = np.zeros((4, 4, 3), np.uint8), np.zeros(4, np.float32)

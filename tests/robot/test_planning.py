@@ -10,7 +10,7 @@ import pytest
 
 from sail.embodiment import EMBODIMENTS
 from sail.types import UInt8
-from sail_models.sampling import Plan, Sampling
+from sail_models.interfaces import Plan, Sampling
 from sail_robot.following import Follower, TimedPlan, load_exported_dynamics
 from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
 

@@ -10,8 +10,8 @@ from sail.training.judged_attempts import Attempt, attempt
 from sail.types import FRAME_SKIP
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import TASKS
-from sail_models.autoencoder import frames_to_tensor
 from sail_models.saving import PRETRAINED, load_model
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 MAXIMUM_PRIOR = 30_000_000  # bytes
 

@@ -15,11 +15,11 @@ from sail.training.planner_loss import PlanBatch, diffusion_loss, grounding_loss
 from sail.training.policy_fit import PolicyBatch, policy_loss
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import VerifierBatch, verifier_loss
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.policy import Policy, PolicyConfig
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.policy import Policy, PolicyConfig
+from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are recorded on NVIDIA GPUs")
 

@@ -17,11 +17,11 @@ from sail.training.fine_tuning import finetune_planner
 from sail.training.planner_loss import PlanBatch
 from sail.training.resume import TrainError
 from sail.types import FRAME_SIZE
-from sail_models.change import ChangeDenoiser
-from sail_models.planner_network import PlannerNetworkConfig
-from sail_models.prior.fitting import PriorError
-from sail_models.sampling import Sampling
-from sail_models.schedule import cosine_alphas
+from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.schedule import cosine_alphas
+from sail_models.interfaces import Sampling
+from sail_models.networks.planner_network import PlannerNetworkConfig
+from sail_models.prior.fit import PriorError
 
 from helpers import Capture, assert_one_line, make_episode, refused
 

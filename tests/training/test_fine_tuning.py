@@ -19,11 +19,11 @@ from sail.training.fine_tuning import (
 from sail.training.imagined_goals import imagine
 from sail.training.inverse_dynamics_fit import DynamicsBatch
 from sail.types import Episode
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.saving import model_identity
-from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
 CONFIG = TrainingConfig(steps=4, batch_size=6, self_fraction=0.5, inverse_dynamics_steps=3)
 

@@ -9,7 +9,7 @@ import torch
 
 from sail.training.imagined_goals import Imagined, imagine, sample_imagined_batch
 from sail.types import Episode
-from sail_models.autoencoder import tensor_to_frames
+from sail_models.spaces.autoencoder import tensor_to_frames
 
 from helpers import make_episode
 

@@ -8,8 +8,8 @@ import torch
 from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss, sample_dynamics_batch
 from sail.training.trainer import Trainer
 from sail.types import Episode
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 from helpers import make_episode
 

@@ -18,10 +18,10 @@ from sail.training.planner_loss import (
     grounding_loss,
 )
 from sail.training.trainer import Trainer
-from sail_models.grounding import Grounded
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.schedule import cosine_alphas
-from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+from sail_models.diffusion.schedule import cosine_alphas
+from sail_models.networks.grounding import Grounded
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
 SHAPE = (2, 4, 4, 4)  # frames, channels, height, width
 

@@ -11,8 +11,8 @@ from sail.config.schema import TrainingConfig
 from sail.loop.agent import load_policy
 from sail.training.fine_tuning import finetune_policy
 from sail.training.policy_fit import sample_policy_batch
-from sail_models.autoencoder import frames_to_tensor
-from sail_models.text import TextEncoder
+from sail_models.spaces.autoencoder import frames_to_tensor
+from sail_models.spaces.text_encoder import TextEncoder
 
 from helpers import Capture, make_episode, refused, sail
 

@@ -27,8 +27,8 @@ from sail.training.verifier_fit import (
 )
 from sail.types import Episode
 from sail_envs.tasks import TASKS
-from sail_models.text import TextEncoder
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
+from sail_models.spaces.text_encoder import TextEncoder
 
 from helpers import make_episode
 

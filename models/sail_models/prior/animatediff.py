@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from sail.types import UInt8
-from sail_models.autoencoder import frames_to_tensor, tensor_to_frames
-from sail_models.prior.fitting import PriorError
-from sail_models.schedule import PredictionType, to_noise
+from sail_models.diffusion.schedule import PredictionType, to_noise
+from sail_models.prior.fit import PriorError
+from sail_models.spaces.autoencoder import frames_to_tensor, tensor_to_frames
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from diffusers.models.unets.unet_motion_model import UNetMotionModel
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sail_models.change import ChangeDenoiser
-from sail_models.grounding import Grounding
-from sail_models.schedule import cosine_alphas
-from sail_models.text import TEXT_WIDTH
+from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.schedule import cosine_alphas
+from sail_models.networks.grounding import Grounding
+from sail_models.spaces.text_encoder import TEXT_WIDTH
 
 
 @dataclass(frozen=True)

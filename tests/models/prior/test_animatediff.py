@@ -19,14 +19,14 @@ from PIL import Image
 from torch import Tensor
 
 from sail.types import UInt8
-from sail_models.composition import RULES
-from sail_models.planner import VideoPlanner
-from sail_models.planner import noise_of as planner_noise
-from sail_models.planner_network import CONFIGURATIONS, PlannerNetwork
+from sail_models.diffusion.composition import RULES
+from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.diffusion.video_planner import VideoPlanner
+from sail_models.diffusion.video_planner import noise_of as planner_noise
+from sail_models.interfaces import Sampling
+from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
-from sail_models.prior.fitting import OverChanges, PriorError, check_fit
-from sail_models.sampler import Conditioned, sample_latents
-from sail_models.sampling import Sampling
+from sail_models.prior.fit import OverChanges, PriorError, check_fit
 
 FRAMES = 3
 PROMPT, NEGATIVE = "open the door", "blurry"
@@ -255,7 +255,7 @@ def test_it_is_composed_with_an_in_domain_network(
 ) -> None:
     """Frames in, frames out; and where the prior is alone, what it draws of the frames themselves."""
     # The two ways differ in rounding, which half precision would magnify.
-    monkeypatch.setattr("sail_models.planner.mixed_precision", nullcontext)
+    monkeypatch.setattr("sail_models.diffusion.video_planner.mixed_precision", nullcontext)
     frames = np.stack([frame(prior.frame_size)] * 2)
     sampling = Sampling(steps=2, guidance=2.0, rule="inverse_probabilistic", strength=0.5, negative=NEGATIVE)
     plan = planner.plan(frames, [PROMPT, "close the door"], [0, 1], sampling).frames

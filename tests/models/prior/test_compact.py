@@ -7,9 +7,9 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
+from sail_models.diffusion.schedule import stable_diffusion_alphas
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import load_model, save_model
-from sail_models.schedule import stable_diffusion_alphas
 
 
 @pytest.fixture(scope="module")

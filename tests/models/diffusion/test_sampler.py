@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail_models.composition import RULES
-from sail_models.sampler import Conditioned, sample_latents
-from sail_models.schedule import cosine_alphas
+from sail_models.diffusion.composition import RULES
+from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.diffusion.schedule import cosine_alphas
 
 SPREAD = 0.5
 SHAPE = (2, 3, 2, 2)

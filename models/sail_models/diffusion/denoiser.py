@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from sail_models.schedule import to_noise, weigh_in
+from sail_models.diffusion.schedule import to_noise, weigh_in
 
 
 class ChangeShape(Protocol):

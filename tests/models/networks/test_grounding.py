@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from sail.training.planner_loss import PlanBatch, grounding_loss
 from sail.training.trainer import Trainer
-from sail_models.grounding import Grounding
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.networks.grounding import Grounding
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 
 
 def config(size: int) -> PlannerNetworkConfig:

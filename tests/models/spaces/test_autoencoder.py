@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sail_models.autoencoder import (
+from sail_models.spaces.autoencoder import (
     Autoencoder,
     AutoencoderConfig,
     frames_to_tensor,

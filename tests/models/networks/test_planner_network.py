@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.schedule import to_sample, weigh_in
-from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+from sail_models.diffusion.schedule import to_sample, weigh_in
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
 CONFIG = PlannerNetworkConfig(
     frames=3, latent_channels=4, latent_size=4, widths=(16, 32), heads=2, change_scale=(0.1, 0.2, 0.4)

@@ -2,7 +2,14 @@
 
 import torch
 
-from sail_models.composition import RULES, in_domain, inverse_probabilistic, normalised, prior, probabilistic
+from sail_models.diffusion.composition import (
+    RULES,
+    in_domain,
+    inverse_probabilistic,
+    normalised,
+    prior,
+    probabilistic,
+)
 
 TEXT, EMPTY = torch.randn(2, 3, 2, 4, 4), torch.randn(2, 3, 2, 4, 4)
 

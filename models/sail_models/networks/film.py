@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sail_models.action_head import coordinate_planes
-from sail_models.text import TEXT_WIDTH
+from sail_models.networks.action_head import coordinate_planes
+from sail_models.spaces.text_encoder import TEXT_WIDTH
 
 _TEXT_FEATURES = 128
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sail_models.arm_mask import ArmMask
-from sail_models.autoencoder import frames_to_tensor
-from sail_models.verifier import Verifier, VerifierNetworkConfig
+from sail_models.networks.arm_mask import ArmMask
+from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 CONFIG = VerifierNetworkConfig(widths=(16, 32), features=64, frame_size=16, arm=False)
 # "Move it right", "move it left"; the rest of a text is empty places.

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail_models.autoencoder import Autoencoder, AutoencoderConfig
-from sail_models.planner import VideoPlanner
-from sail_models.planner_network import PlannerNetwork, PlannerNetworkConfig
+from sail_models.diffusion.video_planner import VideoPlanner
+from sail_models.interfaces import PromptError, Sampling
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.sampling import PromptError, Sampling
-from sail_models.text import TEXT_TOKENS, TEXT_WIDTH
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
 PROMPTS = ["press the handle", "open the door", "close the drawer", "press the handle"]
 SEEDS = [4, 9, 11, 23]
@@ -54,7 +54,7 @@ def test_a_plan_does_not_depend_on_its_batch(
     planner: VideoPlanner, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In full precision: an untrained network magnifies bfloat16's rounding, which differs with the batch.
-    monkeypatch.setattr("sail_models.planner.mixed_precision", nullcontext)
+    monkeypatch.setattr("sail_models.diffusion.video_planner.mixed_precision", nullcontext)
     together = planner.plan(frames, PROMPTS, SEEDS, SAMPLING).frames
     assert together.shape == (4, 3, 32, 32, 3)
     assert together.dtype == np.uint8

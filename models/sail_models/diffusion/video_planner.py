@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from sail.types import Float32, UInt8
-from sail_models.composition import FINISH, RULES, Part, Rule
-from sail_models.denoiser import Denoiser, FrameCodec, Texts
 from sail_models.device import device_of
-from sail_models.planner_network import PlannerNetwork
+from sail_models.diffusion.composition import FINISH, RULES, Part, Rule
+from sail_models.diffusion.protocols import Denoiser, FrameCodec, Texts
+from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.interfaces import Plan, Sampling, check_prompts
+from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.precision import mixed_precision
-from sail_models.sampler import Conditioned, sample_latents
-from sail_models.sampling import Plan, Sampling, check_prompts
 
 
 class VideoPlanner:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail_models.composition import RULES, Part, Text
-from sail_models.sampler import LEAST_SIGNAL, Conditioned, sample_latents
-from sail_models.schedule import PredictionType, cosine_alphas, stable_diffusion_alphas, to_noise
+from sail_models.diffusion.composition import RULES, Part, Text
+from sail_models.diffusion.sampler import LEAST_SIGNAL, Conditioned, sample_latents
+from sail_models.diffusion.schedule import PredictionType, cosine_alphas, stable_diffusion_alphas, to_noise
 
 SHAPE = (2, 3, 2, 2)
 COUNT = 4000

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from sail.types import SailError
-from sail_models.denoiser import Denoiser
-from sail_models.planner_network import PlannerNetwork
+from sail_models.diffusion.protocols import Denoiser
+from sail_models.networks.planner_network import PlannerNetwork
 
 
 class PriorError(SailError):

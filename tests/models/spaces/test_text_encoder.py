@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sail_models import text
-from sail_models.text import TEXT_TOKENS, TEXT_WIDTH, TextEncoder, TextEncoderError
+from sail_models.spaces import text_encoder as text
+from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH, TextEncoder, TextEncoderError
 
 PROMPTS = ["open the door", "close the door", "press the handle down"]
 

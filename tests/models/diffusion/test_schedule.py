@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sail_models.schedule import (
+from sail_models.diffusion.schedule import (
     TRAINING_STEPS,
     PredictionType,
     cosine_alphas,

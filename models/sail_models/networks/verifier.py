@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sail.types import Float32, UInt8
-from sail_models.arm_mask import ArmMask
-from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import device_of
-from sail_models.film import FilmEncoder
+from sail_models.networks.arm_mask import ArmMask
+from sail_models.networks.film import FilmEncoder
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 # A pixel is the arm's from this share on, and has changed by more than this in a colour of -1..1.
 IS_ARM, HAS_CHANGED = 0.1, 24 / 127.5

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from sail_models.action_head import Head
-from sail_models.autoencoder import frames_to_tensor
-from sail_models.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.schedule import cosine_alphas
+from sail_models.diffusion.schedule import cosine_alphas
+from sail_models.networks.action_head import Head
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 CONFIG = InverseDynamicsConfig(chunk=2, widths=(16, 32), features=64, frame_size=16)
 HEADS: tuple[Head, ...] = ("regression", "diffusion")

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
-from sail_models.action_head import ArmInput, Head, chunk_noise, coordinate_planes, make_head
-from sail_models.autoencoder import frames_to_tensor
 from sail_models.device import device_of
+from sail_models.networks.action_head import ArmInput, Head, chunk_noise, coordinate_planes, make_head
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 
 @dataclass(frozen=True)

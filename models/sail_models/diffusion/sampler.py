@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sail_models.composition import FINISH, Part, Rule, Text
-from sail_models.denoiser import Denoiser
-from sail_models.schedule import timestep_at, to_noise, to_sample
+from sail_models.diffusion.composition import FINISH, Part, Rule, Text
+from sail_models.diffusion.protocols import Denoiser
+from sail_models.diffusion.schedule import timestep_at, to_noise, to_sample
 
 # The least share of signal that a rule begins in whose weights do not sum to one: about where AnimateDiff's
 # schedule ends.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sail_models.action_head import Head
-from sail_models.autoencoder import frames_to_tensor
-from sail_models.policy import CONFIGURATIONS, Policy, PolicyConfig
+from sail_models.networks.action_head import Head
+from sail_models.networks.policy import CONFIGURATIONS, Policy, PolicyConfig
+from sail_models.spaces.autoencoder import frames_to_tensor
 
 CONFIG = PolicyConfig(chunk=2, widths=(16, 32), features=64, hidden=128, frame_size=16)
 HEADS: tuple[Head, ...] = ("regression", "diffusion")
@@ -72,8 +72,8 @@ def test_no_prompt_is_a_prompt_too() -> None:
 
 
 def test_the_wide_one_is_as_large_as_the_planner_that_it_is_compared_with() -> None:
-    from sail_models.planner_network import CONFIGURATIONS as PLANNERS
-    from sail_models.planner_network import PlannerNetwork
+    from sail_models.networks.planner_network import CONFIGURATIONS as PLANNERS
+    from sail_models.networks.planner_network import PlannerNetwork
 
     planner = sum(one.numel() for one in PlannerNetwork(PLANNERS["compact"]).parameters())
     policy = sum(one.numel() for one in Policy(CONFIGURATIONS["wide"]).parameters())

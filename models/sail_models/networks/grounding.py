@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle
 
-from sail_models.change import ChangeShape
+from sail_models.diffusion.denoiser import ChangeShape
 
 # Patches a side; the transformer's heads, each this wide.
 _GRID, _HEAD_WIDTH = 8, 32

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sail.types import ACTION_SIZE
-from sail_models.schedule import cosine_alphas, to_noise
+from sail_models.diffusion.schedule import cosine_alphas, to_noise
 
 Head = Literal["regression", "diffusion"]
 

@@ -1,0 +1,1 @@
+"""The mathematics of planning: noise schedules, the denoiser and its loss, composition, the sampler."""

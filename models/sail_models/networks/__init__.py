@@ -1,0 +1,1 @@
+"""The networks: planner, inverse dynamics, policy, verifier, and their parts."""

@@ -1,0 +1,1 @@
+"""What planner and prior see through: the frame codec and the text encoder."""

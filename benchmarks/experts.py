@@ -11,7 +11,7 @@ from common import write_result
 from sail.config.schema import RunConfig
 from sail.loop.statistics import wilson_interval
 from sail_envs.environment import TaskEnv
-from sail_envs.policies import expert
+from sail_envs.experts import expert
 from sail_envs.processes import inherited_by_workers
 from sail_envs.tasks import TASKS
 

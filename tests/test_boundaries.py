@@ -132,7 +132,7 @@ def test_no_setup_py_at_the_root() -> None:
         ("envs/sail_envs/a/b.py", "from sail.config.schema import RunConfig"),
         ("envs/sail_envs/b.py", "import sail"),
         ("envs/sail_envs/b.py", "from sail_models import planner"),
-        ("models/sail_models/b.py", "import sail_envs.metaworld"),
+        ("models/sail_models/b.py", "import sail_envs.metaworld.simulated_task"),
         ("models/sail_models/b.py", "if TYPE_CHECKING:\n    from sail.loop.improve import run"),
         ("robot/sail_robot/safety.py", "from geometry_msgs.msg import Twist"),
         ("robot/sail_robot/safety.py", "import tf2_ros"),

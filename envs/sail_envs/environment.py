@@ -36,7 +36,7 @@ def known_task(task: str) -> str:
 def simulate(task: str) -> Simulation:
     """The simulation of a task."""
     if known_task(task) in METAWORLD:
-        from sail_envs.metaworld import MetaWorld
+        from sail_envs.metaworld.simulated_task import MetaWorld
 
         return MetaWorld(task)
     # Imported here: whoever simulates one arm need not load the other's packages.

@@ -13,7 +13,7 @@ from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.system.workers import in_workers
 from sail.types import Episode, SailError, Source
 from sail_envs.environment import TaskEnv
-from sail_envs.policies import expert, mixed_with_random, play, random_push, record_episode, with_noise
+from sail_envs.experts import expert, mixed_with_random, play, random_push, record_episode, with_noise
 from sail_envs.tasks import family_of
 
 # An expert that fails when perturbed is tried again on the next seed, this often.

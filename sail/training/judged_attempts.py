@@ -24,7 +24,7 @@ from sail.system.workers import in_workers
 from sail.training.resume import TrainError
 from sail.types import ACTION_SIZE, Float32, UInt8
 from sail_envs.environment import TaskEnv
-from sail_envs.policies import Policy, expert, play, with_noise
+from sail_envs.experts import Policy, expert, play, with_noise
 from sail_envs.tasks import TASKS
 
 # Attempts draw from seeds of their own.

@@ -11,7 +11,7 @@ import sail_envs
 from sail.types import SailError
 from sail_envs.cameras import CAMERAS
 from sail_envs.environment import ActionError, SettingError, TaskEnv, UnknownNameError
-from sail_envs.policies import Policy, expert, random_actions, record_episode
+from sail_envs.experts import Policy, expert, random_actions, record_episode
 from sail_envs.tasks import METAWORLD, SEEN, UNSEEN
 
 assert sail_envs  # imported for what it registers

@@ -10,7 +10,7 @@ from sail_envs.broad.clip import STRIDE, Clip, Thing
 from sail_envs.broad.words import varied
 from sail_envs.cameras import CAMERAS
 from sail_envs.environment import TaskEnv
-from sail_envs.policies import expert, random_push, with_noise
+from sail_envs.experts import expert, random_push, with_noise
 from sail_envs.tasks import TASKS
 
 _LONGEST = 140

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sail_envs.environment import TaskEnv
-from sail_envs.policies import (
+from sail_envs.experts import (
     Policy,
     Push,
     expert,

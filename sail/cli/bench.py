@@ -25,7 +25,7 @@ from sail.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sail.export.bench import Row
+    from sail.export.benchmark import Row
     from sail.export.measure import Ceiling
 
 INFERENCE, PROTOCOL = "inference", "protocol"
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _inference(arguments: argparse.Namespace) -> None:
     batches = [int(whole_number(1)(word)) for word in arguments.batches.split(",")]
-    from sail.export.bench import as_json, bench
+    from sail.export.benchmark import as_json, bench
     from sail.export.scenes import simulated
     from sail.system.versions import environment_versions
 

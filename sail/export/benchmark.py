@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from sail.export.cold_start import cold_start
 from sail.export.folder import DECODE, ExportConfig, read_config
 from sail.export.graphs import DecodeGraph, PlanGraph
 from sail.export.measure import Ceiling, Timing, Work, ceiling, memory, timings, work
 from sail.export.providers import loadable
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.scenes import Scenes
-from sail.export.start import cold_start
 from sail.export.write import Source
 from sail.loop.agent import moved_to
 from sail.types import PROPRIOCEPTION_SIZE

@@ -1,4 +1,4 @@
-"""What a new process needs to plan: `python -m sail.export.start FOLDER PROVIDER` is one, and plans once."""
+"""What a new process needs to plan: `python -m sail.export.cold_start FOLDER PROVIDER` is one, and plans once."""
 
 import resource
 import subprocess
@@ -30,7 +30,7 @@ def cold_start(folder: Path, provider: str) -> Start:
     found = []
     for _ in range(_TIMES):
         begun = time.perf_counter()
-        command = [sys.executable, "-m", "sail.export.start", str(folder), provider]
+        command = [sys.executable, "-m", "sail.export.cold_start", str(folder), provider]
         ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode != 0:
             raise ExportError(f"a new process cannot plan with {folder}: {ended.stderr.strip()[-200:]}")

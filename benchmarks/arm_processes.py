@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sail_envs.tasks import TASKS
-from sail_robot.operator_node import Operator
+from sail_robot.nodes.operator_node import Operator
 
 ROBOT = Path(__file__).parents[1] / "robot" / "config" / "panda.yaml"
 # Simulated seconds of an attempt: 300 control steps.
@@ -86,7 +86,7 @@ class Arm:
         """Start a node's process."""
         words = [f"{name}:={_word(value)}" for name, value in self.parameters[node].items()]
         parameters = [part for word in words for part in ("-p", word)]
-        command = [sys.executable, "-m", f"sail_robot.{node}_node", "--ros-args", *parameters]
+        command = [sys.executable, "-m", f"sail_robot.nodes.{node}_node", "--ros-args", *parameters]
         with (self.folder / f"{node}.log").open("ab") as log:
             self.processes[node] = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=subprocess.STDOUT

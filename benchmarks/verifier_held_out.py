@@ -4,8 +4,8 @@
 
 Every other one of the 38 tasks that are not unseen is judged by a verifier of the rest (1,600 steps each).
 ATTEMPTS: a folder of attempts, 30 at each task, made where it lacks them. Rows: the network alone, what
-changed alone, both as `sail/filters/selection.py` has them, and both weighed otherwise: the mean over tasks of the area
-under the receiver's curve by attempt, and of all attempts how many were kept at even odds, and how many of
+changed alone, both as `sail/filters/selection.py` has them, and both weighed otherwise: the mean over
+tasks of the area under the receiver's curve by attempt, and of all attempts how many were kept at even odds, and how many of
 those were successes.
 """
 

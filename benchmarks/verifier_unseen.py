@@ -2,8 +2,8 @@
 
     python benchmarks/verifier_unseen.py [verifier.path=DIR …]
 
-10 attempts at each task (sail/training/judged_attempts.py: an expert, early, late and cut short, wandering, play; here
-alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the verifier's surest
+10 attempts at each task (sail/training/judged_attempts.py: an expert, early, late and cut short,
+wandering, play; here alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the verifier's surest
 `LASTING` looks; per task the area under the receiver's curve against the environment's flag (0.5 is chance),
 and at the threshold how many were kept, and how many of those were successes.
 """

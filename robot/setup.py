@@ -9,7 +9,7 @@ NODES = ("planner", "controller", "guard", "episode", "sim_arm", "improve")
 setup(
     name="sail_robot",
     version="0.1.0",
-    packages=["sail_robot"],
+    packages=["sail_robot", "sail_robot.nodes"],
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/sail_robot"]),
         ("share/sail_robot", ["package.xml"]),
@@ -18,5 +18,5 @@ setup(
     ],
     zip_safe=True,
     license="Apache-2.0",
-    entry_points={"console_scripts": [f"{node} = sail_robot.{node}_node:main" for node in NODES]},
+    entry_points={"console_scripts": [f"{node} = sail_robot.nodes.{node}_node:main" for node in NODES]},
 )

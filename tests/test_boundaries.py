@@ -73,11 +73,11 @@ def broken_rule(path: str, name: str) -> str | None:
     for folder, own in (("envs/sail_envs/", "sail_envs"), ("models/sail_models/", "sail_models")):
         if path.startswith(folder) and top in OURS and top != own and not within(name, "sail.types"):
             return f"{own} imports nothing of ours but sail.types"
-    may = file.endswith("_node.py") or file == "conversions.py"
+    may = path.startswith("robot/sail_robot/nodes/") or path == "robot/sail_robot/messages.py"
     if path.startswith("launch/") and file.endswith(".launch.py"):
         may = may or top in LAUNCH_FILES_MAY
     if is_ros(name) and not may:
-        return "only *_node.py and conversions.py import ROS"
+        return "only nodes and messages import ROS"
     return None
 
 
@@ -134,8 +134,8 @@ def test_no_setup_py_at_the_root() -> None:
         ("envs/sail_envs/b.py", "from sail_models import planner"),
         ("models/sail_models/b.py", "import sail_envs.metaworld.simulated_task"),
         ("models/sail_models/b.py", "if TYPE_CHECKING:\n    from sail.loop.improve import run"),
-        ("robot/sail_robot/safety.py", "from geometry_msgs.msg import Twist"),
-        ("robot/sail_robot/safety.py", "import tf2_ros"),
+        ("robot/sail_robot/guard.py", "from geometry_msgs.msg import Twist"),
+        ("robot/sail_robot/guard.py", "import tf2_ros"),
         ("launch/helper.py", "import launch"),
         ("launch/arm.launch.py", "import rclpy"),
         ("benchmarks/speed.py", "from sail.cli import main"),
@@ -158,8 +158,8 @@ def test_a_broken_rule_is_found(path: str, source: str, tmp_path: Path) -> None:
         ("sail/client.py", "import sail.clip"),
         ("envs/sail_envs/b.py", "from sail.types import Episode\nfrom sail_envs.tasks import TASKS"),
         ("models/sail_models/b.py", "from . import prior\nfrom .prior import Prior\nimport sail.types"),
-        ("robot/sail_robot/planner_node.py", "import rclpy\nfrom sensor_msgs.msg import Image"),
-        ("robot/sail_robot/conversions.py", "from sensor_msgs.msg import Image"),
+        ("robot/sail_robot/nodes/planner_node.py", "import rclpy\nfrom sensor_msgs.msg import Image"),
+        ("robot/sail_robot/messages.py", "from sensor_msgs.msg import Image"),
         ("launch/arm.launch.py", "import launch\nfrom launch_ros.actions import Node"),
     ],
 )

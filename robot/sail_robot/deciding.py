@@ -5,7 +5,7 @@ from pathlib import Path
 from sail.embodiment import Embodiment
 from sail.types import Float32, UInt8
 from sail_models.interfaces import Deciding, check_prompts
-from sail_robot.following import Playing
+from sail_robot.acting import Playing
 
 
 def load_exported_policy(folder: str) -> tuple[Deciding, Embodiment]:

@@ -1,4 +1,4 @@
-"""What a new process needs to plan: `python -m sail.export.cold_start FOLDER PROVIDER` is one, and plans once."""
+"""What a new process needs to plan: `python -m sail.export.cold_start FOLDER PROVIDER` plans once."""
 
 import resource
 import subprocess

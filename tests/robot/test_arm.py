@@ -21,8 +21,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from sail.data.store import EpisodeStore
 from sail_envs.panda.arm import HIGH, LOW
-from sail_robot.conversions import pose_values, stamp_of
-from sail_robot.managed_node import NEWEST, SENSOR
+from sail_robot.messages import pose_values, stamp_of
+from sail_robot.nodes.managed_node import NEWEST, SENSOR
 
 pytestmark = pytest.mark.alone
 

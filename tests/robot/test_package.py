@@ -27,6 +27,6 @@ def test_colcon_builds_the_package(tmp_path: Path) -> None:
 
 def test_every_node_of_the_package_is_a_module_with_a_main() -> None:
     source = (ROOT / "robot" / "setup.py").read_text()
-    for path in (ROOT / "robot" / "sail_robot").glob("*_node.py"):
+    for path in (ROOT / "robot" / "sail_robot" / "nodes").glob("*_node.py"):
         if "def main()" in path.read_text():
             assert f'"{path.stem.removesuffix("_node")}"' in source

@@ -11,7 +11,7 @@ import pytest
 from sail.embodiment import EMBODIMENTS
 from sail.types import UInt8
 from sail_models.interfaces import Plan, Sampling
-from sail_robot.following import Follower, TimedPlan, load_exported_dynamics
+from sail_robot.acting import Follower, TimedPlan, load_exported_dynamics
 from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
 
 FRAME = np.zeros((8, 8, 3), np.uint8)

@@ -16,7 +16,7 @@ def started(node: str, *parameters: str) -> tuple[int, str]:
     """A node's exit code and what it says."""
     words = [word for parameter in parameters for word in ("-p", parameter)]
     done = subprocess.run(
-        [sys.executable, "-m", f"sail_robot.{node}_node", "--ros-args", *words],
+        [sys.executable, "-m", f"sail_robot.nodes.{node}_node", "--ros-args", *words],
         env={**os.environ, "ROS_DOMAIN_ID": "54"},
         capture_output=True,
         text=True,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sail_envs.panda.arm import STEP_LENGTH
-from sail_robot.recording import FEWEST, Attempt
+from sail_robot.attempt import FEWEST, Attempt
 
 
 def attempt(steps: int) -> Attempt:

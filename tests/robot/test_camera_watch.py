@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sail_robot.looking import Look
+from sail_robot.camera_watch import Look
 
 SCENE = np.random.default_rng(0).integers(0, 255, 3 * 640 * 480).astype(np.uint8)
 

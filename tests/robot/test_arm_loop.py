@@ -10,7 +10,7 @@ from sail.config.schema import load_config
 from sail.data.store import EpisodeStore
 from sail.types import Episode
 from sail_models.saving import load_model
-from sail_robot.improving import ProgressError, Round, best, judged, learn, read_rounds, write_rounds
+from sail_robot.arm_loop import ProgressError, Round, best, judged, learn, read_rounds, write_rounds
 
 TASK = "cups-orange"
 

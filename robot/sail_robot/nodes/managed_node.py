@@ -19,7 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from trajectory_msgs.msg import JointTrajectory
 
 from sail.types import SailError
-from sail_robot.conversions import diagnostics
+from sail_robot.messages import diagnostics
 
 # Sensors' newest message is all that counts, and none is waited for.
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -10,7 +10,7 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 
 from sail.types import UInt8
-from sail_robot.conversions import (
+from sail_robot.messages import (
     image_message,
     joint_message,
     pose_message,
@@ -19,7 +19,7 @@ from sail_robot.conversions import (
     trajectory_values,
     twist_values,
 )
-from sail_robot.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.nodes.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.sim_arm import SimArm, Trouble
 
 JOINTS = (*(f"panda_joint{number}" for number in range(1, 8)), "panda_finger_joint1", "panda_finger_joint2")

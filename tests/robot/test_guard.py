@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sail_robot.limits import Watch
+from sail_robot.guard import WAITING, WAITING_UNPLANNED, Guard, Order
 from sail_robot.motion import MotionLimits, Vector
-from sail_robot.safety import WAITING, WAITING_UNPLANNED, Guard, Order
+from sail_robot.robot_file import Watch
 
 SECONDS = 0.01
 LIMITS = MotionLimits(

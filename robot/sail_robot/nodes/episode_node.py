@@ -14,10 +14,10 @@ from std_srvs.srv import SetBool
 from sail.data.store import EpisodeStore
 from sail.types import FRAME_SIZE, SailError, Source
 from sail_envs.panda.arm import CONTROL_SECONDS
-from sail_robot.conversions import opening, pixels, pose_values, seconds_of, square
-from sail_robot.limits import read_limits
-from sail_robot.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.recording import Attempt
+from sail_robot.attempt import Attempt
+from sail_robot.messages import opening, pixels, pose_values, seconds_of, square
+from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.robot_file import read_limits
 
 _BAG_VERSION: Literal[9] = 9
 

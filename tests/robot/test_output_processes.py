@@ -14,7 +14,7 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
 
-from sail_robot.conversions import (
+from sail_robot.messages import (
     joint_values,
     plan_message,
     pose_message,
@@ -22,7 +22,7 @@ from sail_robot.conversions import (
     trajectory_message,
     twist_message,
 )
-from sail_robot.managed_node import NEWEST, OUTPUTS, SENSOR
+from sail_robot.nodes.managed_node import NEWEST, OUTPUTS, SENSOR
 
 pytestmark = pytest.mark.alone
 

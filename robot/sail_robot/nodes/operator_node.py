@@ -18,8 +18,8 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from sail.types import SailError
-from sail_robot.conversions import seconds_of, twist_values
-from sail_robot.managed_node import LATCHED, NEWEST, SENSOR
+from sail_robot.messages import seconds_of, twist_values
+from sail_robot.nodes.managed_node import LATCHED, NEWEST, SENSOR
 
 FINAL = ("success", "wrong_object")
 # Wall seconds that a second of the arm's clock may take.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sail.types import Float32, UInt8
-from sail_robot.following import Follower, TimedPlan
+from sail_robot.acting import Follower, TimedPlan
 
 FRAME, ARM = np.zeros((4, 4, 3), np.uint8), np.zeros(4, np.float32)
 STEP, SKIP = 0.05, 8

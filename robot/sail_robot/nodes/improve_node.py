@@ -16,8 +16,8 @@ from sail.data.store import EpisodeStore
 from sail.loop.agent import load_agent
 from sail.training.fine_tuning import check_trainable
 from sail.types import SailError
-from sail_robot.improving import Round, best, judged, learn, read_rounds, write_rounds
-from sail_robot.operator_node import Operator
+from sail_robot.arm_loop import Round, best, judged, learn, read_rounds, write_rounds
+from sail_robot.nodes.operator_node import Operator
 
 # Wall seconds: nobody knows how long a person takes to lay a table.
 _FOREVER = 1e9

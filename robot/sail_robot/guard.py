@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from sail_robot.limits import Watch
 from sail_robot.motion import MotionLimiter, MotionLimits, Vector
+from sail_robot.robot_file import Watch
 
 # What is watched, by the name of its deadline in the robot's file.
 Source = Literal["camera", "joints", "plan", "command"]

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from sail.types import SailError, UInt8
-from sail_robot.limits import Gripper
+from sail_robot.robot_file import Gripper
 
 Numbers = Sequence[float] | NDArray[np.float64]
 

@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from sail_robot.conversions import (
+from sail_robot.messages import (
     MessageError,
     diagnostics,
     glance,

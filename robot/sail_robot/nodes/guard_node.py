@@ -13,7 +13,10 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from sail.types import SailError
-from sail_robot.conversions import (
+from sail_robot.camera_watch import Look
+from sail_robot.durations import Durations
+from sail_robot.guard import Guard
+from sail_robot.messages import (
     glance,
     joint_values,
     pose_message,
@@ -24,11 +27,8 @@ from sail_robot.conversions import (
     twist_message,
     twist_values,
 )
-from sail_robot.limits import read_limits
-from sail_robot.looking import Look
-from sail_robot.managed_node import CAMERA, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.safety import Guard
-from sail_robot.timing import Durations
+from sail_robot.nodes.managed_node import CAMERA, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.robot_file import read_limits
 
 # Seconds between two diagnostics, and between two looks for a second planner or controller.
 _TELLING = 0.5

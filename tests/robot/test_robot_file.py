@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sail_robot.limits import read_limits
 from sail_robot.motion import LimitsError
+from sail_robot.robot_file import read_limits
 
 CONFIG = Path(__file__).parents[2] / "robot" / "config"
 PANDA = yaml.safe_load((CONFIG / "panda.yaml").read_text())

@@ -8,7 +8,7 @@ import pytest
 from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment, write_embodiment
 from sail_envs.environment import TaskEnv
 from sail_models.saving import find_base
-from sail_robot.fitting import FittingError, check_fit
+from sail_robot.embodiment_check import FittingError, check_fit
 
 PANDA = EMBODIMENTS["panda"]
 

@@ -26,8 +26,8 @@ def run(name: str, seed: int, overrides: list[str]) -> dict[str, Any]:
     """One run, resumed if it has begun; results.json's content."""
     config = load_config("quick", None, [f"seed={seed}", *overrides])
     folder: Path = RUNS / f"{config.task}-{name}-s{seed}"
-    with LiveTable(f"{config.task}, {name}, seed {seed}") as live:
-        results = improve(config, create_run(folder, config, resume=True), live)
+    with LiveTable(f"{config.task}, {name}, seed {seed}") as progress:
+        results = improve(config, create_run(folder, config, resume=True), progress)
     write_report(folder)
     return results
 

@@ -5,8 +5,8 @@
 Every other one of the 38 tasks that are not unseen is judged by a verifier of the rest (1,600 steps each).
 ATTEMPTS: a folder of attempts, 30 at each task, made where it lacks them. Rows: the network alone, what
 changed alone, both as `sail/filters/selection.py` has them, and both weighed otherwise: the mean over
-tasks of the area under the receiver's curve by attempt, and of all attempts how many were kept at even odds, and how many of
-those were successes.
+tasks of the area under the receiver's curve by attempt, and of all attempts how many were kept at even
+odds, and how many of those were successes.
 """
 
 import itertools
@@ -23,6 +23,7 @@ from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged, judged_attempts
 from sail.training.verifier_fit import shown_by, train_verifier
+from sail.types import Progress
 from sail_envs.tasks import METAWORLD, TASKS, UNSEEN
 from sail_models.networks.verifier import Judgement
 from sail_models.spaces.text_encoder import TextEncoder
@@ -42,12 +43,12 @@ Seen = list[tuple[Judgement, bool]]
 def main() -> None:
     """Train both halves, judge, and weigh."""
     tasks = [task for task in METAWORLD if task not in UNSEEN]
-    with LiveTable("verifiers of half the tasks") as live:
-        made = judged_attempts(tasks, EACH, Path(sys.argv[1]), live, 2)
+    with LiveTable("verifiers of half the tasks") as progress:
+        made = judged_attempts(tasks, EACH, Path(sys.argv[1]), progress, 2)
         seen: dict[str, Seen] = {}
         for some, others in ((tasks[::2], tasks[1::2]), (tasks[1::2], tasks[::2])):
             seen |= judged_by_others(
-                [one for one in made if one[0] in some], [one for one in made if one[0] in others], live
+                [one for one in made if one[0] in some], [one for one in made if one[0] in others], progress
             )
     rows = [
         {"network": a, "changed": b, "even": c, **told(seen, a, b, c)}
@@ -64,7 +65,7 @@ def steps() -> int:
 
 
 def judged_by_others(
-    made: list[tuple[str, Judged]], others: list[tuple[str, Judged]], live: LiveTable
+    made: list[tuple[str, Judged]], others: list[tuple[str, Judged]], progress: Progress
 ) -> dict[str, Seen]:
     """What a verifier that learnt from `others` sees in each task's attempts."""
     text, seen = TextEncoder(), dict[str, Seen]()
@@ -74,7 +75,7 @@ def judged_by_others(
             steps(),
             SEED,
             Path(saved),
-            live,
+            progress,
         )
     for task, judged in made:
         success = bool(lasting(judged.done).max() == 1)

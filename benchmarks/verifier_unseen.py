@@ -2,10 +2,10 @@
 
     python benchmarks/verifier_unseen.py [verifier.path=DIR …]
 
-10 attempts at each task (sail/training/judged_attempts.py: an expert, early, late and cut short,
-wandering, play; here alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the verifier's surest
-`LASTING` looks; per task the area under the receiver's curve against the environment's flag (0.5 is chance),
-and at the threshold how many were kept, and how many of those were successes.
+10 attempts at each task (sail/training/judged_attempts.py: an expert, early, late and cut short, wandering,
+play; here alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the
+verifier's surest `LASTING` looks; per task the area under the receiver's curve against the environment's flag
+(0.5 is chance), and at the threshold how many were kept, and how many of those were successes.
 """
 
 import sys
@@ -29,8 +29,8 @@ def main() -> None:
     """Every unseen task."""
     judge = find_filter(load_config("paper", None, ["filter=verifier", *sys.argv[1:]]))
     assert isinstance(judge, VerifierFilter)
-    with TemporaryDirectory() as folder, LiveTable("attempts at the unseen tasks") as live:
-        made = judged_attempts(UNSEEN, ATTEMPTS, Path(folder), live, 2)
+    with TemporaryDirectory() as folder, LiveTable("attempts at the unseen tasks") as progress:
+        made = judged_attempts(UNSEEN, ATTEMPTS, Path(folder), progress, 2)
     rows = {}
     for task in UNSEEN:
         attempts = [judged for name, judged in made if name == task]

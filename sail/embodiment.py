@@ -8,8 +8,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sail.errors import SailError
 from sail.system.files import write_atomically
-from sail.types import SailError
 
 FILE = "embodiment.json"
 

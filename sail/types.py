@@ -9,8 +9,9 @@ Conventions, said once and kept everywhere:
 * action chunk: float32, (K, 4): K actions for K consecutive control steps.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,6 @@ PROPRIOCEPTION_SIZE = 4
 ACTION_SIZE = 4
 FRAME_SIZE = 64  # pixels of a frame's side
 FRAME_SKIP = 8  # control steps between two planned frames, and so actions a chunk
-
-
-class SailError(Exception):
-    """Base of every error a user can cause: one line with the cause and the cure."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +51,32 @@ class Episode:
     def __len__(self) -> int:
         """Number of control steps T."""
         return len(self.actions)
+
+
+class Progress(Protocol):
+    """What long work tells whoever watches it."""
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """The stage `name` of `total` units (episodes, steps) begins; `done` of them are done already."""
+        ...
+
+    def advance(self, n: int = 1) -> None:
+        """`n` more units of the stage are done."""
+        ...
+
+    def iteration(self, row: Mapping[str, Any]) -> None:
+        """An iteration is finished. row: an entry of "iterations" in results.json."""
+        ...
+
+
+class Unwatched:
+    """A `Progress` that nobody watches."""
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """See `Progress`."""
+
+    def advance(self, n: int = 1) -> None:
+        """See `Progress`."""
+
+    def iteration(self, row: Mapping[str, Any]) -> None:
+        """See `Progress`."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sail.cli import main as cli
-from sail.types import Episode, SailError
+from sail.errors import SailError
+from sail.types import Episode
 
 Capture = pytest.CaptureFixture[str]
 

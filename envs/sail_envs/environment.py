@@ -8,7 +8,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, SailError, UInt8
+from sail.errors import SailError
+from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
 from sail_envs.rendering import Renderer, shared_renderer
 from sail_envs.simulation import Outcome, Simulation
 from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, METAWORLD, TASKS

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.types import SailError, UInt8
+from sail.errors import SailError
+from sail.types import UInt8
 from sail_envs.cameras import Camera
 
 

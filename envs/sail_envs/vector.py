@@ -13,7 +13,8 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from sail.types import Float32, SailError
+from sail.errors import SailError
+from sail.types import Float32
 from sail_envs.environment import Observation, SettingError, TaskEnv, known_task
 from sail_envs.processes import inherited_by_workers
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sail.types import Float32, SailError, UInt8
+from sail.errors import SailError
+from sail.types import Float32, UInt8
 
 
 class PromptError(SailError):

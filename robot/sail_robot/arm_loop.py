@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeStore
+from sail.errors import SailError
 from sail.filters.selection import find_filter
 from sail.loop.agent import load_agent, with_checkpoint
 from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically
 from sail.training.fine_tuning import finetune_planner
-from sail.types import SailError
 from sail_models.saving import save_model
 
 RESULTS = "results.json"

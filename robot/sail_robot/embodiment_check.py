@@ -1,7 +1,7 @@
 """Whether weights were trained for this robot's camera and for what its controller does with actions."""
 
 from sail.embodiment import Embodiment
-from sail.types import SailError
+from sail.errors import SailError
 from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH
 
 

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.types import SailError
+from sail.errors import SailError
 
 Vector = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from sail.types import SailError, UInt8
+from sail.errors import SailError
+from sail.types import UInt8
 from sail_robot.robot_file import Gripper
 
 Numbers = Sequence[float] | NDArray[np.float64]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.types import SailError
+from sail.errors import SailError
 
 Vector = NDArray[np.float64]
 

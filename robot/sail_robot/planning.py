@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
-from sail.types import SailError, UInt8
+from sail.errors import SailError
+from sail.types import UInt8
 from sail_models.interfaces import Planning, Sampling
 
 

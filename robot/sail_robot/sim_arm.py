@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.types import SailError, UInt8
+from sail.errors import SailError
+from sail.types import UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.arm import OPEN
 from sail_envs.panda.table import TableTop

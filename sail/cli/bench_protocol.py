@@ -63,8 +63,8 @@ def run_protocol(arguments: argparse.Namespace) -> None:
         print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
     told(f"{len(cells)} cells, {len(cells) - len(ledger.rows().keys() & set(cells))} of them to do")
-    with going_on_with("the same command"), LiveTable("protocol", sys.stderr) as live:
-        left = run_grid(cells, ledger, configure, arguments.budget, live, told, arguments.jobs)
+    with going_on_with("the same command"), LiveTable("protocol", sys.stderr) as progress:
+        left = run_grid(cells, ledger, configure, arguments.budget, progress, told, arguments.jobs)
     told(f"report: {write_summary(arguments.out)}" + (f"; {left} cells are left" if left else ""))
 
 

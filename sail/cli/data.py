@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sail.cli.options import Command, UsageError, add_json_option, only_path
-from sail.types import SailError
+from sail.errors import SailError
 
 if TYPE_CHECKING:
     from sail.data.store import EpisodeRecord

@@ -92,8 +92,11 @@ def _few_step(arguments: argparse.Namespace) -> None:
     prompts = [TASKS[task] for task in family.tasks] if family.one_scene else []
     out = writable_folder(arguments.out)
     settings = StudentConfig(pairs=arguments.pairs, steps=arguments.steps, batch=arguments.batch)
-    with going_on_with("the same command"), LiveTable(f"a student of {agent.identity} into {out}") as live:
-        distil(agent, teacher.sampling, store, prompts, settings, out, live)
+    with (
+        going_on_with("the same command"),
+        LiveTable(f"a student of {agent.identity} into {out}") as progress,
+    ):
+        distil(agent, teacher.sampling, store, prompts, settings, out, progress)
     # The rest of what acts, so that the folder is a base like any other.
     save_model(out / "autoencoder", agent.autoencoder, half=True)
     save_model(out / "inverse_dynamics", agent.inverse_dynamics, half=True)
@@ -118,8 +121,8 @@ def _policy(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"
-    with going_on_with("the same command"), LiveTable(title) as live:
-        results = distil_policy(teacher, config, settings, out, live)
+    with going_on_with("the same command"), LiveTable(title) as progress:
+        results = distil_policy(teacher, config, settings, out, progress)
     write_embodiment(out, embodiment)
     for name in ("teacher", "student"):
         one = results[name]

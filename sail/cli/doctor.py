@@ -3,7 +3,7 @@
 import argparse
 
 from sail.cli.options import Command, add_json_option, overrides_of
-from sail.types import SailError
+from sail.errors import SailError
 
 
 class UnhealthyError(SailError):

@@ -28,13 +28,13 @@ from sail.cli.options import (
 from sail.config.schema import POLICIES, RunConfig
 from sail.loop.run_folder import RunFolder
 from sail.loop.statistics import wilson_interval
+from sail.types import Progress
 
 if TYPE_CHECKING:
     from sail.loop.actors import PlanningAgent
     from sail.loop.agent import Agent
     from sail.loop.probes import PlanError
     from sail.loop.rollout import Outcome
-    from sail.report.live_table import LiveTable
     from sail_models.interfaces import Deciding
 
 SCHEMA = 1
@@ -137,13 +137,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     title = f"evaluation of {config.evaluation_episodes} episodes a task on {', '.join(tasks)}"
     rows, probed = [], []
-    with LiveTable(title, screen) as live:
+    with LiveTable(title, screen) as progress:
         for candidate in _candidates(arguments, config, folder):
             for task in tasks:
-                rows.append(_measure(candidate, replace(config, task=task), live))
+                rows.append(_measure(candidate, replace(config, task=task), progress))
                 if arguments.probes and candidate.agent is not None:
                     agent = cast("Agent", candidate.agent)  # one without plans, or exported, was refused
-                    probed.append(_probe(agent, rows[-1], replace(config, task=task), live))
+                    probed.append(_probe(agent, rows[-1], replace(config, task=task), progress))
     if arguments.json:
         print(_as_json(rows, probed, config.planner.following))
         return
@@ -185,10 +185,10 @@ def _candidates(
             yield acting(f"iteration {iteration}", iteration, agent)
 
 
-def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
+def _measure(candidate: Candidate, config: RunConfig, progress: Progress) -> Row:
     started = time.monotonic()
-    live.stage(f"{candidate.name}: {config.task}", config.evaluation_episodes)
-    outcomes = candidate.attempt(config, live.advance)
+    progress.stage(f"{candidate.name}: {config.task}", config.evaluation_episodes)
+    outcomes = candidate.attempt(config, progress.advance)
     steps = [outcome.steps for outcome in outcomes if outcome.success]
     return Row(
         task=config.task,
@@ -204,7 +204,7 @@ def _measure(candidate: Candidate, config: RunConfig, live: "LiveTable") -> Row:
     )
 
 
-def _probe(agent: "Agent", row: Row, config: RunConfig, live: "LiveTable") -> Probe:
+def _probe(agent: "Agent", row: Row, config: RunConfig, progress: Progress) -> Probe:
     """Replace the plan by the truth on the same episodes, and compare the two."""
     from sail.loop.probes import expert_episodes, name_cause, perfect_plan, plan_error
 
@@ -213,7 +213,7 @@ def _probe(agent: "Agent", row: Row, config: RunConfig, live: "LiveTable") -> Pr
     def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
         return perfect_plan(agent, config, experts, done)
 
-    perfect = _measure(Candidate("perfect plan", row.iteration, agent, attempt), config, live)
+    perfect = _measure(Candidate("perfect plan", row.iteration, agent, attempt), config, progress)
     cause = name_cause(row.success_rate, perfect.success_rate)
     return Probe(row.task, row.candidate, perfect, plan_error(agent, config, experts), cause)
 

@@ -15,9 +15,8 @@ from typing import NoReturn
 
 from sail.cli import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
 from sail.cli.options import Command, Interrupted, UsageError
-from sail.config.overrides import not_found
+from sail.errors import SailError, not_found
 from sail.system.versions import package_version
-from sail.types import SailError
 
 MODULES = (run, evaluate, collect, train, plan, distill, export, bench, report, data, doctor)
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in MODULES}

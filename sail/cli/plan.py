@@ -16,7 +16,7 @@ from sail.cli.options import (
     whole_number,
     writable_folder,
 )
-from sail.types import SailError
+from sail.errors import SailError
 
 if TYPE_CHECKING:
     from sail.types import UInt8

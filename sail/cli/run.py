@@ -51,8 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
     title = f"{config.task}, method {config.method}, seed {config.seed}"
-    with going_on_with(f"sail run --resume --out {shlex.quote(str(out))}"), LiveTable(title, screen) as live:
-        results = improve(config, folder, live)
+    with (
+        going_on_with(f"sail run --resume --out {shlex.quote(str(out))}"),
+        LiveTable(title, screen) as progress,
+    ):
+        results = improve(config, folder, progress)
         report = write_report(out)
     if (out / MANIFEST).read_bytes() == before:
         print(f"{out} was finished already: nothing was left to do", file=screen)

@@ -8,12 +8,12 @@ settings is a field whose type is a dataclass. Everywhere below a tree of settin
 import dataclasses
 import difflib
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 
-from sail.types import SailError
+from sail.errors import SailError, not_found, show
 
 Scalar = str | int | float | bool
 Settings = TypeVar("Settings")
@@ -29,21 +29,6 @@ class Range:
 
     low: float
     high: float
-
-
-def not_found(kind: str, name: str, known: Sequence[str]) -> str:
-    """One line for an unknown name: what was given, the nearest valid name, and (if few) what is allowed."""
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    line = f"unknown {kind} {show(name)}"
-    if nearest:
-        line += f": the nearest is '{nearest[0]}'"
-    return f"{line} (allowed: {', '.join(known)})" if len(known) <= 20 else f"{line}, one of {len(known)}"
-
-
-def show(value: object) -> str:
-    """A value as it was given, on one line and short."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def construct(kind: type[Settings], values: Mapping[str, Scalar], prefix: str = "") -> Settings:

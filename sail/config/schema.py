@@ -15,6 +15,7 @@ import yaml
 from sail.config import overrides as settings
 from sail.config.overrides import ConfigError as ConfigError  # the name that other modules catch
 from sail.config.overrides import Range, Scalar
+from sail.errors import not_found
 
 PRESETS = Path(__file__).with_name("presets")
 DEFAULT_PRESET = "quick"
@@ -222,7 +223,7 @@ def load_config(
     name = str(preset if preset is not None else values.get("preset", DEFAULT_PRESET))
     known = preset_names()
     if name not in known:
-        raise ConfigError(settings.not_found("preset", name, known))
+        raise ConfigError(not_found("preset", name, known))
     shipped = settings.read_yaml(RunConfig, (PRESETS / f"{name}.yaml").read_text("utf-8"), f"preset {name}")
     changed = settings.parse_overrides(RunConfig, overrides)
     if "preset" in changed:
@@ -256,5 +257,5 @@ def _build(values: Mapping[str, Scalar], tasks: Sequence[str] | None) -> RunConf
         tasks = list(TASKS)
     config = settings.construct(RunConfig, values)
     if config.task not in tasks:
-        raise ConfigError(settings.not_found("task", config.task, tasks))
+        raise ConfigError(not_found("task", config.task, tasks))
     return config

@@ -15,8 +15,9 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from sail.errors import SailError
 from sail.system.files import write_atomically
-from sail.types import SailError, UInt8
+from sail.types import UInt8
 from sail_envs.broad.clip import Clip
 
 MANIFEST = "manifest.jsonl"

@@ -9,9 +9,10 @@ import numpy as np
 
 from sail.config.schema import Demonstrator
 from sail.data.store import EpisodeStore
+from sail.errors import SailError
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.system.workers import in_workers
-from sail.types import Episode, SailError, Source
+from sail.types import Episode, Source
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert, mixed_with_random, play, random_push, record_episode, with_noise
 from sail_envs.tasks import family_of

@@ -21,7 +21,8 @@ from typing import TypeVar, cast
 import cv2
 import numpy as np
 
-from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, SOURCES, Episode, Float32, SailError, Source, UInt8
+from sail.errors import SailError
+from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, SOURCES, Episode, Float32, Source, UInt8
 
 SCHEMA = 1
 SUFFIX = ".episode.zip"

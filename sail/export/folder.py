@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sail.embodiment import Embodiment
-from sail.types import SailError
+from sail.errors import SailError
 from sail_models.interfaces import Sampling
 
 FORMAT = 2

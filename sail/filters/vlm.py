@@ -13,7 +13,8 @@ from typing import Any
 import cv2
 
 from sail.config.schema import VlmConfig
-from sail.types import SailError, UInt8
+from sail.errors import SailError
+from sail.types import UInt8
 
 # Where an endpoint wants a key, it is read from here and written nowhere.
 KEY = "SAIL_VLM_KEY"

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from sail.config.schema import RunConfig
+from sail.errors import SailError
 from sail.loop.agent import sampling_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer, Wanderer
-from sail.types import Float32, SailError, UInt8
+from sail.types import Float32, UInt8
 from sail_envs.tasks import TASKS
 from sail_models.interfaces import Acting, Deciding, Planning
 

@@ -34,22 +34,22 @@ from sail.loop.rollout import Outcome, run_episodes
 from sail.loop.run_folder import IterationResult, RunFolder
 from sail.loop.seeds import collection_seeds
 from sail.loop.session import Run
-from sail.report.live_table import LiveTable
 from sail.report.videos import write_videos
 from sail.training.fine_tuning import check_trainable
+from sail.types import Progress
 from sail_envs.tasks import TASKS, seen_like
 
 
 def improve(
-    config: RunConfig, folder: RunFolder, live: LiveTable, until: int | None = None, show: Show = collect
+    config: RunConfig, folder: RunFolder, progress: Progress, until: int | None = None, show: Show = collect
 ) -> dict[str, Any]:
     """Run the loop, or go on, to iteration `until`, with demonstrations by `show`; results.json's content."""
-    return improve_jointly([(config, folder)], live, until, show)[0]
+    return improve_jointly([(config, folder)], progress, until, show)[0]
 
 
 def improve_jointly(
     several: Sequence[tuple[RunConfig, RunFolder]],
-    live: LiveTable,
+    progress: Progress,
     until: int | None = None,
     show: Show = collect,
 ) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def improve_jointly(
         runs = []
         for config, folder in several:
             folder.begin_jointly(tasks)
-            run = Run(config, folder, EpisodeStore(folder.episodes), live, joint=len(several) > 1)
+            run = Run(config, folder, EpisodeStore(folder.episodes), progress, joint=len(several) > 1)
             runs.append(stack.enter_context(closing(run)))
         return _improve(runs, runs[0].config.iterations if until is None else until, show)
 
@@ -119,10 +119,10 @@ def _demonstrate(run: Run, show: Show) -> None:
     if run.folder.step_done("demonstrations") or not jobs or config.method not in LEARNING:
         return
     run.store.discard([record.id for record in run.store.records(source=DEMONSTRATED[config.demonstrator])])
-    run.live.stage("demonstrations", len(jobs))
+    run.progress.stage("demonstrations", len(jobs))
     for episode in show(jobs, config.workers):
         run.store.add(episode)
-        run.live.advance()
+        run.progress.advance()
     run.folder.finish("demonstrations")
 
 
@@ -136,7 +136,7 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, last: Iterati
         kept = run.kept_before(iteration)
         known = read_kept(run.folder, run.store, kept) if config.exploration.repeat_fraction else []
         exploration = adapted(config.exploration, _believed(config, last))
-        run.live.stage(f"iteration {iteration}: collect", config.rollouts)
+        run.progress.stage(f"iteration {iteration}: collect", config.rollouts)
         seeds = collection_seeds(config.task, config.seed, iteration, config.rollouts)
         outcomes: list[Outcome] = []
         ways: list[Way] = []
@@ -149,7 +149,7 @@ def _collect(run: Run, agent: Agent | PolicyAgent, iteration: int, last: Iterati
                 record=True,
                 # An episode that ends at its success has told it.
                 hold=0 if config.filter == "oracle" else None,
-                finished=run.live.advance,
+                finished=run.progress.advance,
             )
             outcomes += ended
             ways += [explorer.ways[seed] for seed in some]
@@ -191,11 +191,11 @@ def _evaluate(
     step = f"evaluate_{iteration:03d}"
     if not run.folder.step_done(step):
         config, started = run.config, time.monotonic()
-        run.live.stage(f"iteration {iteration}: evaluate", config.evaluation_episodes)
+        run.progress.stage(f"iteration {iteration}: evaluate", config.evaluation_episodes)
         if agent is None:
-            outcomes = evaluate_random(config, 0, run.live.advance, run.environments)
+            outcomes = evaluate_random(config, 0, run.progress.advance, run.environments)
         else:
-            outcomes = evaluate(agent, config, iteration, run.live.advance, run.environments)
+            outcomes = evaluate(agent, config, iteration, run.progress.advance, run.environments)
         run.rest()
         write_videos(run.folder.media, iteration, outcomes)
         values = {"successes": successes(outcomes), "episodes": len(outcomes)}
@@ -211,7 +211,7 @@ def _evaluate(
         kept=len(kept),
         seconds={"collect": 0.0, "train": 0.0, **seconds, "evaluate": measured["seconds"]},
     )
-    run.live.iteration(result.as_json())
+    run.progress.iteration(result.as_json())
     return result
 
 
@@ -233,6 +233,6 @@ def _monitors(folder: RunFolder, last: int) -> list[dict[str, Any]]:
 def _probe(run: Run, agent: Agent) -> dict[str, Any]:
     """What stands beside the curve: chance, a perfect plan, whether the prompt decides (sail.loop.probes)."""
     if not run.folder.step_done("probes"):
-        run.live.stage("probes", 2 * run.config.evaluation_episodes)
-        run.folder.finish("probes", measure_beside(agent, run.config, run.live.advance))
+        run.progress.stage("probes", 2 * run.config.evaluation_episodes)
+        run.folder.finish("probes", measure_beside(agent, run.config, run.progress.advance))
     return {"prompt": TASKS[run.config.task], **run.folder.payload("probes")}

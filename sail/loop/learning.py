@@ -68,7 +68,7 @@ def learn(
             learnt = _learnt(runs, teaching, agent, iteration)
         else:
             config, few = runs[0].config, f"iteration {iteration}: too few kept to learn from"
-            runs[0].live.stage(few, config.training.least_kept, max(map(len, kept)))
+            runs[0].progress.stage(few, config.training.least_kept, max(map(len, kept)))
             learnt = _learners(config, agent)
         for run in runs:
             for name, network in learnt.items():
@@ -93,25 +93,25 @@ def _learnt(
 ) -> dict[str, nn.Module]:
     """What the networks of `_learners` become, in as many steps as the runs that teach would take alone.
     teaching: what each of these kept."""
-    config, live = runs[0].config, runs[0].live
+    config, progress = runs[0].config, runs[0].progress
     training = scaled(config.training, len(teaching))
     seed = TRAININGS_PER_RUN * config.seed + iteration
     demonstrations = _demonstrations(runs)
 
     def report(step: int, loss: float) -> None:
-        live.advance()
+        progress.advance()
         if step % LOSS_EVERY == 0:
             for run in runs:
                 run.folder.record("train", iteration, step, {"loss": loss})
 
-    live.stage(f"iteration {iteration}: train", training.steps)
+    progress.stage(f"iteration {iteration}: train", training.steps)
     kept = balanced(teaching)
     if isinstance(agent, PolicyAgent):
         return {"policy": finetune_policy(agent, demonstrations, kept, training, seed, report)}
     planner = finetune_planner(agent, demonstrations, kept, training, seed, report)
     learnt: dict[str, nn.Module] = {"planner": planner}
     if training.inverse_dynamics:
-        live.stage(f"iteration {iteration}: inverse dynamics", training.inverse_dynamics_steps)
+        progress.stage(f"iteration {iteration}: inverse dynamics", training.inverse_dynamics_steps)
         new = replace(agent, planner=planner)
         learnt["inverse_dynamics"] = _learn_dynamics(runs, new, demonstrations, kept, training, seed)
     return learnt
@@ -135,7 +135,7 @@ def _learn_dynamics(
     else:
         collected = [episode for run in runs for episode in run.read(run.store.records(source="self"))]
     return finetune_inverse_dynamics(
-        agent, demonstrations, collected, imagined, training, seed, lambda *_: runs[0].live.advance()
+        agent, demonstrations, collected, imagined, training, seed, lambda *_: runs[0].progress.advance()
     )
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from sail.config.schema import RunConfig, flatten, from_yaml, to_yaml
+from sail.errors import SailError
 from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically
 from sail.system.versions import environment_versions
-from sail.types import SailError
 
 SCHEMA = 1
 CONFIG, MANIFEST, METRICS, RESULTS = "config.yaml", "manifest.json", "metrics.jsonl", "results.json"

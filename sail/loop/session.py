@@ -9,8 +9,7 @@ from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import kept_of
 from sail.loop.rollout import open_environments
 from sail.loop.run_folder import RunFolder
-from sail.report.live_table import LiveTable
-from sail.types import Episode
+from sail.types import Episode, Progress
 from sail_envs.vector import VectorEnv
 
 
@@ -22,7 +21,7 @@ class Run:
     config: RunConfig
     folder: RunFolder
     store: EpisodeStore
-    live: LiveTable
+    progress: Progress
     joint: bool = False
 
     @cached_property

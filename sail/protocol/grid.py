@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sail.config.overrides import ConfigError, not_found
+from sail.config.overrides import ConfigError
 from sail.config.schema import JOINT, LEARNING
+from sail.errors import not_found
 
 # A run's own method, and the settings that go with it; the loop is the same.
 METHODS: Mapping[str, tuple[str, ...]] = {

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sail.errors import SailError
 from sail.loop.run_folder import file_errors
 from sail.protocol.grid import Cell
-from sail.types import SailError
 
 CELLS, LOCK = "cells.jsonl", ".lock"
 

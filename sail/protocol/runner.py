@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,9 +19,8 @@ from sail.loop.run_folder import MANIFEST, create_run
 from sail.protocol.grid import Cell, Unit, units
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
 from sail.protocol.parallel_runs import runs_at_once
-from sail.report.live_table import LiveTable
 from sail.system.versions import environment_versions
-from sail.types import Episode
+from sail.types import Episode, Progress, Unwatched
 
 DEMONSTRATIONS = "demonstrations"
 
@@ -32,15 +30,15 @@ def run_grid(
     ledger: Ledger,
     configure: Callable[[Cell], RunConfig],
     budget: float,
-    live: LiveTable,
+    progress: Progress,
     told: Callable[[str], None],
     jobs: int = 1,
 ) -> int:
     """Run what is not finished, in this order, `jobs` runs at once; returns how many cells are left.
 
     configure: the settings of a cell's run. budget: seconds. No cell is begun that, going by those like it,
-    would not end within. live: shows the stages where one run is done at a time. told: called with a line for
-    every cell. Raises LedgerError and WorkersError.
+    would not end within. progress: told the stages where one run is done at a time. told:
+    called with a line for every cell. Raises LedgerError and WorkersError.
     """
     began = time.monotonic()
     with ledger.writing(), runs_at_once(jobs) as executor:
@@ -57,7 +55,7 @@ def run_grid(
                     missing = []
                     break
                 missing.remove(unit)
-                configs, shown = [configure(cell) for cell in unit], live if jobs == 1 else None
+                configs, shown = [configure(cell) for cell in unit], progress if jobs == 1 else None
                 running[executor.submit(_run, unit, configs, ledger.folder, shown)] = unit
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 for cell, row in zip(running.pop(future), future.result(), strict=True):
@@ -104,7 +102,7 @@ def _name(unit: Unit) -> str:
 
 
 def _run(
-    unit: Unit, configs: Sequence[RunConfig], folder: Path, live: LiveTable | None
+    unit: Unit, configs: Sequence[RunConfig], folder: Path, progress: Progress | None
 ) -> list[dict[str, Any]]:
     def show(jobs: Sequence[Job], workers: int) -> Iterator[Episode]:
         # Those of all runs of a family and demonstrator are the same: made once, they are copied.
@@ -113,12 +111,11 @@ def _run(
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield from collect_once(EpisodeStore(folder / DEMONSTRATIONS), jobs, workers)
 
-    with open(os.devnull, "w") as nowhere:
-        shown, several = live or LiveTable("", nowhere), []
-        for cell, config in zip(unit, configs, strict=True):
-            path = folder / "runs" / cell.run
-            several.append((config, create_run(path, config, resume=(path / MANIFEST).exists())))
-        results = improve_jointly(several, shown, unit[0].iteration, show)
+    several = []
+    for cell, config in zip(unit, configs, strict=True):
+        path = folder / "runs" / cell.run
+        several.append((config, create_run(path, config, resume=(path / MANIFEST).exists())))
+    results = improve_jointly(several, progress or Unwatched(), unit[0].iteration, show)
     return [
         {**_row(cell, one), "config": config_hash(config, unit)}
         for cell, config, one in zip(unit, configs, results, strict=True)

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sail.types import SailError, UInt8
+from sail.errors import SailError
+from sail.types import UInt8
 
 LABEL_HEIGHT = 24  # pixels of a contact sheet's caption bar
 GAP = 2  # pixels between the frames of a contact sheet

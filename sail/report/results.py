@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sail.types import SailError
+from sail.errors import SailError
 
 SCHEMA = 1
 ROUNDING = 1e-6  # what a computed bound may miss 0, 1 or the rate by

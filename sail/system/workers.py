@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from sail.types import SailError
+from sail.errors import SailError
 from sail_envs.processes import inherited_by_workers
 
 Job = TypeVar("Job")

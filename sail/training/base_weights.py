@@ -20,7 +20,6 @@ from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_j
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
-from sail.report.live_table import LiveTable
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.batches import join
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
@@ -38,7 +37,7 @@ from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import Shown, shown_by, shown_in, train_verifier
-from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Source
+from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Progress, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.device import best_device
 from sail_models.networks.action_head import Head
@@ -110,7 +109,7 @@ class BaseConfig:
             )
 
 
-def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, workers: int = 2) -> None:
+def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, workers: int = 2) -> None:
     """Fill `out` with autoencoder/, planner/, inverse_dynamics/ and, if asked, policy/ and verifier/.
 
     What is there is kept. data: the episode store, collected first where it lacks some. Raises TrainError.
@@ -121,36 +120,38 @@ def train_base(config: BaseConfig, data: Path, out: Path, live: LiveTable, worke
     if config.scenes == "own":
         _check_own(store, config)
     else:
-        _collect_missing(store, config, live, workers)
+        _collect_missing(store, config, progress, workers)
     if not (out / "autoencoder" / CONFIG).is_file():
-        save_model(out / "autoencoder", _autoencoder(store, config, live), half=True)
+        save_model(out / "autoencoder", _autoencoder(store, config, progress), half=True)
     autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder").to(best_device())
     if not (out / "planner" / CONFIG).is_file():
-        _train_planner(store, autoencoder, config, out, live)
+        _train_planner(store, autoencoder, config, out, progress)
     if not (out / "inverse_dynamics" / CONFIG).is_file():
         save_model(
-            out / "inverse_dynamics", _train_inverse_dynamics(store, autoencoder, config, live), half=True
+            out / "inverse_dynamics", _train_inverse_dynamics(store, autoencoder, config, progress), half=True
         )
     if config.policy_steps and not (out / "policy" / CONFIG).is_file():
         episodes = [store.read(record.id) for record in _demonstrations(store, config)]
         schedule = PolicySchedule(config.policy_steps, seed=config.seed)
         policy = train_policy(
-            episodes, POLICIES[config.policy_network], schedule, out / "policy_training", live
+            episodes, POLICIES[config.policy_network], schedule, out / "policy_training", progress
         )
         save_model(out / "policy", policy, half=True)
     if config.verifier_steps and not (out / "verifier" / CONFIG).is_file():
-        shown, saved = _shown(store, config, out, live, workers), out / "verifier_training"
-        verifier = train_verifier(shown, config.verifier_steps, config.seed, saved, live)
+        shown, saved = _shown(store, config, out, progress, workers), out / "verifier_training"
+        verifier = train_verifier(shown, config.verifier_steps, config.seed, saved, progress)
         save_model(out / "verifier", verifier, half=True)
 
 
-def _shown(store: EpisodeStore, config: BaseConfig, out: Path, live: LiveTable, workers: int) -> list[Shown]:
+def _shown(
+    store: EpisodeStore, config: BaseConfig, out: Path, progress: Progress, workers: int
+) -> list[Shown]:
     """What a verifier learns from: attempts at every simulated task that is not among the unseen ones."""
     if config.scenes == "own":
         demonstrations = [store.read(record.id) for record in _demonstrations(store, config)]
         return shown_in(demonstrations, [store.read(record.id) for record in store.records(source="play")])
     tasks = _seen(config) if config.scenes == "panda" else [task for task in METAWORLD if task not in UNSEEN]
-    made = judged_attempts(tasks, config.verifier_attempts, out / "attempts", live, workers)
+    made = judged_attempts(tasks, config.verifier_attempts, out / "attempts", progress, workers)
     return [one for task, judged in made for one in shown_by(task, judged)]
 
 
@@ -196,23 +197,23 @@ def _seen(config: BaseConfig) -> tuple[str, ...]:
     return SEEN if config.scenes == "metaworld" else FAMILIES["cups"].seen + FAMILIES["drawers"].seen
 
 
-def _autoencoder(store: EpisodeStore, config: BaseConfig, live: LiveTable) -> Autoencoder:
+def _autoencoder(store: EpisodeStore, config: BaseConfig, progress: Progress) -> Autoencoder:
     if config.autoencoder != OWN:
         shared: Autoencoder = load_model(Path(config.autoencoder), "autoencoder")
         return shared
     frames = np.concatenate([episode.frames for episode in _episodes(store)])
-    live.stage("autoencoder", config.autoencoder_steps)
-    return train_autoencoder([frames], config.autoencoder_steps, lambda *_: live.advance(), config.seed)
+    progress.stage("autoencoder", config.autoencoder_steps)
+    return train_autoencoder([frames], config.autoencoder_steps, lambda *_: progress.advance(), config.seed)
 
 
-def _collect_missing(store: EpisodeStore, config: BaseConfig, live: LiveTable, workers: int) -> None:
+def _collect_missing(store: EpisodeStore, config: BaseConfig, progress: Progress, workers: int) -> None:
     """Collect the jobs that the store does not hold yet."""
     missing = missing_jobs(store, base_jobs(config))
     if missing:
-        live.stage("collect", len(missing))
+        progress.stage("collect", len(missing))
         for episode in collect(missing, workers):
             store.add(episode)
-            live.advance()
+            progress.advance()
 
 
 def _episodes(store: EpisodeStore) -> list[Episode]:
@@ -220,13 +221,13 @@ def _episodes(store: EpisodeStore) -> list[Episode]:
 
 
 def _train_planner(
-    store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, out: Path, live: LiveTable
+    store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, out: Path, progress: Progress
 ) -> None:
-    demonstrations = _latents(store, autoencoder, _demonstrations(store, config), "demonstrations", live)
+    demonstrations = _latents(store, autoencoder, _demonstrations(store, config), "demonstrations", progress)
     play, reversible = [], []
     if config.scenes == "metaworld":
         records = [record for task in SEEN for record in store.records(task=task, source="play")]
-        play = _latents(store, autoencoder, records, "play", live)
+        play = _latents(store, autoencoder, records, "play", progress)
         reversible = [
             backwards(episode, TASKS[OPPOSITES[task]])
             for task in REVERSIBLE
@@ -260,9 +261,9 @@ def _train_planner(
     elif network.grounding is not None:
         schedule = (config.grounding_steps, rate, config.seed)
         saved = out / "planner_grounding"
-        fit_grounding(network.grounding, network, learn, rng, schedule, saved, live)
+        fit_grounding(network.grounding, network, learn, rng, schedule, saved, progress)
     trainer = Trainer(network, diffusion_loss, config.planner_steps, rate, config.seed)
-    average = fit(trainer, learn, rng, out / "planner_training", live, "planner")
+    average = fit(trainer, learn, rng, out / "planner_training", progress, "planner")
     save_model(out / "planner", average, half=True)
 
 
@@ -282,18 +283,18 @@ def _latents(
     autoencoder: Autoencoder,
     records: Sequence[EpisodeRecord],
     what: str,
-    live: LiveTable,
+    progress: Progress,
 ) -> list[LatentEpisode]:
-    live.stage(f"encode ({what})", len(records))
+    progress.stage(f"encode ({what})", len(records))
     episodes = []
     for record in records:
         episodes.append(to_latents(store.read(record.id), autoencoder))
-        live.advance()
+        progress.advance()
     return episodes
 
 
 def _train_inverse_dynamics(
-    store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, live: LiveTable
+    store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, progress: Progress
 ) -> InverseDynamics:
     episodes, rng = _episodes(store), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
@@ -301,8 +302,8 @@ def _train_inverse_dynamics(
     chunk, steps = model.config.chunk, config.inverse_dynamics_steps
     loss = dynamics_loss(autoencoder, _DYNAMICS_BATCH)
     trainer = Trainer(model, loss, steps, 1e-3, config.seed)
-    live.stage("inverse dynamics", steps)
+    progress.stage("inverse dynamics", steps)
     for _ in range(steps):
         trainer.step(sample_dynamics_batch(episodes, rng, _DYNAMICS_BATCH, chunk))
-        live.advance()
+        progress.advance()
     return trainer.average

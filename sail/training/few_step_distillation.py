@@ -19,12 +19,11 @@ from torch import Tensor
 
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent
-from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.training.planner_loss import PlanBatch, noisier_timesteps, signal_weight
 from sail.training.resume import TrainError, begin, fit
 from sail.training.trainer import Trainer
-from sail.types import UInt8
+from sail.types import Progress, UInt8
 from sail_models.device import uniform
 from sail_models.diffusion.denoiser import ChangeDenoiser
 from sail_models.diffusion.schedule import TRAINING_STEPS
@@ -86,7 +85,7 @@ def distil(
     prompts: Sequence[str],
     config: StudentConfig,
     out: Path,
-    live: LiveTable,
+    progress: Progress,
 ) -> PlannerNetwork:
     """Fill out/planner with a student of the agent's planner, or go on with it.
 
@@ -97,7 +96,7 @@ def distil(
         raise TrainError("this planner is a student itself: distil its teacher")
     settings = {"teacher": agent.identity, "prompts": list(prompts), **asdict(sampling), **asdict(config)}
     begin(settings, out / SETTINGS)
-    pairs = _pairs(agent, sampling, store, prompts, config, out / "pairs", live)
+    pairs = _pairs(agent, sampling, store, prompts, config, out / "pairs", progress)
     rng = np.random.default_rng(config.seed)
     shape = (agent.planner.frames, *agent.planner.latent_shape)
 
@@ -114,7 +113,7 @@ def distil(
     network = PlannerNetwork(replace(agent.planner.config, distilled=True))
     network.load_state_dict(copy.deepcopy(agent.planner.state_dict()))
     trainer = Trainer(network, path_loss, config.steps, config.learning_rate, config.seed)
-    student = fit(trainer, batch, rng, out / "planner_training", live, "student")
+    student = fit(trainer, batch, rng, out / "planner_training", progress, "student")
     save_model(out / "planner", student, half=True)
     return student
 
@@ -126,11 +125,11 @@ def _pairs(
     prompts: Sequence[str],
     config: StudentConfig,
     folder: Path,
-    live: LiveTable,
+    progress: Progress,
 ) -> Pairs:
     """The teacher's plans; those that are in the folder are not drawn again."""
     folder.mkdir(parents=True, exist_ok=True)
-    live.stage("teacher", config.pairs)
+    progress.stage("teacher", config.pairs)
     first_frames, futures, asked = [], [], []
     for begin_at, (frames, prompt) in _questions(store, prompts, config):
         file = folder / f"{begin_at:06d}.safetensors"
@@ -147,7 +146,7 @@ def _pairs(
         first_frames.append(tensors["first_frame"])
         futures.append(tensors["future"])
         asked.extend(prompt)
-        live.advance(len(prompt))
+        progress.advance(len(prompt))
     return Pairs(torch.cat(first_frames), torch.cat(futures), tuple(asked))
 
 

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from sail.loop.exploration import Wanderer
 from sail.loop.seeds import TASKS_APART
-from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
 from sail.training.resume import TrainError
-from sail.types import ACTION_SIZE, Float32, UInt8
+from sail.types import ACTION_SIZE, Float32, Progress, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import Policy, expert, play, with_noise
 from sail_envs.tasks import TASKS
@@ -59,7 +58,7 @@ class Attempt:
 
 
 def judged_attempts(
-    tasks: Sequence[str], attempts: int, folder: Path, live: LiveTable, workers: int
+    tasks: Sequence[str], attempts: int, folder: Path, progress: Progress, workers: int
 ) -> list[tuple[str, Judged]]:
     """So many attempts at each task, with its name; those that the folder lacks are made first.
 
@@ -67,12 +66,12 @@ def judged_attempts(
     """
     jobs = [Attempt(task, index) for task in tasks for index in range(attempts)]
     missing = [job for job in jobs if not _file(folder, job).exists()]
-    live.stage("attempts", len(missing))
+    progress.stage("attempts", len(missing))
     for job, made in zip(missing, in_workers(attempt, missing, workers), strict=True):
         content = io.BytesIO()
         np.savez_compressed(content, **{field.name: getattr(made, field.name) for field in fields(Judged)})
         write_atomically(_file(folder, job), content.getvalue())
-        live.advance()
+        progress.advance()
     return [(job.task, _read(_file(folder, job))) for job in jobs]
 
 

@@ -19,11 +19,10 @@ from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.seeds import DISTILLATION, collection_seeds
-from sail.report.live_table import LiveTable
 from sail.system.files import write_atomically
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.resume import TrainError, begin
-from sail.types import FRAME_SKIP, Episode
+from sail.types import FRAME_SKIP, Episode, Progress
 from sail_models.device import best_device
 from sail_models.networks.policy import CONFIGURATIONS
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
@@ -44,7 +43,7 @@ class PolicyStudentConfig:
 
 
 def distil_policy(
-    teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
+    teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, progress: Progress
 ) -> dict[str, Any]:
     """Fill `out` with policy/ and results.json, or go on with it; returns the latter's content: success of
     teacher and student on the same episodes, and the milliseconds that each takes for one action.
@@ -53,29 +52,29 @@ def distil_policy(
     """
     settings = {"teacher": teacher.identity, "task": run.task, "seed": run.seed, **asdict(config)}
     begin(settings, out / SETTINGS)
-    shown = [episode for episode in _rollouts(teacher, run, config, out, live) if episode.success]
+    shown = [episode for episode in _rollouts(teacher, run, config, out, progress) if episode.success]
     if not shown:
         raise TrainError(
             f"the teacher succeeded in none of {config.rollouts} rollouts: there is nothing to clone"
         )
     if not (out / "policy" / CONFIG).is_file():
         schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
-        policy = train_policy(shown, CONFIGURATIONS["compact"], schedule, out / "policy_training", live)
+        policy = train_policy(shown, CONFIGURATIONS["compact"], schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     model = load_model(out / "policy", "policy").to(best_device())
     student = PolicyAgent(model, TextEncoder(), model_identity(model))
     results: dict[str, Any] = {**settings, "cloned": len(shown)}
     acting: dict[str, Agent | PolicyAgent] = {"teacher": teacher, "student": student}
     for name, agent in acting.items():
-        live.stage(f"evaluate the {name}", run.evaluation_episodes)
-        measured = rate(evaluate(agent, run, finished=live.advance))
+        progress.stage(f"evaluate the {name}", run.evaluation_episodes)
+        measured = rate(evaluate(agent, run, finished=progress.advance))
         results[name] = {**measured, "milliseconds_per_action": _milliseconds(agent, run, shown)}
     write_atomically(out / RESULTS, (json.dumps(results, indent=2) + "\n").encode())
     return results
 
 
 def _rollouts(
-    teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, live: LiveTable
+    teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, progress: Progress
 ) -> list[Episode]:
     """The teacher at work, without exploration; what is in the store is not done again."""
     store = EpisodeStore(out / "episodes")
@@ -83,10 +82,10 @@ def _rollouts(
     seeds = collection_seeds(run.task, run.seed, DISTILLATION, config.rollouts)
     missing = [seed for seed in seeds if seed not in there]
     if missing:
-        live.stage("teacher", len(missing))
+        progress.stage("teacher", len(missing))
         with open_environments(run, len(missing)) as environments:
             outcomes = run_episodes(
-                environments, missing, actor_of(teacher, run), record=True, finished=live.advance
+                environments, missing, actor_of(teacher, run), record=True, finished=progress.advance
             )
         for outcome in outcomes:
             assert outcome.episode is not None

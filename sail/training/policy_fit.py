@@ -10,11 +10,10 @@ from numpy.random import Generator
 from torch import Tensor
 
 from sail.data.windows import sample_windows
-from sail.report.live_table import LiveTable
 from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
 from sail.training.resume import fit
 from sail.training.trainer import Trainer
-from sail.types import Episode
+from sail.types import Episode, Progress
 from sail_models.device import best_device, normal
 from sail_models.networks.policy import Policy, PolicyConfig
 from sail_models.precision import mixed_precision
@@ -43,7 +42,11 @@ class PolicySchedule:
 
 
 def train_policy(
-    episodes: Sequence[Episode], shape: PolicyConfig, schedule: PolicySchedule, saved: Path, live: LiveTable
+    episodes: Sequence[Episode],
+    shape: PolicyConfig,
+    schedule: PolicySchedule,
+    saved: Path,
+    progress: Progress,
 ) -> Policy:
     """A policy from nothing that does as the episodes did, or going on from `saved`. Raises TrainError."""
     text, rng = TextEncoder(), np.random.default_rng(schedule.seed)
@@ -55,7 +58,7 @@ def train_policy(
     def batch() -> PolicyBatch:
         return sample_policy_batch(episodes, text, rng, schedule.batch, shape.chunk)
 
-    return fit(trainer, batch, rng, saved, live, "policy")
+    return fit(trainer, batch, rng, saved, progress, "policy")
 
 
 def sample_policy_batch(

@@ -14,13 +14,12 @@ from sail.config.overrides import Range, check_limits
 from sail.config.schema import Count
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
-from sail.report.live_table import LiveTable
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.planner_batches import BEGINNINGS, change_scale
 from sail.training.planner_loss import PlanBatch, diffusion_loss
 from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
-from sail.types import FRAME_SKIP
+from sail.types import FRAME_SKIP, Progress
 from sail_envs.broad.clip import STRIDE
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
@@ -56,7 +55,7 @@ class BroadConfig:
 
 
 def train_broad(
-    config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], out: Path, live: LiveTable
+    config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], out: Path, progress: Progress
 ) -> None:
     """Fill `out` with prior/ and, if it is to have its own, autoencoder/; what is there already is kept.
 
@@ -67,14 +66,14 @@ def train_broad(
     own = config.autoencoder == OWN
     folder = out / "autoencoder" if own else Path(config.autoencoder)
     if own and not (folder / CONFIG).is_file():
-        live.stage("autoencoder", config.autoencoder_steps)
-        save_model(folder, _fit_autoencoder(config, corpus, stores, live), half=True)
+        progress.stage("autoencoder", config.autoencoder_steps)
+        save_model(folder, _fit_autoencoder(config, corpus, stores, progress), half=True)
     if not (out / "prior" / CONFIG).is_file():
-        _fit_prior(config, corpus, load_model(folder, "autoencoder"), out, live)
+        _fit_prior(config, corpus, load_model(folder, "autoencoder"), out, progress)
 
 
 def _fit_autoencoder(
-    config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], live: LiveTable
+    config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], progress: Progress
 ) -> Autoencoder:
     broad = np.concatenate([corpus.frames(shard) for shard in sorted(corpus.shards())])
     others = [
@@ -82,20 +81,20 @@ def _fit_autoencoder(
     ]
     # The corpus counts twice: it varies most.
     model = train_autoencoder(
-        [broad, broad, *others], config.autoencoder_steps, lambda *_: live.advance(), config.seed
+        [broad, broad, *others], config.autoencoder_steps, lambda *_: progress.advance(), config.seed
     )
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
     some = rng.permutation(sorted(corpus.shards()))[:_SCALED_FROM]
-    clips = clip_latents(corpus, some.tolist(), model, live)
+    clips = clip_latents(corpus, some.tolist(), model, progress)
     windows = sample_clips(clips, text, rng, _SCALED_ON, CompactPriorConfig.frames)
     model.config = replace(model.config, change_scale=change_scale(windows))
     return model
 
 
 def _fit_prior(
-    config: BroadConfig, corpus: Corpus, autoencoder: Autoencoder, out: Path, live: LiveTable
+    config: BroadConfig, corpus: Corpus, autoencoder: Autoencoder, out: Path, progress: Progress
 ) -> None:
-    clips = clip_latents(corpus, corpus.shards(), autoencoder, live)
+    clips = clip_latents(corpus, corpus.shards(), autoencoder, progress)
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
@@ -108,9 +107,9 @@ def _fit_prior(
 
     schedule = (config.grounding_steps, config.prior_learning_rate, config.seed)
     saved = out / "prior_grounding"
-    fit_grounding(network.grounding, network, lambda: batch(1.0), rng, schedule, saved, live)
+    fit_grounding(network.grounding, network, lambda: batch(1.0), rng, schedule, saved, progress)
     trainer = Trainer(network, diffusion_loss, config.prior_steps, config.prior_learning_rate, config.seed)
-    save_model(out / "prior", fit(trainer, batch, rng, out / "prior_training", live, "prior"), half=True)
+    save_model(out / "prior", fit(trainer, batch, rng, out / "prior_training", progress, "prior"), half=True)
 
 
 @dataclass(frozen=True)
@@ -126,17 +125,17 @@ class ClipLatents:
 
 
 def clip_latents(
-    corpus: Corpus, shards: Collection[str], autoencoder: Autoencoder, live: LiveTable
+    corpus: Corpus, shards: Collection[str], autoencoder: Autoencoder, progress: Progress
 ) -> ClipLatents:
     """Encode some of a corpus' shards (2 kB a frame)."""
-    live.stage("encode", len(shards))
+    progress.stage("encode", len(shards))
     parts: dict[str, tuple[int, Tensor]] = {}
     total = 0
     for shard in sorted(shards):
         latents = autoencoder.encode_frames(corpus.frames(shard)).half().cpu()
         parts[shard] = (total, latents)
         total += len(latents)
-        live.advance()
+        progress.advance()
     rows = [row for row in corpus.rows if row["shard"] in parts]
     return ClipLatents(
         torch.cat([latents for _, latents in parts.values()]),

@@ -8,11 +8,11 @@ import safetensors.torch
 from numpy.random import Generator
 from safetensors import SafetensorError
 
-from sail.report.live_table import LiveTable
+from sail.errors import SailError
 from sail.system.files import write_atomically
 from sail.training.planner_loss import PlanBatch, grounding_loss
 from sail.training.trainer import Batch, Network, Trainer
-from sail.types import SailError
+from sail.types import Progress
 from sail_models.diffusion.denoiser import ChangeDenoiser
 from sail_models.networks.grounding import Grounding
 
@@ -30,7 +30,7 @@ def fit(
     batch: Callable[[], Batch],
     rng: Generator,
     saved: Path,
-    live: LiveTable,
+    progress: Progress,
     stage: str,
 ) -> Network:
     """All of the trainer's steps, or those that are left; returns the average.
@@ -43,10 +43,10 @@ def fit(
             trainer.restore(safetensors.torch.load((saved / "state.safetensors").read_bytes()))
         except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
             raise TrainError(f"{saved} is damaged: remove it to train the {stage} again") from error
-    live.stage(stage, trainer.steps, done=trainer.step_count)
+    progress.stage(stage, trainer.steps, done=trainer.step_count)
     while trainer.step_count < trainer.steps:
         trainer.step(batch())
-        live.advance()
+        progress.advance()
         if trainer.step_count % CHECKPOINT_EVERY == 0:
             saved.mkdir(parents=True, exist_ok=True)
             write_atomically(saved / "state.safetensors", safetensors.torch.save(trainer.state()))
@@ -61,14 +61,14 @@ def fit_grounding(
     rng: Generator,
     schedule: tuple[int, float, int],
     saved: Path,
-    live: LiveTable,
+    progress: Progress,
 ) -> None:
     """Fit a network's grounding, before the network learns to denoise; see `fit`.
 
     schedule: steps, learning rate, seed.
     """
     trainer = Trainer(grounding, grounding_loss(network), *schedule)
-    fitted = fit(trainer, batch, rng, saved, live, "grounding")
+    fitted = fit(trainer, batch, rng, saved, progress, "grounding")
     grounding.load_state_dict(fitted.state_dict())
 
 

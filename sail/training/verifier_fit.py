@@ -16,12 +16,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sail.data.demonstrations import HOLD
 from sail.data.windows import Int64
-from sail.report.live_table import LiveTable
 from sail.training.inverse_dynamics_fit import disturb
 from sail.training.judged_attempts import Judged
 from sail.training.resume import TrainError, fit
 from sail.training.trainer import Trainer
-from sail.types import Episode, UInt8
+from sail.types import Episode, Progress, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
 from sail_models.device import best_device, uniform
 from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
@@ -197,7 +196,9 @@ def _recolouring(count: int, generator: torch.Generator) -> Callable[[Tensor], T
     return recolour
 
 
-def train_verifier(shown: Sequence[Shown], steps: int, seed: int, saved: Path, live: LiveTable) -> Verifier:
+def train_verifier(
+    shown: Sequence[Shown], steps: int, seed: int, saved: Path, progress: Progress
+) -> Verifier:
     """A verifier from nothing, or going on from `saved`. Raises TrainError."""
     text, rng, arranged = TextEncoder(), np.random.default_rng(seed), by_prompt(shown)
     if not arranged or any(not kinds["not_done"] for kinds in arranged.values()):
@@ -206,4 +207,6 @@ def train_verifier(shown: Sequence[Shown], steps: int, seed: int, saved: Path, l
     told = any(one.arm.any() for one in shown)
     network = Verifier(VerifierNetworkConfig(arm=told)).to(best_device())
     trainer = Trainer(network, verifier_loss, steps, 1e-3, seed, ema=0.995)
-    return fit(trainer, lambda: sample_verifier_batch(arranged, text, rng, 64), rng, saved, live, "verifier")
+    return fit(
+        trainer, lambda: sample_verifier_batch(arranged, text, rng, 64), rng, saved, progress, "verifier"
+    )

@@ -19,7 +19,7 @@ from sail.config.schema import (
     preset_names,
     to_yaml,
 )
-from sail.types import SailError
+from sail.errors import SailError
 
 TASKS = ["handle-press", "door-close", "door-open", "reach"]
 

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import sail_envs
-from sail.types import SailError
+from sail.errors import SailError
 from sail_envs.cameras import CAMERAS
 from sail_envs.environment import ActionError, SettingError, TaskEnv, UnknownNameError
 from sail_envs.experts import Policy, expert, random_actions, record_episode

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from sail.config.schema import PlannerConfig, RunConfig
+from sail.errors import SailError
 from sail.loop import run_folder as runfolder
 from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run, write_text
 from sail.loop.statistics import wilson_interval
-from sail.types import SailError
 
 CONFIG = RunConfig(preset="smoke", task="door-close", seed=3)
 

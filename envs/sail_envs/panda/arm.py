@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.types import Float32, SailError
+from sail.errors import SailError
+from sail.types import Float32
 from sail_envs.rendering import load_mujoco
 
 # One control step: how long it lasts in seconds and how far the end effector moves at most, in metres.

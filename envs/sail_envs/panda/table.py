@@ -10,7 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sail.types import Float32, SailError
+from sail.errors import SailError
+from sail.types import Float32
 from sail_envs.cameras import Camera
 from sail_envs.colours import COLOURS
 from sail_envs.panda.arm import CONTROL_SECONDS, PandaArm, arm_xml, compile_model

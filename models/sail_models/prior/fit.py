@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sail.types import SailError
+from sail.errors import SailError
 from sail_models.diffusion.protocols import Denoiser
 from sail_models.networks.planner_network import PlannerNetwork
 

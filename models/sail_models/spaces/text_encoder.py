@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sail.types import SailError
+from sail.errors import SailError
 
 TEXT_WIDTH = 384
 TEXT_TOKENS = 16

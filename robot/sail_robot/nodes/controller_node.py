@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
 
-from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, SailError, UInt8
+from sail.errors import SailError
+from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
 from sail_robot.acting import (
     Follower,

@@ -12,7 +12,8 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from sail.data.store import EpisodeStore
-from sail.types import FRAME_SIZE, SailError, Source
+from sail.errors import SailError
+from sail.types import FRAME_SIZE, Source
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_robot.attempt import Attempt
 from sail_robot.messages import opening, pixels, pose_values, seconds_of, square

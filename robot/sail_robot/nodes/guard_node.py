@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
-from sail.types import SailError
+from sail.errors import SailError
 from sail_robot.camera_watch import Look
 from sail_robot.durations import Durations
 from sail_robot.guard import Guard

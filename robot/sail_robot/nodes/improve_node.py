@@ -13,9 +13,9 @@ from std_srvs.srv import Trigger
 
 from sail.config.schema import load_config
 from sail.data.store import EpisodeStore
+from sail.errors import SailError
 from sail.loop.agent import load_agent
 from sail.training.fine_tuning import check_trainable
-from sail.types import SailError
 from sail_robot.arm_loop import Round, best, judged, learn, read_rounds, write_rounds
 from sail_robot.nodes.operator_node import Operator
 

@@ -18,7 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profi
 from sensor_msgs.msg import CompressedImage, Image
 from trajectory_msgs.msg import JointTrajectory
 
-from sail.types import SailError
+from sail.errors import SailError
 from sail_robot.messages import diagnostics
 
 # Sensors' newest message is all that counts, and none is waited for.

@@ -17,7 +17,7 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from sail.types import SailError
+from sail.errors import SailError
 from sail_robot.messages import seconds_of, twist_values
 from sail_robot.nodes.managed_node import LATCHED, NEWEST, SENSOR
 

@@ -9,7 +9,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Float32, String
 from std_srvs.srv import Trigger
 
-from sail.types import FRAME_SIZE, FRAME_SKIP, SailError
+from sail.errors import SailError
+from sail.types import FRAME_SIZE, FRAME_SKIP
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_models.interfaces import PromptError
 from sail_robot.embodiment_check import check_fit

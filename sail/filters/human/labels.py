@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
-from sail.types import SailError
+from sail.errors import SailError
 
 Label = Literal["success", "failure", "skip"]
 LABELS: tuple[Label, ...] = get_args(Label)

@@ -1,8 +1,8 @@
 """What ships beside its controls: means over tasks and seeds with their intervals, and the README's picture.
 
 The loop as it ships is in results/protocol_rehearsed. Its controls are in results/protocol_rounds: a cloned
-policy in the same loop, a planner that is never updated, random waypoints. The last planners and policies were
-also evaluated on 50 other episodes a task, the same for all seeds (results/last_planners.json).
+policy in the same loop, a planner that is never updated, random waypoints. The last planners and policies
+were also evaluated on 50 other episodes a task, the same for all seeds (results/last_planners.json).
 """
 
 import json
@@ -33,9 +33,10 @@ SHIPS, CONTROLS = "protocol_rehearsed", "protocol_rounds"
 OTHERS = {"sail": "rehearsed_seed_", "bc-loop": "bc_loop_rounds_seed_"}
 OTHER_EPISODES = 50
 WHAT = (
-    "Success rates in per cent. own: the 50 evaluation episodes of every run. others: 50 other episodes of every "
-    "task, the same for all seeds, after the last iteration. both: these 100. over_seeds: stratified bootstrap. "
-    "over_seeds_and_tasks: tasks are drawn, too. A difference is paired by task and seed. null: one seed."
+    "Success rates in per cent. own: the 50 evaluation episodes of every run. others: 50 other episodes of "
+    "every task, the same for all seeds, after the last iteration. both: these 100. over_seeds: stratified "
+    "bootstrap. over_seeds_and_tasks: tasks are drawn, too. A difference is paired by task and seed. "
+    "null: one seed."
 )
 Runs = Mapping[tuple[str, int], float]
 
@@ -46,25 +47,26 @@ def main() -> None:
     rows = {**ships, **{cell: row for cell, row in controls.items() if cell.method != "sail"}}
     made = curves(rows)
     write_text(RESULTS / "headline.svg", comparison({curve.name: curve.rates for curve in made}))
-    sets = {"own": {curve.name: _last(curve) for curve in made}, **_on_others(rows)}
+    own = {curve.name: _last(curve) for curve in made}
+    sets: Mapping[str, Mapping[str, Runs]] = {"own": own, **_on_others(rows)}
+    pairs = {
+        name: {
+            f"{one} - {other}": _pair(methods[one], methods[other]) for one, other in combinations(methods, 2)
+        }
+        for name, methods in sets.items()
+    }
+    last = {
+        name: {method: _figures(runs) for method, runs in methods.items()} for name, methods in sets.items()
+    }
     values = {
         "what": WHAT,
         "sources": {curve.name: SHIPS if curve.name == "sail" else CONTROLS for curve in made},
         "iterations": {curve.name: {k: _figures(curve.runs[k]) for k in _measured(curve)} for curve in made},
-        "last": {
-            name: {method: _figures(runs) for method, runs in methods.items()}
-            for name, methods in sets.items()
-        },
-        "pairs": {
-            name: {
-                f"{one} - {other}": _pair(methods[one], methods[other])
-                for one, other in combinations(methods, 2)
-            }
-            for name, methods in sets.items()
-        },
+        "last": last,
+        "pairs": pairs,
     }
     write_result("headline", values)
-    print(json.dumps({"last": values["last"]["both"], "pairs": values["pairs"]["both"]}, indent=2))
+    print(json.dumps({"last": last["both"], "pairs": pairs["both"]}, indent=2))
 
 
 def _measured(curve: Curve) -> list[int]:
@@ -75,7 +77,7 @@ def _last(curve: Curve) -> Runs:
     return curve.runs[_measured(curve)[-1]]
 
 
-def _on_others(rows: Mapping[Cell, Mapping[str, Any]]) -> dict[str, dict[str, Runs]]:
+def _on_others(rows: Mapping[Cell, Mapping[str, Any]]) -> dict[str, Mapping[str, Runs]]:
     """The last planners and policies on the other episodes, and on their own and these together."""
     found = json.loads((RESULTS / "last_planners.json").read_text(encoding="utf-8"))
     others: dict[str, dict[tuple[str, int], float]] = {method: {} for method in OTHERS}

@@ -46,7 +46,6 @@ def main() -> None:
     ships, controls = Ledger(RESULTS / SHIPS).rows(), Ledger(RESULTS / CONTROLS).rows()
     rows = {**ships, **{cell: row for cell, row in controls.items() if cell.method != "sail"}}
     made = curves(rows)
-    write_text(RESULTS / "headline.svg", comparison({curve.name: curve.rates for curve in made}))
     own = {curve.name: _last(curve) for curve in made}
     sets: Mapping[str, Mapping[str, Runs]] = {"own": own, **_on_others(rows)}
     pairs = {
@@ -66,6 +65,7 @@ def main() -> None:
         "pairs": pairs,
     }
     write_result("headline", values)
+    write_text(RESULTS / "headline.svg", comparison({curve.name: curve.rates for curve in made}))
     print(json.dumps({"last": last["both"], "pairs": pairs["both"]}, indent=2))
 
 

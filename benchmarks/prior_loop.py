@@ -12,7 +12,7 @@ from typing import Any
 
 from common import RESULTS, write_result
 from improvement import curve, difference, run
-from rules import NAMES, config_of, settings_of, split, weights_of
+from prior_rules import NAMES, config_of, settings_of, split, weights_of
 
 NAME = "prior_loop"
 

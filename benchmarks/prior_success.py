@@ -13,7 +13,7 @@ from collections import Counter
 from typing import Any
 
 from common import RESULTS, write_result
-from rules import NAMES, config_of, settings_of, split, weights_of
+from prior_rules import NAMES, config_of, settings_of, split, weights_of
 
 from sail.cli.options import tasks_of
 from sail.loop.agent import load_agent

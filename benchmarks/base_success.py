@@ -1,7 +1,7 @@
 """Success of base weights on tasks: planner (servo and pair), perfect plan, random waypoints.
 
-python benchmarks/base_weights.py seen 20        # the 8 seen tasks, 20 episodes each
-python benchmarks/base_weights.py unseen 20      # zero-shot on the 12 unseen tasks
+python benchmarks/base_success.py seen 20        # the 8 seen tasks, 20 episodes each
+python benchmarks/base_success.py unseen 20      # zero-shot on the 12 unseen tasks
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""Success of base weights on tasks: planner (servo and pair), perfect plan, random waypoints.
+"""Success of the base weights, before any loop: planner (servo and pair), perfect plan, random waypoints.
 
 python benchmarks/base_success.py seen 20        # the 8 seen tasks, 20 episodes each
 python benchmarks/base_success.py unseen 20      # zero-shot on the 12 unseen tasks
 """
 
 import argparse
-import sys
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -54,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""The rows of the prior's tables: the in-domain model alone, and every composition rule."""
+"""The composition rules that the prior's benchmarks compare, with the settings that prior_sweep.py chose."""
 
 import json
 

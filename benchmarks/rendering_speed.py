@@ -1,5 +1,7 @@
 """Frames a second: our renderer against MetaWorld's own `render()`, the same camera, scene and motion.
 
+    python benchmarks/rendering_speed.py
+
 Each measurement has a process of its own (two renderers in one process disturb each other); they take
 turns, and the medians are compared. Only drawing is timed, not the physics between two frames.
 """

@@ -1,4 +1,4 @@
-"""One plot of several success curves, as SVG that needs no style sheet: for the report and for documents."""
+"""A plot of several success curves, as SVG that needs no style sheet: for the report and for documents."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -8,14 +8,18 @@ from sail.report.results import Rate
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BASE = 480.0, 330.0, 52.0, 20.0, 16.0, 250.0
 # Okabe and Ito's colours, told apart by the colour-blind, too.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6472")
-# Between the error bars of two curves.
+# Distance between the bars of two curves.
 APART = 5.0
 IN_A_LINE = 3
 GREY = "#8a929e"
 
 
 def comparison(series: Mapping[str, Sequence[Rate]], below: str = "iteration") -> str:
-    """Every curve with its 95 % intervals, over the names of their rates. below: what these names are."""
+    """SVG of every curve by its label: a point and a bar from low to high for each of its rates.
+
+    The names of the rates are the ticks of the horizontal axis, numbers in their order. below: the title of
+    that axis.
+    """
     names = list(dict.fromkeys(rate.name for rates in series.values() for rate in rates))
     names.sort(key=lambda name: float(name) if name.isdecimal() else 0.0)
     places = {name: LEFT + (index + 0.5) * _step(names) for index, name in enumerate(names)}

@@ -149,7 +149,7 @@ def _iterations(iterations: Sequence[IterationResult]) -> str:
     titles = ["iteration", "episodes", "successes", "rate", "interval", "collected", "kept"]
     titles += [f"{stage} s" for stage in STAGES] + ["time"]
     return (
-        f"<section><h2>Iterations</h2>{_table(titles, rows, {'time': 'wide text'})}"
+        f"<section><h2>Iterations</h2>{table(titles, rows, {'time': 'wide text'})}"
         f'<p class="soft">Time: {key}</p></section>'
     )
 
@@ -161,8 +161,8 @@ def _rates(title: str, explanation: str, rates: Sequence[Rate], last: IterationR
     rows = [_rate_row(f"<b>this run, iteration {last.iteration}</b>", last.rate)]
     rows += [_rate_row(escape(rate.name), rate) for rate in rates]
     titles = ["", "rate", "0 to 100 %", "interval", "episodes"]
-    table = _table(titles, rows, {"": "text name", "0 to 100 %": "wide text"})
-    return f'<section><h2>{title}</h2><p class="soft">{explanation}</p>{table}</section>'
+    shown = table(titles, rows, {"": "text name", "0 to 100 %": "wide text"})
+    return f'<section><h2>{title}</h2><p class="soft">{explanation}</p>{shown}</section>'
 
 
 def _monitored(rows: Sequence[Monitored]) -> str:
@@ -181,7 +181,7 @@ def _monitored(rows: Sequence[Monitored]) -> str:
         for row in rows
     ]
     titles = ["iteration", *WAYS, "places", "plans differ", "gained", "lost"]
-    return f'<section><h2>Exploration</h2><p class="soft">{MONITORS}</p>{_table(titles, cells, {})}</section>'
+    return f'<section><h2>Exploration</h2><p class="soft">{MONITORS}</p>{table(titles, cells, {})}</section>'
 
 
 def _filtered(rows: Sequence[Filtered]) -> str:
@@ -205,7 +205,7 @@ def _filtered(rows: Sequence[Filtered]) -> str:
         "Precision: how much of what was kept is success. Recall: how much of the success was kept. By the "
         "environment's own flag."
     )
-    return f'<section><h2>Filter</h2><p class="soft">{told}</p>{_table(titles, cells, {})}</section>'
+    return f'<section><h2>Filter</h2><p class="soft">{told}</p>{table(titles, cells, {})}</section>'
 
 
 def _rate_row(name: str, rate: Rate) -> list[str]:
@@ -227,8 +227,8 @@ def _text(effects: Sequence[TextEffect]) -> str:
         for effect in effects
     ]
     titles = ["scene", "prompts", "change by text", "change by noise", "ratio"]
-    table = _table(titles, rows, {"scene": "text", "prompts": "text wrap"})
-    return f'<section><h2>Does the text matter?</h2><p class="soft">{escape(TEXT)}</p>{table}</section>'
+    shown = table(titles, rows, {"scene": "text", "prompts": "text wrap"})
+    return f'<section><h2>Does the text matter?</h2><p class="soft">{escape(TEXT)}</p>{shown}</section>'
 
 
 def _configuration(config: Path, environment: dict[str, str]) -> str:
@@ -242,11 +242,11 @@ def _configuration(config: Path, environment: dict[str, str]) -> str:
     return (
         "<section><h2>How it was made</h2><details><summary>Configuration</summary>"
         f"<pre>{escape(text)}</pre></details><details><summary>Environment</summary>"
-        f"{_table(['', 'version'], rows, {'': 'text', 'version': 'text wrap'})}</details></section>"
+        f"{table(['', 'version'], rows, {'': 'text', 'version': 'text wrap'})}</details></section>"
     )
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], classes: dict[str, str]) -> str:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], classes: dict[str, str]) -> str:
     """A table of cells that are HTML already. classes: CSS classes of columns, by title."""
     styles = [f' class="{classes[title]}"' if title in classes else "" for title in titles]
     head = _row("th", styles, [escape(title) for title in titles])

@@ -12,6 +12,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5
 APART = 5.0
 IN_A_LINE = 3
 GREY = "#8a929e"
+ANCHOR_CLASSES = {"middle": "", "end": ' class="left"', "start": ' class="start"'}
 
 
 def comparison(series: Mapping[str, Sequence[Rate]], below: str = "iteration") -> str:
@@ -61,9 +62,11 @@ def _curve(label: str, rates: Sequence[Rate], xs: Sequence[float], colour: str) 
 
 
 def _text(x: float, y: float, text: str, anchor: str = "middle", colour: str | None = None) -> str:
-    # A page's own style sheet may choose the grey, but not a curve's colour.
+    # A page's own style sheet may choose the grey, but not a curve's colour. The class says the anchor to
+    # report.css, whose rules go before the attribute.
     fill = f'fill="{GREY}"' if colour is None else f'style="fill: {colour}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {fill}>{escape(text)}</text>'
+    aligned = f'text-anchor="{anchor}"{ANCHOR_CLASSES[anchor]}'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {aligned} {fill}>{escape(text)}</text>'
 
 
 def _step(names: Sequence[str]) -> float:

@@ -8,9 +8,8 @@ import pytest
 
 from sail.config.overrides import ConfigError
 from sail.config.schema import LEARNING, load_config
-from sail.protocol.grid import METHODS, Cell, grid, units
+from sail.protocol.grid import METHODS, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
-from sail.protocol.summary import curves, mean_seconds, tables
 from sail.report.results import WAYS
 
 from helpers import SMALL, Capture, assert_one_line, refused, sail
@@ -79,30 +78,6 @@ def test_two_do_not_write_to_one_folder(tmp_path: Path) -> None:
     assert_one_line(error, "another process writes to")
     with Ledger(tmp_path).writing():
         pass
-
-
-def test_curves_are_of_all_tasks_and_seeds_that_began() -> None:
-    cells = grid(TASKS, ("sail", "frozen"), ("oracle",), seeds=2, iterations=1)
-    rows = {cell: row(5 + cell.iteration * (3 if cell.method == "sail" else 0)) for cell in cells}
-    unfinished = Cell("door-close", "sail", "oracle", 1, 1)
-    del rows[unfinished]
-    learned, frozen = curves(rows)
-    assert learned.name == "sail" and [rate.value for rate in learned.rates] == [0.5]
-    assert [rate.value for rate in frozen.rates] == [0.5, 0.5] and frozen.rates[0].episodes == 40
-    assert [rate.value for rate in learned.tasks["handle-press"]] == [0.5, 0.8]
-    assert learned.tasks["door-close"][1].episodes == 10  # of one seed
-    table = tables([learned, frozen])
-    assert "| frozen | 50\N{NO-BREAK SPACE}%" in table and "## door-close" in table
-
-
-def test_the_mean_cost_is_of_iterations_that_collected() -> None:
-    first, second, third = (Cell("handle-press", "sail", "oracle", 0, iteration) for iteration in range(3))
-    seconds = [{"collect": k, "train": 2.0 * k, "evaluate": 1.0} for k in (0, 10, 30)]
-    rows = {
-        cell: {**row(1), "collected": 30 if cell.iteration else 0, "seconds": one}
-        for cell, one in zip((first, second, third), seconds, strict=True)
-    }
-    assert mean_seconds(rows) == {"sail": {"collect": 20.0, "train": 40.0, "evaluate": 1.0}}
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
-"""Success against denoising steps: a planner, and the student that `sail distill` made of it, in one plot.
+"""Success by denoising steps of a planner and of the student that `sail distill few-step` made of it.
 
-Every cell is written to results/few_steps_TASK.json at once, and not done again with the same words and weights.
+A finished cell is written to results/few_steps_TASK.json at once, and skipped when the same settings and
+weights are measured again. results/few_steps_TASK.svg is the plot.
 
-python benchmarks/few_steps.py cups-orange --student STUDENT --episodes 50 --teacher-steps 8 --steps 1 2 4
-"""  # noqa: E501
+    python benchmarks/few_steps.py cups-orange --student STUDENT --episodes 40 --teacher-steps 8 --steps 1 2 4
+"""
 
 import argparse
 import json
@@ -74,7 +75,8 @@ def plot(cells: dict[str, Any]) -> str:
     series: dict[str, list[Rate]] = {}
     for key, cell in sorted(cells.items(), key=lambda item: int(item[0].split()[1])):
         who, steps = key.split()
-        point = Rate(steps, cell["success_rate"], *cell["ci95"], cell["episodes"])
+        low, high = cell["ci95"]
+        point = Rate(steps, cell["success_rate"], low, high, cell["episodes"])
         series.setdefault(who, []).append(point)
     return comparison(series, "denoising steps") + "\n"
 

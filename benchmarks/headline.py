@@ -3,6 +3,8 @@
 The loop as it ships is in results/protocol_rehearsed. Its controls are in results/protocol_rounds: a cloned
 policy in the same loop, a planner that is never updated, random waypoints. The last planners and policies
 were also evaluated on 50 other episodes a task, the same for all seeds (results/last_planners.json).
+
+    python benchmarks/headline.py
 """
 
 import json
@@ -30,6 +32,13 @@ from sail.protocol.uncertainty import (
 from sail.report.comparison import comparison
 
 SHIPS, CONTROLS = "protocol_rehearsed", "protocol_rounds"
+# The methods as the picture names them.
+NAMES = {
+    "sail": "SAIL",
+    "bc-loop": "cloning in the loop",
+    "random": "random waypoints",
+    "frozen": "planner never updated",
+}
 # The keys of last_planners.json, a seed's number after them, and the episodes of each of its rows.
 OTHERS = {"sail": "rehearsed_seed_", "bc-loop": "bc_loop_rounds_seed_"}
 OTHER_EPISODES = 50
@@ -66,7 +75,8 @@ def main() -> None:
         "pairs": pairs,
     }
     write_result("headline", values)
-    write_text(RESULTS / "headline.svg", comparison({curve.name: curve.rates for curve in made}))
+    rates = {curve.name: curve.rates for curve in made}
+    write_text(RESULTS / "headline.svg", comparison({name: rates[key] for key, name in NAMES.items()}))
     print(json.dumps({"last": last["both"], "pairs": pairs["both"]}, indent=2))
 
 

@@ -1,9 +1,10 @@
 """Three iterations of the loop with the prior, and without it, on unseen colours of the Panda's table.
 
-Every finished run is written to results/prior_loop.json at once and not done again with the same weights, so
-that the runs can be spread over days and machines; one that was stopped goes on from runs/improvement/.
+A finished run is written to results/prior_loop.json at once, and skipped when the same weights are measured
+again. A run that was stopped goes on from runs/prior_loop/. Differences are pooled over seeds with Newcombe's
+interval.
 
-python benchmarks/prior_loop.py cups-orange drawers-yellow base=panda horizon=300 planner.steps=8
+    python benchmarks/prior_loop.py cups-orange drawers-yellow base=panda horizon=300 planner.steps=8
 """
 
 import argparse
@@ -11,10 +12,17 @@ import json
 from typing import Any
 
 from common import RESULTS, write_result
-from improvement import curve, difference, run
-from rules import NAMES, config_of, settings_of, split, weights_of
+from prior_rules import NAMES, config_of, settings_of, split, weights_of
+
+from sail.config.schema import load_config
+from sail.loop.improve import improve
+from sail.loop.run_folder import create_run
+from sail.loop.statistics import newcombe_difference_interval, wilson_interval
+from sail.report.live_table import LiveTable
+from sail.report.page import write_report
 
 NAME = "prior_loop"
+RUNS = RESULTS.parent / "runs" / NAME
 
 
 def main() -> None:
@@ -40,8 +48,48 @@ def main() -> None:
                 write_result(NAME, {"tasks": _summary(runs, arguments.rule), "runs": runs})
 
 
+def run(name: str, seed: int, overrides: list[str]) -> dict[str, Any]:
+    """The content of one run's results.json; a run that has begun is resumed."""
+    config = load_config("quick", None, [f"seed={seed}", *overrides])
+    folder = RUNS / f"{config.task}-{name}-s{seed}"
+    with LiveTable(f"{config.task}, {name}, seed {seed}") as progress:
+        results = improve(config, create_run(folder, config, resume=True), progress)
+    write_report(folder)
+    return results
+
+
+def curve(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Success by iteration, pooled over seeds, and what was gained from the first to the last."""
+    points = [pool(runs, index) for index in range(len(runs[0]["iterations"]))]
+    summary: dict[str, Any] = {"curve": points, "seconds": [r["iterations"][-1]["seconds"] for r in runs]}
+    if len(points) > 1:
+        summary["gain"], summary["gain_ci95"] = difference(points[-1], points[0])
+    return summary
+
+
+def difference(a: dict[str, Any], b: dict[str, Any]) -> tuple[float, list[float]]:
+    """How much higher a's success rate is than b's, and the 95 % interval."""
+    interval = newcombe_difference_interval(a["successes"], a["episodes"], b["successes"], b["episodes"])
+    return a["success_rate"] - b["success_rate"], list(interval)
+
+
+def pool(runs: list[dict[str, Any]], index: int) -> dict[str, Any]:
+    """Successes at one iteration over all seeds."""
+    successes = sum(r["iterations"][index]["successes"] for r in runs)
+    episodes = sum(r["iterations"][index]["episodes"] for r in runs)
+    interval = wilson_interval(successes, episodes)
+    rates = [r["iterations"][index]["success_rate"] for r in runs]
+    return {
+        "successes": successes,
+        "episodes": episodes,
+        "success_rate": successes / episodes,
+        "ci95": list(interval),
+        "per_seed": rates,
+    }
+
+
 def _runs() -> list[dict[str, Any]]:
-    """Those that are finished."""
+    """The finished runs."""
     path = RESULTS / f"{NAME}.json"
     runs: list[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.exists() else []
     return runs

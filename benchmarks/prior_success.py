@@ -1,11 +1,11 @@
 """Success of every composition rule, zero-shot: on unseen colours of the Panda's table, or on unseen tasks.
 
-Every cell is written to results/prior_success_TASK.json at once, and not done again with the same words and
-weights.
+All rows are one table, results/prior_success.json. A finished row is written at once, and skipped when the
+same settings and weights are measured again.
 
-python benchmarks/prior_success.py cups-unseen drawers-unseen --episodes 50 base=panda horizon=300 planner.steps=8
-python benchmarks/prior_success.py unseen --episodes 20
-"""  # noqa: E501
+    python benchmarks/prior_success.py cups-unseen drawers-unseen base=panda horizon=300 planner.steps=8
+    python benchmarks/prior_success.py unseen --episodes 20
+"""
 
 import argparse
 import json
@@ -13,13 +13,13 @@ from collections import Counter
 from typing import Any
 
 from common import RESULTS, write_result
-from rules import NAMES, config_of, settings_of, split, weights_of
+from prior_rules import NAMES, config_of, settings_of, split, weights_of
 
-from sail.cli.options import tasks_of
 from sail.loop.agent import load_agent
 from sail.loop.evaluation import evaluate, evaluate_random, rate
+from sail_envs.tasks import TASK_SETS
 
-RANDOM = "random"
+TABLE, RANDOM = "prior_success", "random"
 
 
 def main() -> None:
@@ -30,27 +30,25 @@ def main() -> None:
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
     arguments = parser.parse_intermixed_args()
     names, overrides = split(arguments.words)
-    for task in tasks_of(",".join(names)):
-        name = f"prior_success_{task}"
+    for task in (task for name in names for task in TASK_SETS.get(name, (name,))):
         for rule in arguments.rules:
             settings = [] if rule == RANDOM else settings_of(rule)
             words = [*settings, *overrides, f"evaluation_episodes={arguments.episodes}"]
             config = config_of(task, words)
-            cell: dict[str, Any] = {"words": words, "weights": weights_of(config)}
-            rows = _rows(name)
-            if cell.items() <= rows.get(rule, {}).items():
+            row: dict[str, Any] = {"task": task, "rule": rule, "words": words, "weights": weights_of(config)}
+            if any(row.items() <= done.items() for done in _rows()):
                 continue
             outcomes = evaluate_random(config) if rule == RANDOM else evaluate(load_agent(config), config)
-            endings = dict(Counter(outcome.ending for outcome in outcomes))
-            rows = {**_rows(name), rule: {**cell, **rate(outcomes), "endings": endings}}
-            print(task, rule, f"{rows[rule]['success_rate']:.2f}", endings, flush=True)
-            write_result(name, {"task": task, "rules": rows})
+            row |= {**rate(outcomes), "endings": dict(Counter(outcome.ending for outcome in outcomes))}
+            print(task, rule, f"{row['success_rate']:.2f}", row["endings"], flush=True)
+            others = [done for done in _rows() if (done["task"], done["rule"]) != (task, rule)]
+            write_result(TABLE, {"rows": [*others, row]})
 
 
-def _rows(name: str) -> dict[str, Any]:
-    """The cells that are there."""
-    path = RESULTS / f"{name}.json"
-    rows: dict[str, Any] = json.loads(path.read_text())["rules"] if path.exists() else {}
+def _rows() -> list[dict[str, Any]]:
+    """The finished rows."""
+    path = RESULTS / f"{TABLE}.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"] if path.exists() else []
     return rows
 
 

@@ -2,7 +2,7 @@
 
 Each rule gets six settings of guidance w, strength γ and share of the steps, and the same episodes, which are
 none of prior_success.py's. The best by success, of equals the one that moved fewer wrong objects, is what
-rules.py takes.
+prior_rules.py takes.
 
 python benchmarks/prior_sweep.py base=panda horizon=300 planner.steps=8
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from rules import NAMES, config_of, settings_of
+from prior_rules import NAMES, config_of, settings_of
 
 from sail.config.schema import RunConfig
 from sail.loop.agent import Agent, load_agent, sampling_of

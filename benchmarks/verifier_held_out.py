@@ -1,12 +1,12 @@
-"""How well a verifier tells success at tasks that it never learnt from, none of them an unseen one.
+"""How well the verifier tells success at tasks that were held out while it was trained.
 
     python benchmarks/verifier_held_out.py ATTEMPTS [STEPS]
 
-Every other one of the 38 tasks that are not unseen is judged by a verifier of the rest (1,600 steps each).
-ATTEMPTS: a folder of attempts, 30 at each task, made where it lacks them. Rows: the network alone, what
-changed alone, both as `sail/filters/selection.py` has them, and both weighed otherwise: the mean over
-tasks of the area under the receiver's curve by attempt, and of all attempts how many were kept at even
-odds, and how many of those were successes.
+The 38 tasks that are not unseen are split in two halves. A verifier trained on one half (1,600 steps) judges
+the other. ATTEMPTS is a folder of 30 attempts at each task; missing attempts are made. The rows are the
+network alone, the changed pixels alone, both with the weights of `sail/filters/selection.py`, and both with
+other weights. Each row has the area under the receiver's curve (mean over tasks), the number of attempts kept
+at even odds, and the number of successes among them.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from common import write_result
-from verifiers import area
+from verifier_unseen import area
 
 from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
 from sail.report.live_table import LiveTable

@@ -1,11 +1,11 @@
-"""How well a verifier tells success at the unseen tasks, on attempts of every kind that it never learnt from.
+"""How well the verifier tells success at the unseen tasks, none of which taught it.
 
     python benchmarks/verifier_unseen.py [verifier.path=DIR …]
 
-10 attempts at each task (sail/training/judged_attempts.py: an expert, early, late and cut short, wandering,
-play; here alone are the unseen tasks' experts and flags asked, to measure). An attempt's score is the
-verifier's surest `LASTING` looks; per task the area under the receiver's curve against the environment's flag
-(0.5 is chance), and at the threshold how many were kept, and how many of those were successes.
+Each task gets 10 attempts of every kind (sail/training/judged_attempts.py). The experts and success flags of
+the unseen tasks are used here to measure, and nowhere else. An attempt's score is the verifier's surest
+`LASTING` looks. Each task's row has the area under the receiver's curve against the environment's flag (0.5
+is chance), the number of attempts kept at the threshold, and the number of successes among them.
 """
 
 import sys
@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from common import write_result
-from verifiers import area
 
 from sail.config.schema import load_config
 from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
@@ -23,6 +22,18 @@ from sail.training.judged_attempts import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN
 
 ATTEMPTS = 10
+
+
+def area(scores: np.ndarray, success: np.ndarray) -> float | None:
+    """The area under the receiver's curve: how often a success scores above a failure, ties counting half.
+
+    scores: float (N,). success: bool (N,). None where there is no success, or no failure.
+    """
+    good, bad = scores[success], scores[~success]
+    if not len(good) or not len(bad):
+        return None
+    above = (good[:, None] > bad[None]).mean() + 0.5 * (good[:, None] == bad[None]).mean()
+    return float(above)
 
 
 def main() -> None:

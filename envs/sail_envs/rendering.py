@@ -1,7 +1,7 @@
 """A fast offscreen renderer: one OpenGL context a process, shadows, reflections and multisampling off.
 
 MetaWorld's own `render()` spends its time on 4,096-pixel shadow maps and 4x multisampling; without
-them a software rasteriser is about ten times as fast (see `benchmarks/rendering.py`).
+them a software rasteriser is about ten times as fast (see `benchmarks/rendering_speed.py`).
 """
 
 import atexit

@@ -26,6 +26,7 @@ from sail.filters.selection import VerifierFilter, find_filter
 from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.run_folder import open_run
 from sail.types import FRAME_SKIP, Episode
+from sail_models.diffusion.schedule import add_noise
 
 # Noise levels at which the denoising error is measured, and control steps between windows.
 TIMESTEPS, EVERY = (500, 800), 16
@@ -56,7 +57,7 @@ def text_gain(agent: Agent, episode: Episode) -> float:
     def error(said: Tensor, noise: Tensor, step: int) -> float:
         timestep = torch.full((len(clean),), step)
         alpha = agent.planner.alphas[timestep][:, None, None, None, None]
-        noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * noise
+        noisy = add_noise(clean, noise, alpha)
         return float((agent.planner(noisy, timestep, said, first) - clean).square().mean())
 
     with_text, without = 0.0, 0.0
@@ -72,7 +73,7 @@ def stillness(agent: Agent, config: RunConfig, episode: Episode) -> float:
     plan = agent.video_planner.plan(
         episode.frames[-1][None], [episode.prompt], [episode.seed], sampling_of(config)
     )
-    return -float(plan.moved[0])
+    return -float(plan.motion[0])
 
 
 def by_iteration(records: list[EpisodeRecord]) -> list[list[EpisodeRecord]]:

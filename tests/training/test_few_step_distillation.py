@@ -14,10 +14,9 @@ from sail.loop.agent import Agent, load_agent, load_base, sampling_of
 from sail.report.live_table import LiveTable
 from sail.training.few_step_distillation import StudentConfig, distil, path_loss
 from sail.training.fine_tuning import finetune_planner
-from sail.training.planner_loss import PlanBatch
 from sail.training.resume import TrainError
 from sail.types import FRAME_SIZE
-from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import PlannerNetworkConfig

@@ -35,9 +35,9 @@ SETTINGS = "student.json"
 # Pairs in one file. They are planned in one batch, and an interruption loses at most as many.
 SHARD = 64
 # Frames taken from an episode each time the episode is read.
-EACH = 8
+EPISODE_FRAMES = 8
 # The share of training on pure noise, the first denoising step: a one-step planner takes no other.
-PURE = 0.3
+PURE_NOISE = 0.3
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Pairs:
     prompts: tuple[str, ...]
 
 
-def path_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
+def distillation_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
     """The denoising loss of the teacher's plans under the noise that they were drawn from (one scalar)."""
     assert batch.noise is not None
     timestep = noisier_timesteps(batch.future.shape[0], generator)
-    pure = uniform(batch.future.shape[:1], generator) < PURE
+    pure = uniform(batch.future.shape[:1], generator) < PURE_NOISE
     timestep = timestep.masked_fill(pure, TRAINING_STEPS - 1)
     return denoising_loss(network, batch, timestep, batch.noise, batch.text)
 
@@ -106,7 +106,7 @@ def distil(
     torch.manual_seed(config.seed)
     network = PlannerNetwork(replace(agent.planner.config, distilled=True))
     network.load_state_dict(copy.deepcopy(agent.planner.state_dict()))
-    trainer = Trainer(network, path_loss, config.steps, config.learning_rate, config.seed)
+    trainer = Trainer(network, distillation_loss, config.steps, config.learning_rate, config.seed)
     student = fit(trainer, batch, rng, out / "planner_training", progress, "student")
     save_model(out / "planner", student, half=True)
     return student
@@ -153,12 +153,12 @@ def _scenes(
     """
     records = store.records()
     rng = np.random.default_rng(config.seed)
-    which = np.repeat(rng.integers(len(records), size=-(-config.pairs // EACH)), EACH)
+    which = np.repeat(rng.integers(len(records), size=-(-config.pairs // EPISODE_FRAMES)), EPISODE_FRAMES)
     share, chosen = rng.random(config.pairs), rng.integers(max(1, len(prompts)), size=config.pairs)
     for first in range(0, config.pairs, SHARD):
         frames, used = [], []
         for index in range(first, min(first + SHARD, config.pairs)):
-            if index % EACH == 0:
+            if index % EPISODE_FRAMES == 0:
                 episode = store.read(records[which[index]].id)
             frames.append(episode.frames[int(share[index] * len(episode.frames))])
             used.append(prompts[chosen[index]] if prompts else episode.prompt)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 
 from sail.training.batches import to_device
-from sail.training.few_step_distillation import path_loss
+from sail.training.few_step_distillation import distillation_loss
 from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
 from sail.training.policy_fit import PolicyBatch, policy_loss
 from sail.training.trainer import Trainer
@@ -85,7 +85,7 @@ def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:
 
 
 @pytest.mark.parametrize(
-    "make", [planners(diffusion_loss), planners(path_loss), groundings, dynamics, policies, verifiers]
+    "make", [planners(diffusion_loss), planners(distillation_loss), groundings, dynamics, policies, verifiers]
 )
 def test_captured_steps_are_the_steps(make: Callable[[], tuple[nn.Module, Any, Any]]) -> None:
     def fitted(captured: bool) -> tuple[Sequence[float], Tensor, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sail.training import few_step_distillation, inverse_dynamics_fit, policy_fit, verifier_fit
 from sail.training.batches import to_device
-from sail.training.few_step_distillation import path_loss
+from sail.training.few_step_distillation import distillation_loss
 from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
 from sail.training.policy_fit import PolicyBatch, policy_loss
 from sail.training.verifier_fit import VerifierBatch, verifier_loss
@@ -60,7 +60,7 @@ def _without_generator(function: Callable[..., Tensor]) -> Callable[..., Tensor]
 
 
 @pytest.mark.parametrize("layers", [0, 1])
-@pytest.mark.parametrize("loss", [diffusion_loss, path_loss])
+@pytest.mark.parametrize("loss", [diffusion_loss, distillation_loss])
 def test_planners_are_fitted_where_they_are(loss: Callable[..., Tensor], layers: int) -> None:
     network = PlannerNetwork(replace(SMALL, grounding_layers=layers)).to(META)
     batch = to_device(PlanBatch(FIRST, FUTURE, TEXT, noise=FUTURE), META)

@@ -12,11 +12,11 @@ import torch
 from common import write_result
 
 from sail.config.schema import PlannerConfig
+from sail_models.device import mixed_precision
 from sail_models.diffusion.composition import RULES, Part
-from sail_models.diffusion.protocols import Denoiser
-from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.diffusion.denoiser import Denoiser
+from sail_models.diffusion.sampler import ConditionedDenoiser, sample_latents
 from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
-from sail_models.precision import mixed_precision
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
@@ -30,7 +30,7 @@ PAIRS: dict[str, tuple[Denoiser, Denoiser]] = {
 }
 
 
-def seconds(rule: str, models: Mapping[Part, Conditioned], batch: int) -> float:
+def seconds(rule: str, models: Mapping[Part, ConditionedDenoiser], batch: int) -> float:
     """Wall seconds of one batch of plans' latents."""
     noise = torch.randn(batch, models["domain"].denoiser.frames, *models["domain"].denoiser.latent_shape)
     started = time.perf_counter()
@@ -47,9 +47,9 @@ def main() -> None:
         for batch in (1, 16):
             text = torch.randn(batch, TEXT_TOKENS, TEXT_WIDTH)
             first = torch.randn(batch, *domain.latent_shape)
-            models: dict[Part, Conditioned] = {
-                "domain": Conditioned(domain, text, torch.zeros_like(text), first),
-                "prior": Conditioned(prior, text, torch.zeros_like(text), first),
+            models: dict[Part, ConditionedDenoiser] = {
+                "domain": ConditionedDenoiser(domain, text, torch.zeros_like(text), first),
+                "prior": ConditionedDenoiser(prior, text, torch.zeros_like(text), first),
             }
             times: dict[str, list[float]] = {rule: [] for rule in RULES}
             for repeat in range(REPEATS + 1):

@@ -1,1 +1,1 @@
-"""The networks of SAIL: autoencoder, text encoder, video planner, composition, inverse dynamics."""
+"""The models of SAIL: the mathematics of diffusion, the networks, the latent spaces and the video priors."""

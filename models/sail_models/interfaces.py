@@ -1,4 +1,7 @@
-"""How plans and actions are asked for, and what comes back; without torch, for exported models too."""
+"""The interfaces of planner, inverse dynamics and policy, and the data that pass through them.
+
+This module does not need torch, so that exported models offer the same interfaces without it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,29 +12,31 @@ from sail.types import Float32, UInt8
 
 
 class PromptError(SailError):
-    """A prompt that says nothing."""
+    """An empty prompt."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Imagined frames uint8 (B, F, H, W, 3) RGB, `frame_skip` control steps apart.
+    """A batch of imagined clips.
 
-    moved: float32 (B,), how much changes in them, as a share of what changed in the planner's training; near
-    0 it imagines standstill.
+    frames: uint8 (B, F, H, W, 3) RGB, `FRAME_SKIP` control steps apart. motion: float32 (B,), root mean
+    square of the imagined change of the latents, in units of the change in the planner's training windows:
+    near 0 where the plan imagines standstill.
     """
 
     frames: UInt8
-    moved: Float32
+    motion: Float32
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How plans are drawn.
+    """How the sampler draws plans.
 
-    steps: denoising steps. guidance: text guidance w (1 is the conditional model, 0 ignores the text).
-    temperature: standard deviation of the starting noise. rule: the composition's name (see `RULES`); all but
-    "in_domain" want a prior. strength: γ, the rule's own where None. until: the share of the steps, the
-    noisiest, that are composed. negative: the prior's unconditional text.
+    steps: denoising steps. guidance: text guidance w; 1 is the conditional model, 0 ignores the text.
+    temperature: standard deviation of the starting noise. rule: the composition's name, a key of
+    `composition.RULES`; every rule but "in_domain" needs a prior. strength: prior strength γ; the rule's own
+    where None. until: share of the steps, the noisiest, that are composed. negative: the text that the prior
+    takes as its unconditional text.
     """
 
     steps: int = 4
@@ -50,7 +55,7 @@ def check_prompts(prompts: Sequence[str]) -> None:
 
 
 class Planning(Protocol):
-    """See `VideoPlanner.plan`."""
+    """A planner: imagines the next frames from frames and prompts."""
 
     def plan(
         self,
@@ -61,30 +66,35 @@ class Planning(Protocol):
         guidance: Float32 | None = None,
         keep: int | None = None,
     ) -> Plan:
-        """Imagine the next frames."""
+        """Imagine the next frames; for the arguments see `VideoPlanner.plan`."""
         ...
 
 
 class Acting(Protocol):
-    """See `InverseDynamics.act`."""
+    """Inverse dynamics: the actions that lead from a frame to a goal frame."""
 
     def act(
         self, current: UInt8, goal: UInt8, proprioception: Float32, seeds: Sequence[int] | None = None
     ) -> Float32:
-        """Action chunks."""
+        """Action chunks; for the arguments see `InverseDynamics.act`."""
         ...
 
 
 @runtime_checkable
 class Deciding(Protocol):
-    """A policy: what acts without a plan. identity: of its weights."""
+    """A policy: acts on frames and prompts without a plan."""
 
     @property
-    def identity(self) -> str: ...
+    def identity(self) -> str:
+        """The identity of the policy's weights."""
+        ...
 
     def decide(
         self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
     ) -> Float32:
-        """Action chunks float32 (B, chunk, 4) in -1..1. frames: uint8 (B, H, W, 3). proprioception: float32
-        (B, 4). prompts, seeds: length B. Raises PromptError where a prompt is empty."""
+        """Action chunks float32 (B, chunk, 4) in -1..1.
+
+        frames: uint8 (B, H, W, 3) RGB. proprioception: float32 (B, 4). prompts, seeds: length B. Raises
+        PromptError where a prompt is empty.
+        """
         ...

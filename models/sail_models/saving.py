@@ -37,11 +37,14 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
 
 
 class WeightsError(SailError):
-    """A model folder is missing, damaged, foreign or of another version."""
+    """A model folder is missing or damaged, or holds another kind or version."""
 
 
 def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
-    """Write `model` (one of ours, with its `.config`); half stores float16. Replaces what is there."""
+    """Write a model of ours to a folder, in place of the model that the folder holds.
+
+    half: store float16. Raises WeightsError.
+    """
     kind = next(name for name, (_, make) in _KINDS.items() if isinstance(model, make))  # type: ignore[arg-type]
     tensors = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().clone()
@@ -58,9 +61,9 @@ def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
 
 
 def load_model(folder: Path, kind: str) -> Any:
-    """The model of that kind (a key of `_KINDS`), for evaluation; its parameters are float32.
+    """Load a model of a kind (a key of `_KINDS`), in evaluation mode, with float32 parameters.
 
-    Raises WeightsError naming the file and the cause.
+    Raises WeightsError, which names the file and the cause.
     """
     config_class, make = _KINDS[kind]
     config_path, weights_path = folder / CONFIG, folder / WEIGHTS
@@ -89,7 +92,7 @@ def load_model(folder: Path, kind: str) -> Any:
 
 
 def model_identity(model: nn.Module) -> str:
-    """The first 12 hexadecimal digits of the SHA-256 of all weights."""
+    """The first 12 hexadecimal digits of the SHA-256 of all weights in float32."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -98,7 +101,7 @@ def model_identity(model: nn.Module) -> str:
 
 
 def find_base(name: str, part: Literal["planner", "policy", "verifier"] = "planner") -> Path:
-    """The folder of base weights that has this part: a shipped name, or a path. Raises WeightsError."""
+    """The folder of base weights with this part. name: a shipped base, or a path. Raises WeightsError."""
     for folder in (PRETRAINED / name, Path(name)):
         if (folder / part / CONFIG).is_file():
             return folder

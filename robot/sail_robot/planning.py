@@ -134,5 +134,5 @@ class PlanningThread:
         begun = self._clock()
         seed = int(self._rng.integers(2**62))
         plan = model.planner.plan(frame[None], [prompt], [seed], model.sampling)
-        score = float(plan.moved[0])
+        score = float(plan.motion[0])
         return Planned(plan.frames[0], made, score, model.identity, self._clock() - begun)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -158,28 +157,17 @@ def _compiled(source: Source) -> Source:
 def _eager(source: Source, scenes: Scenes, exact: bool) -> Stages:
     agent, sampling = source.agent, source.sampling
     planner, count = agent.video_planner, len(scenes.frames)
+    if exact:
+        planner.precision = nullcontext  # float32
     seeds, prompts = list(range(count)), list(scenes.prompts)
     latents = planner.plan_latents(scenes.frames, prompts, seeds, sampling).flatten(0, 1)
     arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
-
-    def within(call: Callable[[], object]) -> Callable[[], object]:
-        def called() -> object:
-            off = torch.autocast(latents.device.type, enabled=False)
-            with (
-                patch("sail_models.diffusion.video_planner.mixed_precision", lambda device: off)
-                if exact
-                else nullcontext()
-            ):
-                return call()
-
-        return called
-
     return {
         "text": lambda: text.embed(prompts[0]),
-        "draw": within(lambda: planner.plan_latents(scenes.frames, prompts, seeds, sampling).cpu()),
+        "draw": lambda: planner.plan_latents(scenes.frames, prompts, seeds, sampling).cpu(),
         "decode": lambda: agent.autoencoder.decode_frames(latents),
         "dynamics": lambda: agent.inverse_dynamics.act(scenes.frames, scenes.frames, arms),
-        "plan": within(lambda: planner.plan(scenes.frames, prompts, seeds, sampling)),
+        "plan": lambda: planner.plan(scenes.frames, prompts, seeds, sampling),
     }
 
 

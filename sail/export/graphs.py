@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sail_models.diffusion.composition import Part
-from sail_models.diffusion.sampler import Conditioned, denoise, make_schedule
+from sail_models.diffusion.sampler import ConditionedDenoiser, denoise, make_sampling_schedule
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import Sampling
 from sail_models.networks.inverse_dynamics import InverseDynamics
@@ -26,7 +26,7 @@ class PlanGraph(nn.Module):
         alphas: dict[Part, Tensor] = {"domain": planner.network.alphas}
         if planner.prior is not None:
             alphas["prior"] = planner.prior.alphas
-        self.schedule = make_schedule(rule, alphas, sampling.steps, sampling.until)
+        self.schedule = make_sampling_schedule(rule, alphas, sampling.steps, sampling.until)
         self.strength = rule.strength if sampling.strength is None else sampling.strength
         self.register_buffer("negative", planner.text([sampling.negative]), persistent=False)
 
@@ -37,12 +37,12 @@ class PlanGraph(nn.Module):
         frames: uint8 (B, H, W, 3). text: (B, L, D). noise: (B, F, C, h, w). guidance: (B,).
         """
         first = self.codec.encode(_pixels(frames))
-        models: dict[Part, Conditioned] = {
-            "domain": Conditioned(self.network, text, torch.zeros_like(text), first)
+        models: dict[Part, ConditionedDenoiser] = {
+            "domain": ConditionedDenoiser(self.network, text, torch.zeros_like(text), first)
         }
         if self.prior is not None:
             negative = self.negative.expand(text.shape)
-            models["prior"] = Conditioned(self.prior, text, negative, first)
+            models["prior"] = ConditionedDenoiser(self.prior, text, negative, first)
         change = denoise(self.schedule, models, noise, guidance, self.strength)
         latents = self.network.to_frames(change, first)
         return latents.flatten(0, 1).float(), change.float().square().mean((1, 2, 3, 4)).sqrt()

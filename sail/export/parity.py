@@ -98,7 +98,7 @@ def _check_planner(folder: Path, provider: str | None) -> dict[str, float]:
     arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
     found = {
         "text": _relative(planner.text.embed(samples.prompts), samples.text),
-        "moved": _relative(np.concatenate([plan.moved for plan in plans]), samples.moved),
+        "moved": _relative(np.concatenate([plan.motion for plan in plans]), samples.moved),
         "decoded": _relative(planner.decode(samples.latents), samples.imagined),
         "actions": _relative(dynamics.act(samples.frames, samples.goals, arms), samples.actions),
         "latents": _relative(_latents(planner, samples), samples.latents),

@@ -10,7 +10,7 @@ from torch import nn
 from sail.config.schema import NO_WORDS, POLICIES, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.device import best_device, device_of
-from sail_models.diffusion.protocols import Denoiser
+from sail_models.diffusion.denoiser import Denoiser
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import Sampling, check_prompts
 from sail_models.networks.inverse_dynamics import InverseDynamics

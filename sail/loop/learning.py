@@ -14,7 +14,7 @@ from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.run_folder import IterationResult
 from sail.loop.session import Run
 from sail.training.fine_tuning import finetune_inverse_dynamics, finetune_planner, finetune_policy
-from sail.training.imagined_goals import imagine
+from sail.training.imagined_goals import imagine_goals
 from sail.types import Episode
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.saving import save_model
@@ -131,7 +131,9 @@ def _learn_dynamics(
     whole = [episode for episode in kept if len(episode) >= chunk]
     imagined, collected = None, whole
     if training.imagined_windows and whole:
-        imagined = imagine(agent, whole, training.imagined_windows, runs[0].config.planner.guidance, seed)
+        imagined = imagine_goals(
+            agent, whole, training.imagined_windows, runs[0].config.planner.guidance, seed
+        )
     else:
         collected = [episode for run in runs for episode in run.read(run.store.records(source="self"))]
     return finetune_inverse_dynamics(

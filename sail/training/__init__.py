@@ -1,1 +1,1 @@
-"""Fitting the autoencoder, the planner and the inverse dynamics model."""
+"""Training: the trainer, batches, and one file for each model that is trained."""

@@ -1,4 +1,4 @@
-"""Fitting the autoencoder on frames of any episodes, labelled or not."""
+"""Training of the autoencoder on frames of any episodes, with or without labels."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,12 +7,11 @@ import torch
 
 from sail.training.learning_rate import one_cycle
 from sail.types import UInt8
-from sail_models.device import best_device
-from sail_models.precision import mixed_precision
+from sail_models.device import best_device, mixed_precision
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 
 Report = Callable[[int, dict[str, float]], None]
-# A setting `autoencoder` where it is to be trained, and is not another's.
+# The value of a setting `autoencoder` that trains a new autoencoder; any other value is a folder of one.
 OWN = "own"
 
 
@@ -24,16 +23,17 @@ def train_autoencoder(
     batch_size: int = 40,
     learning_rate: float = 1.5e-3,
 ) -> Autoencoder:
-    """Fit on frames uint8 (N, H, W, 3) of several sources, which give equal shares of a batch.
+    """Train an autoencoder on frames uint8 (N, H, W, 3) RGB of several sources.
 
-    report(step, {"loss": …}) is called after every step. Pixels are weighted by their distance from their
-    source's mean frame: objects, the arm and small markers count more than the table that every frame shows.
+    Each source has an equal share of a batch. report(step, {"loss": …, "mse": …}) is called after every step.
+    Pixels are weighted by their distance from their source's mean frame, so that objects, the arm and small
+    markers count more than the table that every frame shows.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     device = best_device()
     autoencoder = Autoencoder(AutoencoderConfig()).to(device)
-    # The pixels' order in memory that CPUs convolve fastest.
+    # CPUs convolve fastest with this order of pixels in memory.
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(autoencoder.parameters(), learning_rate, weight_decay=1e-4, fused=True)
     schedule = one_cycle(optimizer, learning_rate, steps)
@@ -46,7 +46,7 @@ def train_autoencoder(
         weight = 1.0 + 8.0 * (batch - means[which]).abs().mean(1, keepdim=True)
         with mixed_precision(device):
             latents = autoencoder.encoder(batch)
-            # Noise makes the decoder smooth around the latents it has seen; the planner's are not exact.
+            # The planner's latents are not exact: noise makes the decoder smooth around the training latents.
             noisy = latents + 0.15 * torch.randn_like(latents)
             error = autoencoder.decoder(noisy).float() - batch
         loss = (weight * (error.abs() + 2.0 * error.square())).mean() + 1e-3 * latents.float().square().mean()

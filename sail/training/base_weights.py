@@ -32,7 +32,6 @@ from sail.training.planner_batches import (
     sample_batch,
     to_latents,
 )
-from sail.training.planner_loss import PlanBatch, diffusion_loss
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
@@ -40,6 +39,7 @@ from sail.training.verifier_fit import Shown, shown_by, shown_in, train_verifier
 from sail.types import FRAME_SIZE, FRAME_SKIP, Episode, Progress, Source
 from sail_envs.tasks import FAMILIES, METAWORLD, OPPOSITES, SEEN, TASKS, UNSEEN
 from sail_models.device import best_device
+from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
 from sail_models.networks.action_head import Head
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig

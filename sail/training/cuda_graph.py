@@ -1,5 +1,7 @@
-"""The gradients of a loss, on a GPU recorded once and replayed: launching hundreds of small kernels one by
-one takes longer than they do."""
+"""Gradients of a loss as a CUDA graph: captured once, then replayed.
+
+A training step here runs hundreds of small kernels. Launching them one by one takes longer than running them.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,46 +10,46 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from sail.training.batches import moved
+from sail.training.batches import to_device
 
 Batch = TypeVar("Batch")
 
-# Before recording, as libraries choose their kernels and take their memory when first called.
+# Runs before the capture: libraries choose their kernels and allocate their memory in the first runs.
 _WARM_UP = 3
 
 
-class Recorded(Generic[Batch]):
-    """`compute(batch)` as a CUDA graph, recorded anew where batches change shape.
+class CapturedGraph(Generic[Batch]):
+    """`compute(batch)` as a CUDA graph, captured again where the batch's shapes change.
 
-    compute: leaves gradients where the parameters are, returns the loss, draws from `generator` alone, and
-    neither waits for the GPU nor copies to it.
+    compute: leaves gradients at the parameters and returns the loss. It draws random numbers from `generator`
+    alone, and neither waits for the GPU nor copies to the GPU.
     """
 
     def __init__(self, compute: Callable[[Batch], Tensor], generator: torch.Generator) -> None:
         self._compute, self._generator = compute, generator
-        self._given: Batch | None = None
+        self._input: Batch | None = None
 
     def __call__(self, batch: Batch) -> Tensor:
-        """The loss of a batch, wherever its tensors are; it stands until the next call."""
-        if self._given is None or _shapes(batch) != _shapes(self._given):
-            self._record(batch)
-        assert self._given is not None
+        """The loss of a batch on any device. The next call overwrites the returned tensor."""
+        if self._input is None or _shapes(batch) != _shapes(self._input):
+            self._capture(batch)
+        assert self._input is not None
         for name in _shapes(batch):
-            getattr(self._given, name).copy_(getattr(batch, name), non_blocking=True)
+            getattr(self._input, name).copy_(getattr(batch, name), non_blocking=True)
         self._graph.replay()
         return self._loss
 
-    def _record(self, batch: Batch) -> None:
+    def _capture(self, batch: Batch) -> None:
         device = self._generator.device
-        self._given = given = moved(batch, device)
-        drawn = self._generator.get_state()
-        beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        beside.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(beside):
+        self._input = given = to_device(batch, device)
+        state = self._generator.get_state()
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
             for _ in range(_WARM_UP):
                 self._compute(given)
-        torch.cuda.current_stream(device).wait_stream(beside)
-        self._generator.set_state(drawn)
+        torch.cuda.current_stream(device).wait_stream(stream)
+        self._generator.set_state(state)
         self._graph = torch.cuda.CUDAGraph()
         self._graph.register_generator_state(self._generator)
         with torch.cuda.graph(self._graph):

@@ -1,9 +1,9 @@
-"""A planner of few steps, taught by one of many: it learns which plan the teacher draws from which noise.
+"""Few-step distillation: a student planner learns which plan its teacher draws from which noise.
 
-The student sees a pair of noise and plan mixed to every degree, and predicts the plan (the pairs and their
-straight paths of Liu et al., arXiv 2209.03003, section 2.2; the whole way in one step, as in Luhman & Luhman,
-arXiv 2101.02388). Guidance, and a prior's share, are in the plans that it is taught: a step of it is one
-network's, once, where a teacher's may take three.
+A teacher's plan and the noise it was drawn from make a pair. The student sees the two mixed at every signal
+share, and predicts the plan (pairs as in Liu et al., arXiv 2209.03003, section 2.2; a whole plan in one step
+as in Luhman & Luhman, arXiv 2101.02388). The teacher's plans contain guidance and the prior's share, so that
+a step of the student is one forward pass of one network. A step of the teacher may take three.
 """
 
 import copy
@@ -20,31 +20,29 @@ from torch import Tensor
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent
 from sail.system.files import write_atomically
-from sail.training.planner_loss import PlanBatch, noisier_timesteps, signal_weight
 from sail.training.resume import TrainError, begin, fit
 from sail.training.trainer import Trainer
 from sail.types import Progress, UInt8
 from sail_models.device import uniform
-from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch, denoising_loss, noisier_timesteps
 from sail_models.diffusion.schedule import TRAINING_STEPS
 from sail_models.diffusion.video_planner import noise_of
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import PlannerNetwork
-from sail_models.precision import mixed_precision
 from sail_models.saving import save_model
 
 SETTINGS = "student.json"
-# Pairs in one file: what an interruption loses at most, and what is planned at once.
+# Pairs in one file. They are planned in one batch, and an interruption loses at most as many.
 SHARD = 64
-# Frames that are taken of an episode when it is read.
-EACH = 8
-# The share of training that is the first step: whoever takes one step takes this one alone.
-PURE = 0.3
+# Frames taken from an episode each time the episode is read.
+EPISODE_FRAMES = 8
+# The share of training on pure noise, the first denoising step: a one-step planner takes no other.
+PURE_NOISE = 0.3
 
 
 @dataclass(frozen=True)
 class StudentConfig:
-    """pairs: plans that the teacher draws. steps, batch, learning_rate: of the optimiser."""
+    """pairs: number of plans that the teacher draws. steps, batch, learning_rate: of the optimiser."""
 
     pairs: int = 6000
     steps: int = 4000
@@ -55,27 +53,23 @@ class StudentConfig:
 
 @dataclass(frozen=True)
 class Pairs:
-    """first_frame: latents (N, C, h, w). future: the teacher's plans as latents (N, F, C, h, w). prompts: of
-    each. Pair i was drawn with seed i."""
+    """The teacher's plans. Plan i was drawn from the noise of seed i.
+
+    first_frame: latents float16 (N, C, h, w). future: the plans' latents float16 (N, F, C, h, w). prompts: N.
+    """
 
     first_frame: Tensor
     future: Tensor
     prompts: tuple[str, ...]
 
 
-def path_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
-    """The weighted squared error of the plan that is predicted anywhere between it and its noise (one
-    scalar)."""
+def distillation_loss(network: ChangeDenoiser, batch: PlanBatch, generator: torch.Generator) -> Tensor:
+    """The denoising loss of the teacher's plans under the noise that they were drawn from (one scalar)."""
     assert batch.noise is not None
-    clean = network.to_change(batch.future, batch.first_frame)
-    timestep = noisier_timesteps(clean.shape[0], generator)
-    pure = uniform(clean.shape[:1], generator) < PURE
+    timestep = noisier_timesteps(batch.future.shape[0], generator)
+    pure = uniform(batch.future.shape[:1], generator) < PURE_NOISE
     timestep = timestep.masked_fill(pure, TRAINING_STEPS - 1)
-    alpha = network.alphas[timestep][:, None, None, None, None]
-    noisy = alpha.sqrt() * clean + (1.0 - alpha).sqrt() * batch.noise
-    with mixed_precision(generator.device):
-        predicted: Tensor = network(noisy, timestep, batch.text, batch.first_frame)
-    return (signal_weight(alpha) * (predicted.float() - clean).square()).mean()
+    return denoising_loss(network, batch, timestep, batch.noise, batch.text)
 
 
 def distil(
@@ -87,10 +81,10 @@ def distil(
     out: Path,
     progress: Progress,
 ) -> PlannerNetwork:
-    """Fill out/planner with a student of the agent's planner, or go on with it.
+    """Train a student of the agent's planner into out/planner, or continue a training in `out`.
 
-    sampling: how the teacher draws its plans. store: episodes, at whose frames it plans. prompts: what it is
-    asked there; those of the episodes where there are none. Raises TrainError.
+    sampling: how the teacher draws its plans. store: episodes, from whose frames the teacher plans. prompts:
+    of the plans, drawn at random; the episodes' own where empty. Raises TrainError.
     """
     if agent.planner.config.distilled:
         raise TrainError("this planner is a student itself: distil its teacher")
@@ -112,7 +106,7 @@ def distil(
     torch.manual_seed(config.seed)
     network = PlannerNetwork(replace(agent.planner.config, distilled=True))
     network.load_state_dict(copy.deepcopy(agent.planner.state_dict()))
-    trainer = Trainer(network, path_loss, config.steps, config.learning_rate, config.seed)
+    trainer = Trainer(network, distillation_loss, config.steps, config.learning_rate, config.seed)
     student = fit(trainer, batch, rng, out / "planner_training", progress, "student")
     save_model(out / "planner", student, half=True)
     return student
@@ -127,11 +121,11 @@ def _pairs(
     folder: Path,
     progress: Progress,
 ) -> Pairs:
-    """The teacher's plans; those that are in the folder are not drawn again."""
+    """The teacher's plans. Plans in the folder are read, the missing ones drawn and written there."""
     folder.mkdir(parents=True, exist_ok=True)
     progress.stage("teacher", config.pairs)
-    first_frames, futures, asked = [], [], []
-    for begin_at, (frames, prompt) in _questions(store, prompts, config):
+    first_frames, futures, used = [], [], []
+    for begin_at, (frames, prompt) in _scenes(store, prompts, config):
         file = folder / f"{begin_at:06d}.safetensors"
         if not file.is_file():
             seeds = list(range(begin_at, begin_at + len(prompt)))
@@ -145,24 +139,27 @@ def _pairs(
             raise TrainError(f"{file} is damaged: remove it to draw its plans again") from error
         first_frames.append(tensors["first_frame"])
         futures.append(tensors["future"])
-        asked.extend(prompt)
+        used.extend(prompt)
         progress.advance(len(prompt))
-    return Pairs(torch.cat(first_frames), torch.cat(futures), tuple(asked))
+    return Pairs(torch.cat(first_frames), torch.cat(futures), tuple(used))
 
 
-def _questions(
+def _scenes(
     store: EpisodeStore, prompts: Sequence[str], config: StudentConfig
 ) -> Iterator[tuple[int, tuple[UInt8, list[str]]]]:
-    """Where each shard begins, and its frames and prompts, drawn evenly from all episodes' frames."""
+    """Each shard's first pair number, frames uint8 (N, H, W, 3) and N prompts.
+
+    Episodes are drawn uniformly, and so are the frames of each.
+    """
     records = store.records()
     rng = np.random.default_rng(config.seed)
-    which = np.repeat(rng.integers(len(records), size=-(-config.pairs // EACH)), EACH)
-    share, said = rng.random(config.pairs), rng.integers(max(1, len(prompts)), size=config.pairs)
+    which = np.repeat(rng.integers(len(records), size=-(-config.pairs // EPISODE_FRAMES)), EPISODE_FRAMES)
+    share, chosen = rng.random(config.pairs), rng.integers(max(1, len(prompts)), size=config.pairs)
     for first in range(0, config.pairs, SHARD):
-        frames, asked = [], []
+        frames, used = [], []
         for index in range(first, min(first + SHARD, config.pairs)):
-            if index % EACH == 0:
+            if index % EPISODE_FRAMES == 0:
                 episode = store.read(records[which[index]].id)
             frames.append(episode.frames[int(share[index] * len(episode.frames))])
-            asked.append(prompts[said[index]] if prompts else episode.prompt)
-        yield first, (np.stack(frames), asked)
+            used.append(prompts[chosen[index]] if prompts else episode.prompt)
+        yield first, (np.stack(frames), used)

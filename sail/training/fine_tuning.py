@@ -1,4 +1,4 @@
-"""One iteration's learning, on demonstrations and successes: of planner and inverse dynamics, or a policy."""
+"""One iteration's training, on demonstrations and collected episodes."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -9,27 +9,27 @@ from sail.config.schema import TrainingConfig
 from sail.data.retime import retime_by_travel
 from sail.data.windows import mix_batch
 from sail.loop.agent import Agent, PolicyAgent
-from sail.training.batches import join, reordered
-from sail.training.imagined_goals import Imagined, sample_imagined_batch
+from sail.training.batches import join, reorder
+from sail.training.imagined_goals import ImaginedGoals, sample_imagined_batch
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
 from sail.training.planner_batches import sample_batch, to_latents
-from sail.training.planner_loss import diffusion_loss
 from sail.training.policy_fit import policy_loss, sample_policy_batch
 from sail.training.resume import TrainError
 from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP, Episode
+from sail_models.diffusion.denoiser import diffusion_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.networks.policy import Policy
 
 Report = Callable[[int, float], None]
-# Inverse dynamics: the highest learning rate, and windows a step of one source, or of both; with more of what
-# is new it learns that by heart.
+# Inverse dynamics: the highest learning rate, and the windows of a step from one source or from both. With
+# more windows from the few collected episodes inverse dynamics overfits them.
 DYNAMICS_LEARNING_RATE, DYNAMICS_BATCH, MIXED_DYNAMICS_BATCH = 5e-4, 64, 92
 
 
 def check_trainable(planner: PlannerNetwork) -> None:
-    """Raises TrainError where further training would undo what the planner is."""
+    """Raises TrainError for a distilled planner: training on episodes would undo the distillation."""
     if planner.config.distilled:
         raise TrainError("this planner was distilled: improve its teacher, then sail distill again")
 
@@ -42,8 +42,10 @@ def finetune_policy(
     seed: int,
     report: Report,
 ) -> Policy:
-    """The policy after `config.steps` more steps of behaviour cloning; see `finetune_planner`. What was done
-    is done again as fast as it was: re-timing is of plans."""
+    """The policy after `config.steps` more steps of behaviour cloning; see `finetune_planner`.
+
+    Episodes are not re-timed, so that the policy acts as fast as they do.
+    """
     if not demonstrations and not collected:
         return copy.deepcopy(agent.policy)
     policy = copy.deepcopy(agent.policy).requires_grad_(True)
@@ -68,11 +70,11 @@ def finetune_planner(
     seed: int,
     report: Report,
 ) -> PlannerNetwork:
-    """The planner after `config.steps` more steps; the agent's own is left as it is.
+    """The planner after `config.steps` more steps. The agent's own planner is not changed.
 
-    Of each batch `config.self_fraction` comes from `collected`, the rest from `demonstrations`; where one
-    of them is empty the other fills the batch, and where both are it is a copy of what it was.
-    report(step, loss) is called after every step. Raises TrainError.
+    Of each batch the share `config.self_fraction` comes from `collected`, the rest from `demonstrations`.
+    Where one of them is empty the other fills the batch. Where both are empty the result is a copy of the
+    planner. report(step, loss) is called after every step. Raises TrainError for a distilled planner.
     """
     check_trainable(agent.planner)
     if not demonstrations and not collected:
@@ -104,18 +106,18 @@ def finetune_inverse_dynamics(
     agent: Agent,
     demonstrations: Sequence[Episode],
     collected: Sequence[Episode],
-    imagined: Imagined | None,
+    imagined: ImaginedGoals | None,
     config: TrainingConfig,
     seed: int,
     report: Report,
 ) -> InverseDynamics:
-    """Inverse dynamics after `config.inverse_dynamics_steps` more steps on these episodes, be they failures:
-    what an action does is the same.
+    """Inverse dynamics after `config.inverse_dynamics_steps` more steps.
 
-    Batches are mixed as in `finetune_planner`, or what the seen tasks take is forgotten (docs/evidence.md);
-    of what does not come from demonstrations `config.imagined_share` is of goals as the planner draws them,
-    where `imagined`, drawn from some of `collected`, is given. Where no episode is as long as a chunk it is a
-    copy of what it was. report(step, loss) is called after every step.
+    Failed episodes teach too, because an action has the same effect in them. Batches are mixed as in
+    `finetune_planner`; without demonstrations inverse dynamics forgets the seen tasks. imagined: imagined
+    goals of some of `collected`; where given, they are the share `config.imagined_share` of the windows that
+    do not come from demonstrations. Where no episode is as long as a chunk of actions the result is a copy.
+    report(step, loss) is called after every step.
     """
     chunk = agent.inverse_dynamics.config.chunk
     old, new = ([one for one in some if len(one) >= chunk] for some in (demonstrations, collected))
@@ -127,18 +129,18 @@ def finetune_inverse_dynamics(
     batch = MIXED_DYNAMICS_BATCH if both else DYNAMICS_BATCH
     of_new = config.self_fraction if both else 1.0
     drawn = int(config.imagined_share * of_new * batch) if imagined is not None else 0
-    seen, steps = batch - drawn, config.inverse_dynamics_steps
-    loss = dynamics_loss(agent.autoencoder, seen)
+    recorded, steps = batch - drawn, config.inverse_dynamics_steps
+    loss = dynamics_loss(agent.autoencoder, recorded)
     trainer = Trainer(model, loss, steps, DYNAMICS_LEARNING_RATE, seed, ema=0.99)
     for step in range(1, steps + 1):
         rehearsed, learnt = mix_batch(rng, batch, config.self_fraction, len(old), len(new))
-        by_camera = [
+        windows = [
             sample_dynamics_batch(source, rng, count, chunk)
             for source, count in ((old, rehearsed), (new, learnt - drawn))
             if count
         ]
-        # The first of a batch are made to look as plans do: some of either source.
-        batches = [reordered(join(by_camera), rng.permutation(seen))]
+        # The loss decodes the first goals of a batch: shuffled, they come from both sources.
+        batches = [reorder(join(windows), rng.permutation(recorded))]
         if imagined is not None and drawn:
             batches.append(sample_imagined_batch(imagined, rng, drawn, chunk))
         report(step, trainer.step(join(batches)))

@@ -1,4 +1,4 @@
-"""Fitting inverse dynamics: frames, frames to reach, and the actions between them; needs no labels."""
+"""Training of inverse dynamics on frames, goal frames and the actions between; needs no success labels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,21 +10,22 @@ from torch import Tensor
 
 from sail.data.windows import sample_inverse_windows
 from sail.types import Episode
-from sail_models.device import normal, uniform
+from sail_models.device import mixed_precision, normal, uniform
 from sail_models.networks.inverse_dynamics import InverseDynamics
-from sail_models.precision import mixed_precision
 from sail_models.spaces.autoencoder import Autoencoder, frames_to_tensor
 
-# An arm runs ahead of a plan or falls behind it: goals are nearer or further than one chunk.
+# Distances of goals in chunks: an arm runs ahead of its plan or falls behind.
 NEAREST, FURTHEST = 0.75, 1.5
+# The share of recorded goals that go through the autoencoder.
 DECODED_SHARE = 0.3
-# Metres: whoever acts by the arm's state alone would not look.
+# Noise on proprioception, in its units (metres for positions). Without noise a network may act by
+# proprioception alone and ignore the frames.
 ARM_NOISE = 0.005
 
 
 @dataclass(frozen=True)
 class DynamicsBatch:
-    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, 4). actions: (B, chunk, 4)."""
+    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, 4). actions: (B, chunk, 4) in -1..1."""
 
     current: Tensor
     goal: Tensor
@@ -35,7 +36,7 @@ class DynamicsBatch:
 def sample_dynamics_batch(
     episodes: Sequence[Episode], rng: Generator, count: int, chunk: int
 ) -> DynamicsBatch:
-    """`count` pairs of frames, uniform over all of the episodes' that a chunk of actions follows."""
+    """`count` pairs of current and goal frame, uniform over all frames that a chunk of actions follows."""
     offsets = (int(NEAREST * chunk), int(FURTHEST * chunk))
     lengths = [len(episode.frames) for episode in episodes]
     window = sample_inverse_windows(rng, lengths, count, chunk, offsets)
@@ -52,12 +53,15 @@ def sample_dynamics_batch(
 
 
 def dynamics_loss(
-    autoencoder: Autoencoder, seen: int
+    autoencoder: Autoencoder, recorded: int
 ) -> Callable[[InverseDynamics, DynamicsBatch, torch.Generator], Tensor]:
-    """The error of the chunk (one scalar), with frames and arm a little disturbed. The first `seen` goals of
-    a batch are a camera's, and of those a share is made to look as plans do: through the autoencoder, with
-    noise on the latents (a share, because the autoencoder costs more than the model itself)."""
-    decoded = int(DECODED_SHARE * seen)
+    """The error of the action chunk (one scalar), with slightly disturbed frames and proprioception.
+
+    recorded: the first goals of a batch, so many, are recorded frames; the others are imagined. A share of
+    the recorded goals is made to look like imagined frames: encoded, noised and decoded. Only a share,
+    because the autoencoder costs more than the model.
+    """
+    decoded = int(DECODED_SHARE * recorded)
 
     def loss(model: InverseDynamics, batch: DynamicsBatch, generator: torch.Generator) -> Tensor:
         goal = batch.goal.clone()
@@ -75,6 +79,6 @@ def dynamics_loss(
 
 
 def disturb(frames: Tensor, generator: torch.Generator) -> Tensor:
-    """Pixel noise and a change of brightness, each frame its own."""
+    """Frames with noise on each pixel and a random brightness for each frame."""
     brightness = 1.0 + 0.1 * normal((len(frames), 1, 1, 1), generator)
     return frames * brightness + 0.03 * normal(frames.shape, generator)

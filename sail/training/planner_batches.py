@@ -1,4 +1,4 @@
-"""The planner's training data: episodes as latents, with the prompt or caption of each window."""
+"""The planner's training batches: windows of episodes as latents, each with its prompt or caption."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +10,24 @@ from torch import Tensor
 
 from sail.data.captions import motion_caption
 from sail.data.windows import Int64, plan_window, sample_windows
-from sail.training.planner_loss import PlanBatch
 from sail.types import Episode, Float32
-from sail_models.device import device_of
-from sail_models.precision import mixed_precision
+from sail_models.device import device_of, mixed_precision
+from sail_models.diffusion.denoiser import PlanBatch
 from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
-# The share of training windows that are the beginning of an episode or clip, in scenes where only the text
-# tells what comes: later the arm is on its way, and nobody needs to read.
+# In scenes where only the text tells the tasks apart: the share of training windows that begin an episode or
+# clip. In later windows the arm's motion shows the task, and the text is not needed.
 BEGINNINGS = 0.5
 
 
 @dataclass(frozen=True)
 class LatentEpisode:
-    """latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres.
-    prompt: the task's, or None where each window is captioned with its own motion."""
+    """An episode as latents.
+
+    latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres. prompt: the
+    task's; None where each window gets a caption of its own motion.
+    """
 
     latents: Tensor
     positions: Float32
@@ -33,7 +35,10 @@ class LatentEpisode:
 
 
 def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = None) -> LatentEpisode:
-    """Encode an episode's frames (those at indices `kept`, or all); play is captioned, the rest prompted."""
+    """Encode an episode's frames: those at the indices `kept`, or all.
+
+    Windows of play get captions, windows of other episodes the episode's prompt.
+    """
     indices = np.arange(len(episode.frames)) if kept is None else kept
     with mixed_precision(device_of(autoencoder)):
         latents = autoencoder.encode_frames(episode.frames[indices]).cpu()
@@ -45,7 +50,7 @@ def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = 
 
 
 def backwards(episode: LatentEpisode, prompt: str) -> LatentEpisode:
-    """The episode played backwards, under the prompt of what it then shows."""
+    """The episode in reverse. prompt: of the task that the reversed episode shows."""
     return LatentEpisode(episode.latents.flip(0), episode.positions[::-1], prompt)
 
 
@@ -58,11 +63,14 @@ def sample_batch(
     future: int,
     beginnings: float = 0.0,
 ) -> PlanBatch:
-    """`count` windows, uniform over all frames of the episodes but for a share of episodes' beginnings."""
+    """`count` windows of 1 + `future` frames, `frame_skip` control steps apart, uniform over all frames.
+
+    beginnings: share of the windows that begin at their episode's first frame instead.
+    """
     lengths = [len(episode.latents) for episode in episodes]
     which, windows = sample_windows(rng, lengths, count, frame_skip, future)
-    begun = rng.random(count) < beginnings
-    for place in np.flatnonzero(begun):
+    at_first_frame = rng.random(count) < beginnings
+    for place in np.flatnonzero(at_first_frame):
         windows[place] = plan_window(lengths[which[place]], 0, frame_skip, future)
     latents = torch.stack(
         [episodes[e].latents[torch.from_numpy(w)] for e, w in zip(which, windows, strict=True)]
@@ -72,8 +80,7 @@ def sample_batch(
 
 
 def change_scale(batch: PlanBatch) -> tuple[float, ...]:
-    """Each future frame's standard deviation of the change from the first frame, which the planner divides
-    by."""
+    """Standard deviation of each future frame's change from the first frame (see `ChangeShape`)."""
     change = batch.future - batch.first_frame[:, None]
     return tuple(float(frame.std()) for frame in change.unbind(1))
 

@@ -1,6 +1,6 @@
-"""A small policy that does at once what its teacher, a planner or a policy, does: cloned from its successes.
+"""Policy distillation: a small policy is cloned from the successful rollouts of a planner or a policy.
 
-As in section 5 of the paper (arXiv 2506.06658), which distils the last planner into a diffusion policy.
+Section 5 of the paper (arXiv 2506.06658) distils the last planner into a diffusion policy in this way.
 """
 
 import json
@@ -29,13 +29,13 @@ from sail_models.saving import CONFIG, load_model, model_identity, save_model
 from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS, RESULTS = "distillation.json", "results.json"
-# Chunks that are timed, after those that warm up.
+# Chunks that are timed, and chunks before them that warm up.
 TIMED, WARM = 20, 4
 
 
 @dataclass(frozen=True)
 class PolicyStudentConfig:
-    """rollouts: of the teacher, the successes of which are cloned. steps, batch: of the optimiser."""
+    """rollouts: of the teacher, whose successes are cloned. steps, batch: of the optimiser."""
 
     rollouts: int = 100
     steps: int = 3000
@@ -45,30 +45,32 @@ class PolicyStudentConfig:
 def distil_policy(
     teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Fill `out` with policy/ and results.json, or go on with it; returns the latter's content: success of
-    teacher and student on the same episodes, and the milliseconds that each takes for one action.
+    """Train a student policy into `out`/policy and write results.json there, or continue a training in `out`.
 
-    Raises TrainError where the teacher never succeeds.
+    Returns the content of results.json: success rates of teacher and student on the same episodes, and the
+    milliseconds that each takes for one action. Raises TrainError where the teacher never succeeds.
     """
     settings = {"teacher": teacher.identity, "task": run.task, "seed": run.seed, **asdict(config)}
     begin(settings, out / SETTINGS)
-    shown = [episode for episode in _rollouts(teacher, run, config, out, progress) if episode.success]
-    if not shown:
+    successes = [episode for episode in _rollouts(teacher, run, config, out, progress) if episode.success]
+    if not successes:
         raise TrainError(
             f"the teacher succeeded in none of {config.rollouts} rollouts: there is nothing to clone"
         )
     if not (out / "policy" / CONFIG).is_file():
         schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
-        policy = train_policy(shown, CONFIGURATIONS["compact"], schedule, out / "policy_training", progress)
+        policy = train_policy(
+            successes, CONFIGURATIONS["compact"], schedule, out / "policy_training", progress
+        )
         save_model(out / "policy", policy, half=True)
     model = load_model(out / "policy", "policy").to(best_device())
     student = PolicyAgent(model, TextEncoder(), model_identity(model))
-    results: dict[str, Any] = {**settings, "cloned": len(shown)}
+    results: dict[str, Any] = {**settings, "cloned": len(successes)}
     acting: dict[str, Agent | PolicyAgent] = {"teacher": teacher, "student": student}
     for name, agent in acting.items():
         progress.stage(f"evaluate the {name}", run.evaluation_episodes)
         measured = rate(evaluate(agent, run, finished=progress.advance))
-        results[name] = {**measured, "milliseconds_per_action": _milliseconds(agent, run, shown)}
+        results[name] = {**measured, "milliseconds_per_action": _milliseconds(agent, run, successes)}
     write_atomically(out / RESULTS, (json.dumps(results, indent=2) + "\n").encode())
     return results
 
@@ -76,11 +78,11 @@ def distil_policy(
 def _rollouts(
     teacher: Agent | PolicyAgent, run: RunConfig, config: PolicyStudentConfig, out: Path, progress: Progress
 ) -> list[Episode]:
-    """The teacher at work, without exploration; what is in the store is not done again."""
+    """The teacher's rollouts, without exploration. Rollouts in the store are read, the missing ones run."""
     store = EpisodeStore(out / "episodes")
-    there = {record.seed for record in store.records()}
+    stored = {record.seed for record in store.records()}
     seeds = collection_seeds(run.task, run.seed, DISTILLATION, config.rollouts)
-    missing = [seed for seed in seeds if seed not in there]
+    missing = [seed for seed in seeds if seed not in stored]
     if missing:
         progress.stage("teacher", len(missing))
         with open_environments(run, len(missing)) as environments:
@@ -93,16 +95,16 @@ def _rollouts(
     return [store.read(record.id) for record in store.records()]
 
 
-def _milliseconds(agent: Agent | PolicyAgent, run: RunConfig, shown: Sequence[Episode]) -> float:
-    """The mean for one action of one arm, plans included, over whole plans."""
+def _milliseconds(agent: Agent | PolicyAgent, run: RunConfig, successes: Sequence[Episode]) -> float:
+    """Mean milliseconds for one action of one arm, planning included, over whole plans."""
     actor = actor_of(agent, run)
     actor.start(0, 0)
-    episode, chunks = shown[0], run.planner.replan_every * TIMED
-    taken = []
+    episode, chunks = successes[0], run.planner.replan_every * TIMED
+    durations = []
     for chunk in range(run.planner.replan_every * WARM + chunks):
         step = min(chunk * FRAME_SKIP, len(episode))
-        seen = {"frame": episode.frames[step], "proprioception": episode.proprioception[step]}
+        observation = {"frame": episode.frames[step], "proprioception": episode.proprioception[step]}
         began = time.perf_counter()
-        actor.act({0: seen})
-        taken.append(time.perf_counter() - began)
-    return 1000.0 * float(np.mean(taken[-chunks:])) / FRAME_SKIP
+        actor.act({0: observation})
+        durations.append(time.perf_counter() - began)
+    return 1000.0 * float(np.mean(durations[-chunks:])) / FRAME_SKIP

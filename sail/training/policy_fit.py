@@ -1,4 +1,4 @@
-"""Fitting a policy to what was done: behaviour cloning on chunks of actions."""
+"""Training of a policy: behaviour cloning on chunks of actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
 from sail.training.resume import fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress
-from sail_models.device import best_device, normal
+from sail_models.device import best_device, mixed_precision, normal
 from sail_models.networks.policy import Policy, PolicyConfig
-from sail_models.precision import mixed_precision
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)
 class PolicyBatch:
-    """frames: (B, 3, H, W) in -1..1. text: (B, L, D). arm: proprioception (B, 4). actions: (B, chunk, 4)."""
+    """frames: (B, 3, H, W) in -1..1. text: (B, L, D). arm: proprioception (B, 4). actions: (B, chunk, 4) in
+    -1..1."""
 
     frames: Tensor
     text: Tensor
@@ -48,7 +48,10 @@ def train_policy(
     saved: Path,
     progress: Progress,
 ) -> Policy:
-    """A policy from nothing that does as the episodes did, or going on from `saved`. Raises TrainError."""
+    """Train a policy on episodes, from random weights or from the checkpoint in `saved`.
+
+    Raises TrainError where the checkpoint is damaged.
+    """
     text, rng = TextEncoder(), np.random.default_rng(schedule.seed)
     torch.manual_seed(schedule.seed)
     policy = Policy(shape).to(best_device())
@@ -64,22 +67,24 @@ def train_policy(
 def sample_policy_batch(
     episodes: Sequence[Episode], text: TextEncoder, rng: Generator, count: int, chunk: int
 ) -> PolicyBatch:
-    """`count` frames, uniform over all of the episodes' but their last, and the actions that followed; past
-    an episode's end its last action goes on."""
+    """`count` frames, uniform over all frames but each episode's last, and the actions that followed.
+
+    Past an episode's end its last action is repeated.
+    """
     lengths = [len(episode.frames) for episode in episodes]
     which, windows = sample_windows(rng, lengths, count, 1, chunk)
     pick = [(episodes[e], window) for e, window in zip(which, windows, strict=True)]
-    done = [one.actions[np.minimum(window[:-1], len(one) - 1)] for one, window in pick]
+    actions = [one.actions[np.minimum(window[:-1], len(one) - 1)] for one, window in pick]
     return PolicyBatch(
         frames_to_tensor(np.stack([one.frames[window[0]] for one, window in pick])),
         text([one.prompt for one, _ in pick]),
         torch.from_numpy(np.stack([one.proprioception[window[0]] for one, window in pick])),
-        torch.from_numpy(np.stack(done)),
+        torch.from_numpy(np.stack(actions)),
     )
 
 
 def policy_loss(policy: Policy, batch: PolicyBatch, generator: torch.Generator) -> Tensor:
-    """The error of the chunk (one scalar), with frames and arm a little disturbed."""
+    """The error of the action chunk (one scalar), with slightly disturbed frames and proprioception."""
     frames = disturb(batch.frames, generator)
     arm = batch.arm + ARM_NOISE * normal(batch.arm.shape, generator)
     with mixed_precision(generator.device):

@@ -1,4 +1,4 @@
-"""What all in-domain models of one family of latents share: the broad autoencoder, and the compact prior."""
+"""Training of the broad autoencoder and of the compact prior over its latents."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,29 +16,30 @@ from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.planner_batches import BEGINNINGS, change_scale
-from sail.training.planner_loss import PlanBatch, diffusion_loss
 from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP, Progress
 from sail_envs.broad.clip import STRIDE
+from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
 from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
-# Frames of a clip between two frames of a window.
+# The step, in frames of a clip, between two frames of a window.
 _EVERY = FRAME_SKIP // STRIDE
 _SETTINGS = "training.json"
-# Windows, and the shards that they are drawn from.
+# The change scale is measured on so many windows, drawn from so many shards.
 _SCALED_ON, _SCALED_FROM = 1024, 50
 
 
 @dataclass(frozen=True)
 class BroadConfig:
-    """Optimiser steps, and the prior's batch and learning rate (its grounding's, too).
+    """Optimiser steps, and batch and learning rate of the prior and of its grounding.
 
-    autoencoder: "own" is trained first, else the folder of the one whose latents the prior is to be of.
-    prior_start: "nothing", or the folder of a prior in these latents to go on from, grounding and all.
+    autoencoder: "own" trains an autoencoder first; otherwise the folder of the autoencoder for the prior's
+    latents. prior_start: "nothing", or the folder of a prior over the same latents to start from, with its
+    grounding.
     """
 
     autoencoder: str = OWN
@@ -57,10 +58,11 @@ class BroadConfig:
 def train_broad(
     config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], out: Path, progress: Progress
 ) -> None:
-    """Fill `out` with prior/ and, if it is to have its own, autoencoder/; what is there already is kept.
+    """Train a prior into `out`/prior and, where the configuration asks for one, an autoencoder into
+    `out`/autoencoder. Models in `out` are kept.
 
-    The autoencoder sees the corpus and the stores' episodes, the prior the corpus alone. Raises TrainError
-    and WeightsError.
+    The autoencoder is trained on the corpus and the stores' episodes, the prior on the corpus alone. Raises
+    TrainError and WeightsError.
     """
     begin(asdict(config), out / _SETTINGS)
     own = config.autoencoder == OWN
@@ -79,7 +81,7 @@ def _fit_autoencoder(
     others = [
         np.concatenate([store.read(record.id).frames for record in store.records()]) for store in stores
     ]
-    # The corpus counts twice: it varies most.
+    # The corpus counts twice, because it varies most.
     model = train_autoencoder(
         [broad, broad, *others], config.autoencoder_steps, lambda *_: progress.advance(), config.seed
     )
@@ -114,8 +116,11 @@ def _fit_prior(
 
 @dataclass(frozen=True)
 class ClipLatents:
-    """A corpus' clips: latents float16 (N, C, h, w) of all frames, each clip's first one and number of
-    frames, the captions, and where the named things are in the first frames (clips, 2), as in `PlanBatch`."""
+    """The clips of a corpus.
+
+    latents: float16 (N, C, h, w), of the frames of all clips. first, frames: each clip's first index in the
+    latents, and its number of frames. captions: one a clip. at: (clips, 2), see `PlanBatch`.
+    """
 
     latents: Tensor
     first: list[int]
@@ -127,7 +132,7 @@ class ClipLatents:
 def clip_latents(
     corpus: Corpus, shards: Collection[str], autoencoder: Autoencoder, progress: Progress
 ) -> ClipLatents:
-    """Encode some of a corpus' shards (2 kB a frame)."""
+    """Encode shards of a corpus, which takes 2 kB of memory a frame."""
     progress.stage("encode", len(shards))
     parts: dict[str, tuple[int, Tensor]] = {}
     total = 0
@@ -154,15 +159,17 @@ def sample_clips(
     future: int,
     beginnings: float = BEGINNINGS,
 ) -> PlanBatch:
-    """`count` windows: a share of them of a clip's beginning, where only the text tells what comes, the rest
-    from any of its frames; beyond a clip's end its last frame stands."""
+    """`count` windows of 1 + `future` frames: a share of them begins a clip, the rest begin at any frame.
+
+    Past a clip's end its last frame is repeated.
+    """
     which = rng.integers(len(clips.frames), size=count)
     starts = rng.integers(np.array(clips.frames)[which]) * (rng.random(count) >= beginnings)
     steps = starts[:, None] + _EVERY * np.arange(future + 1)
     last = np.array([clips.frames[clip] - 1 for clip in which])
     index = np.minimum(steps, last[:, None]) + np.array([clips.first[clip] for clip in which])[:, None]
     latents = clips.latents[torch.from_numpy(index)].float()
-    # Later the thing may have moved, or the arm be before it.
+    # In later frames the object may have moved, or the arm may hide it.
     at = clips.at[which].masked_fill(torch.from_numpy(starts > 0)[:, None], torch.nan)
     return PlanBatch(latents[:, 0], latents[:, 1:], text([clips.captions[clip] for clip in which]), at)
 

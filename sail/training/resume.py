@@ -1,4 +1,4 @@
-"""Fitting a network for an hour or more: with checkpoints, and going on from the last one."""
+"""Long trainings: checkpoints, and continuing from the last one."""
 
 import json
 from collections.abc import Callable
@@ -10,19 +10,18 @@ from safetensors import SafetensorError
 
 from sail.errors import SailError
 from sail.system.files import write_atomically
-from sail.training.planner_loss import PlanBatch, grounding_loss
 from sail.training.trainer import Batch, Network, Trainer
 from sail.types import Progress
-from sail_models.diffusion.denoiser import ChangeDenoiser
-from sail_models.networks.grounding import Grounding
+from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
+from sail_models.networks.grounding import Grounding, grounding_loss
 
 CHECKPOINT_EVERY = 500
-# Where a folder to go on from could be named: there is none.
+# The value of a setting that names a folder to start from, where training starts from random weights.
 NOTHING = "nothing"
 
 
 class TrainError(SailError):
-    """A folder of weights that was begun otherwise, or whose training state is damaged."""
+    """A training cannot begin or continue: other settings, damaged state, or unsuitable data or weights."""
 
 
 def fit(
@@ -33,9 +32,10 @@ def fit(
     progress: Progress,
     stage: str,
 ) -> Network:
-    """All of the trainer's steps, or those that are left; returns the average.
+    """Take all of the trainer's steps, or those left after the last checkpoint. Returns the average.
 
-    batch: draws from `rng` alone. saved: folder of the training state. Raises TrainError.
+    batch: makes a batch; draws random numbers from `rng` alone. saved: folder of the checkpoint. stage: the
+    training's name in progress and messages. Raises TrainError where the checkpoint is damaged.
     """
     if (saved / "state.json").is_file():
         try:
@@ -63,9 +63,9 @@ def fit_grounding(
     saved: Path,
     progress: Progress,
 ) -> None:
-    """Fit a network's grounding, before the network learns to denoise; see `fit`.
+    """Train a network's grounding, before the network is trained to denoise; see `fit`.
 
-    schedule: steps, learning rate, seed.
+    schedule: steps, learning rate and seed.
     """
     trainer = Trainer(grounding, grounding_loss(network), *schedule)
     fitted = fit(trainer, batch, rng, saved, progress, "grounding")
@@ -73,7 +73,10 @@ def fit_grounding(
 
 
 def begin(settings: dict[str, object], path: Path) -> None:
-    """Write the settings of a training down, or check that it was begun with the same. Raises TrainError."""
+    """Write the settings of a new training to a file, or check that a training there has the same settings.
+
+    Raises TrainError where the settings differ or the file is damaged.
+    """
     if not path.exists():
         write_atomically(path, (json.dumps(settings, indent=2) + "\n").encode())
         return

@@ -1,4 +1,4 @@
-"""The one trainer: any loss of any network on batches of any kind, with an average that is what is kept."""
+"""The trainer of every network: any loss on batches of any kind, and a moving average of the weights."""
 
 import copy
 import warnings
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sail.training.cuda_graph import Recorded
+from sail.training.cuda_graph import CapturedGraph
 from sail.training.learning_rate import one_cycle
 from sail_models.device import device_of
 
@@ -19,10 +19,12 @@ Batch = TypeVar("Batch")
 
 
 class Trainer(Generic[Network, Batch]):
-    """AdamW on a loss with a cosine (or constant) learning rate and an exponential moving average.
+    """AdamW with a one-cycle learning rate, and an exponential moving average of the weights.
 
-    `network` is trained in place, where it is; `average` is what acts and is saved. loss: draws from the
-    generator alone, and on a GPU does not wait for it (see `Recorded`).
+    `network` is trained in place, on its own device. `average` is the network that acts and is saved. loss:
+    draws random numbers from the generator alone, and does not wait for a GPU (see `CapturedGraph`). steps:
+    in all. learning_rate: the highest. ema: the average's decay a step. warmup: share of the steps in which
+    the learning rate rises.
     """
 
     def __init__(
@@ -44,15 +46,15 @@ class Trainer(Generic[Network, Batch]):
         self.schedule = one_cycle(self.optimizer, learning_rate, steps, warmup)
         self.steps, self.ema, self.step_count = steps, ema, 0
         on_gpu = self.device.type == "cuda"
-        self._gradients = Recorded(self._backward, self.generator) if on_gpu else self._backward
+        self._gradients = CapturedGraph(self._backward, self.generator) if on_gpu else self._backward
 
     def step(self, batch: Batch) -> float:
-        """One optimiser step; returns the loss."""
+        """Take one optimiser step. Returns the loss before the step."""
         loss = self._gradients(batch)
         self.optimizer.step()
         self.schedule.step()
         self.step_count += 1
-        # A young average forgets its random beginning faster (the usual warm-up of an EMA).
+        # A young average forgets its random initial weights faster (the usual warm-up of an EMA).
         decay = min(self.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
             averaged: list[Tensor] = list(self.average.parameters())
@@ -61,7 +63,7 @@ class Trainer(Generic[Network, Batch]):
         return float(loss)
 
     def _backward(self, batch: Batch) -> Tensor:
-        """The loss, its clipped gradients left at the parameters."""
+        """The loss; its clipped gradients are left at the parameters."""
         with _attention(self.device):
             loss = self._loss(self.network, batch, self.generator)
         self.optimizer.zero_grad()
@@ -70,7 +72,7 @@ class Trainer(Generic[Network, Batch]):
         return loss.detach()
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that going on needs, as named tensors (for safetensors)."""
+        """Everything that `restore` needs, as named tensors (for safetensors)."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
@@ -80,7 +82,7 @@ class Trainer(Generic[Network, Batch]):
         return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `state` gave, with the same steps, learning rate and network shapes."""
+        """Continue from a `state`, with the same steps, learning rate and network shapes."""
         self.network.load_state_dict(_under(tensors, "network."))
         self.average.load_state_dict(_under(tensors, "average."))
         moments: dict[int, dict[str, Tensor]] = {}
@@ -92,15 +94,18 @@ class Trainer(Generic[Network, Batch]):
         self.generator.set_state(tensors["generator"])
         self.step_count = int(tensors["step"])
         with warnings.catch_warnings():
-            # It misses the optimiser steps, which were taken before `state`.
+            # The scheduler warns about optimiser steps that it did not see: they were taken before `state`.
             warnings.simplefilter("ignore", UserWarning)
             for _ in range(self.step_count):
                 self.schedule.step()
 
 
 def _attention(device: torch.device) -> AbstractContextManager[object]:
-    """On processors the flash kernel's backward pass over a few tokens takes ten times as long as the plain
-    products do: a sixth of a planner's step."""
+    """A context with the attention kernel that is fastest in training.
+
+    On processors the flash kernel's backward pass over a few tokens takes ten times as long as plain matrix
+    products, a sixth of a planner's step.
+    """
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 

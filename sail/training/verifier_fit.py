@@ -22,9 +22,8 @@ from sail.training.resume import TrainError, fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress, UInt8
 from sail_envs.tasks import OPPOSITES, TASKS
-from sail_models.device import best_device, uniform
+from sail_models.device import best_device, mixed_precision, uniform
 from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
-from sail_models.precision import mixed_precision
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
 

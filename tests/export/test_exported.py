@@ -1,15 +1,16 @@
 """What is exported plans and acts as its source does, without torch, and what does not fit is refused."""
 
+import functools
 import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file, save_file
 
 from sail.config.schema import load_config
@@ -21,7 +22,7 @@ from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.write import Source
 from sail.loop.agent import load_agent, load_base, sampling_of
-from sail_models.diffusion import video_planner as planning
+from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import PromptError, Sampling
 
 from helpers import WITHOUT_TORCH
@@ -34,7 +35,8 @@ FRAMES = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
 @pytest.fixture(autouse=True)
 def precise(monkeypatch: pytest.MonkeyPatch) -> None:
     """The source plans in float32 here, whatever this processor would gain by."""
-    monkeypatch.setattr(planning, "mixed_precision", lambda device: torch.autocast("cpu", enabled=False))
+    exact = functools.partial(VideoPlanner, precision=nullcontext)
+    monkeypatch.setattr("sail.loop.agent.VideoPlanner", exact)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_plans_are_the_sources(planner: ExportedPlanner, source: Source) -> None
     plan = planner.plan(FRAMES, PROMPTS, SEEDS, source.sampling)
     assert plan.frames.shape == (3, 8, 64, 64, 3) and plan.frames.dtype == np.uint8
     assert off(plan.frames, expected.frames) < 0.05
-    np.testing.assert_allclose(plan.moved, expected.moved, rtol=1e-3)
+    np.testing.assert_allclose(plan.motion, expected.motion, rtol=1e-3)
     assert planner.identity == source.agent.identity and planner.provider == "cpu"
 
 
@@ -221,11 +223,11 @@ def test_providers(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_plan_is_not_overwritten_by_the_next(planner: ExportedPlanner) -> None:
     first = planner.plan(FRAMES, PROMPTS, SEEDS)
-    kept, moved = first.frames.copy(), first.moved.copy()
+    kept, motion = first.frames.copy(), first.motion.copy()
     latents = planner.latents(FRAMES, PROMPTS, SEEDS)
     before = latents.copy()
     planner.plan(FRAMES[::-1].copy(), PROMPTS, [1, 2, 3])
-    assert np.array_equal(first.frames, kept) and np.array_equal(first.moved, moved)
+    assert np.array_equal(first.frames, kept) and np.array_equal(first.motion, motion)
     assert np.array_equal(latents, before)
     np.testing.assert_array_equal(planner.plan(FRAMES, PROMPTS, SEEDS).frames, kept)
 

@@ -1,4 +1,4 @@
-"""A recorded step is the step: the same losses and the same weights, on a GPU."""
+"""A captured step is the step: the same losses and the same weights, on a GPU."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,20 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 
-from sail.training.batches import moved
-from sail.training.few_step_distillation import path_loss
+from sail.training.batches import to_device
+from sail.training.few_step_distillation import distillation_loss
 from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
-from sail.training.planner_loss import PlanBatch, diffusion_loss, grounding_loss
 from sail.training.policy_fit import PolicyBatch, policy_loss
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import VerifierBatch, verifier_loss
+from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
+from sail_models.networks.grounding import grounding_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are recorded on NVIDIA GPUs")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on NVIDIA GPUs")
 
 STEPS = 12
 SHAPE = PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2, grounding_layers=1)
@@ -84,17 +85,17 @@ def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:
 
 
 @pytest.mark.parametrize(
-    "make", [planners(diffusion_loss), planners(path_loss), groundings, dynamics, policies, verifiers]
+    "make", [planners(diffusion_loss), planners(distillation_loss), groundings, dynamics, policies, verifiers]
 )
-def test_recorded_steps_are_the_steps(make: Callable[[], tuple[nn.Module, Any, Any]]) -> None:
-    def fitted(recorded: bool) -> tuple[Sequence[float], Tensor, Tensor]:
+def test_captured_steps_are_the_steps(make: Callable[[], tuple[nn.Module, Any, Any]]) -> None:
+    def fitted(captured: bool) -> tuple[Sequence[float], Tensor, Tensor]:
         torch.manual_seed(0)
         network, loss, batch = make()
         before = parameters_to_vector(network.parameters()).detach().clone()
         trainer = Trainer(network, loss, STEPS, 1e-3, seed=1)
-        if not recorded:
-            trainer._gradients = lambda given: trainer._backward(moved(given, trainer.device))
-        # The last ones are smaller: they are recorded anew.
+        if not captured:
+            trainer._gradients = lambda given: trainer._backward(to_device(given, trainer.device))
+        # The last ones are smaller: they are captured again.
         losses = [trainer.step(batch(12 if step < STEPS - 3 else 8)) for step in range(STEPS)]
         return losses, before, parameters_to_vector(network.parameters()).detach()
 

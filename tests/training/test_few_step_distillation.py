@@ -12,12 +12,11 @@ from sail.config.schema import TrainingConfig, load_config
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent, load_agent, load_base, sampling_of
 from sail.report.live_table import LiveTable
-from sail.training.few_step_distillation import StudentConfig, distil, path_loss
+from sail.training.few_step_distillation import StudentConfig, distil, distillation_loss
 from sail.training.fine_tuning import finetune_planner
-from sail.training.planner_loss import PlanBatch
 from sail.training.resume import TrainError
 from sail.types import FRAME_SIZE
-from sail_models.diffusion.denoiser import ChangeDenoiser
+from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import PlannerNetworkConfig
@@ -51,14 +50,14 @@ def make_batch(count: int) -> PlanBatch:
 def test_the_path_leads_from_a_plan_to_the_noise_that_it_was_drawn_from() -> None:
     batch = make_batch(64)
     network = Recalling(batch.future)
-    assert path_loss(network, batch, torch.Generator().manual_seed(0)) < 1e-6
+    assert distillation_loss(network, batch, torch.Generator().manual_seed(0)) < 1e-6
     assert batch.noise is not None
     alpha = network.alphas[network.timestep][:, None, None, None, None]
     mixed = alpha.sqrt() * batch.future + (1 - alpha).sqrt() * batch.noise
     assert torch.allclose(network.noisy, mixed)
     # The first step of every sampler is the one that is learnt most.
     assert 0.2 < float((network.timestep == 999).float().mean()) < 0.5
-    wrong = path_loss(Recalling(batch.future + 1.0), batch, torch.Generator().manual_seed(0))
+    wrong = distillation_loss(Recalling(batch.future + 1.0), batch, torch.Generator().manual_seed(0))
     assert 1.0 <= float(wrong) <= 5.0  # an error of 1, weighted
 
 

@@ -16,7 +16,7 @@ from sail.training.fine_tuning import (
     finetune_inverse_dynamics,
     finetune_planner,
 )
-from sail.training.imagined_goals import imagine
+from sail.training.imagined_goals import imagine_goals
 from sail.training.inverse_dynamics_fit import DynamicsBatch
 from sail.types import Episode
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -149,7 +149,7 @@ def test_inverse_dynamics_rehearses_what_was_demonstrated(
         for one, arm in ((OLD[0], 1.0), (NEW[0], 2.0))
     )
     config = replace(CONFIG, self_fraction=fraction, imagined_share=0.6)
-    drawn = imagine(agent, [new], 20, 2.0, 0)
+    drawn = imagine_goals(agent, [new], 20, 2.0, 0)
     finetune_inverse_dynamics(agent, [old], [new], drawn, config, 0, lambda *_: None)
     arms = torch.stack([batch.arm[:, 0] for batch in batches])
     rehearsed = (arms == 1.0).sum(1)

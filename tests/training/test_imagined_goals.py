@@ -1,4 +1,4 @@
-"""Goals as the planner draws them: which frames they stand for, and what was done on the way to them."""
+"""Imagined goals: which recorded frames they stand for, and which actions lead to them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sail.training.imagined_goals import Imagined, imagine, sample_imagined_batch
+from sail.training.imagined_goals import ImaginedGoals, imagine_goals, sample_imagined_batch
 from sail.types import Episode
 from sail_models.spaces.autoencoder import tensor_to_frames
 
@@ -71,10 +71,10 @@ class Planning:
     text: Any
 
 
-def drawn(count: int = 200, guidance: float = 2.0, seed: int = 0) -> tuple[Imagined, Knowing]:
+def drawn(count: int = 200, guidance: float = 2.0, seed: int = 0) -> tuple[ImaginedGoals, Knowing]:
     network = Knowing()
     agent = Planning(Same(), network, lambda prompts: torch.ones(len(prompts), 1, 1))
-    return imagine(agent, EPISODES, count, guidance, seed), network  # type: ignore[arg-type]
+    return imagine_goals(agent, EPISODES, count, guidance, seed), network  # type: ignore[arg-type]
 
 
 def test_each_drawn_frame_stands_for_the_one_that_came_then() -> None:
@@ -107,6 +107,6 @@ def test_a_sample_is_what_was_done_on_the_way_to_a_drawn_frame() -> None:
 
 
 def test_episodes_without_a_whole_chunk_teach_nothing() -> None:
-    short = Imagined([numbered(7)], np.array([0]), np.array([0]), np.zeros((1, 4, 64, 64, 3), np.uint8))
+    short = ImaginedGoals([numbered(7)], np.array([0]), np.array([0]), np.zeros((1, 4, 64, 64, 3), np.uint8))
     with pytest.raises(ValueError, match="no imagined frame has a chunk"):
         sample_imagined_batch(short, np.random.default_rng(0), 4, CHUNK)

@@ -8,8 +8,8 @@ from torch import Tensor
 from sail.data.captions import motion_caption
 from sail.training.batches import join
 from sail.training.planner_batches import LatentEpisode, backwards, change_scale, sample_batch, to_latents
-from sail.training.planner_loss import PlanBatch
 from sail.types import Episode
+from sail_models.diffusion.denoiser import PlanBatch
 
 
 class RecordingText:

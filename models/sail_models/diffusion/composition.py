@@ -1,8 +1,9 @@
-"""How the noise predictions of two models are combined while sampling: one function per cited formula.
+"""Composition: the noise predictions of two models combined while sampling, one function a cited formula.
 
 Symbols: ∅ is the empty text, w the text guidance, γ the prior strength, d the in-domain model, p the prior.
 The compositions are those of "Solving New Tasks by Adapting Internet Video Knowledge", arXiv 2504.15369,
-section 3; guidance broadcasts over the latents.
+section 3. Predictions are float32 (B, F, C, h, w); the guidance is a number, or a tensor that broadcasts to
+them.
 """
 
 from collections.abc import Callable
@@ -18,13 +19,14 @@ Text = Literal["text", "empty"]
 def in_domain(domain_text: Tensor, domain_empty: Tensor, guidance: Tensor | float) -> Tensor:
     """Classifier-free guidance of the in-domain model: ε_d(∅) + w·[ε_d(text) − ε_d(∅)].
 
-    Ho & Salimans, arXiv 2207.12598, eq. 6, with w = 1 + their w.
+    Ho & Salimans, arXiv 2207.12598, eq. 6, with w = 1 + their w. Predictions of x_0 may be given instead of
+    ε: the weights sum to one, so that both ways say the same.
     """
     return domain_empty + guidance * (domain_text - domain_empty)
 
 
 def conditional(domain_text: Tensor, guidance: Tensor | float) -> Tensor:
-    """The in-domain model under the text, whatever the guidance: ε_d(text)."""
+    """The in-domain model under the text: ε_d(text). The guidance has no effect."""
     return domain_text
 
 
@@ -50,12 +52,12 @@ def inverse_probabilistic(
 def normalised(
     prior_text: Tensor, prior_empty: Tensor, domain_text: Tensor, guidance: Tensor | float, strength: float
 ) -> Tensor:
-    """Inverse probabilistic with the sum in brackets an average: ε_p(∅) + w·[ε̄ − ε_p(∅)] with
+    """Inverse probabilistic with an average in the brackets: ε_p(∅) + w·[ε̄ − ε_p(∅)] with
     ε̄ = (ε_p(text) + γ·ε_d(text)) / (1 + γ).
 
-    Ours. The published sums predict 1 + w·γ times the noise that there is: samples vary less for it, and
-    where a schedule ends in pure noise the first step magnifies the excess beyond any bound. Here the
-    weights sum to one: where both models agree, that is what is predicted.
+    This formula is ours. The published sums predict 1 + w·γ times the noise in the sample. Their samples vary
+    less, and on a schedule that ends in pure noise the first step magnifies the excess beyond any bound. Here
+    the weights sum to one: where both models agree, the result is their common prediction.
     """
     average = (prior_text + strength * domain_text) / (1.0 + strength)
     return prior_empty + guidance * (average - prior_empty)
@@ -65,9 +67,10 @@ def normalised(
 class Rule:
     """A composition as the sampler applies it.
 
-    branches: whose noise, with which text, in the order in which `combine` takes it, before guidance and
-    strength. strength: the γ that is used where none is asked for (the paper's); None where the formula has
-    none. sums_to_one: the branches' weights do, whatever w and γ: as much noise is predicted as there is.
+    branches: the predictions that the formula takes, each by model and text, in the order of the parameters
+    of `combine`, which precede guidance and strength. strength: the γ used where the caller gives none (the
+    paper's value); None where the formula has no γ. sums_to_one: whether the weights of the branches sum to
+    one for every w and γ, so that the formula predicts as much noise as the sample has.
     """
 
     branches: tuple[tuple[Part, Text], ...]
@@ -81,19 +84,22 @@ class Rule:
         guidance: Tensor,
         strength: float | Tensor | None = None,
     ) -> Tensor:
-        """The composed ε. noises: at least the rule's branches, each float32 (B, F, C, h, w)."""
+        """The composed ε, float32 (B, F, C, h, w).
+
+        noises: the predictions of at least the rule's branches. strength: γ; the rule's own where None.
+        """
         taken = [noises[branch] for branch in self.branches]
         if self.strength is None:
             return self.combine(*taken, guidance)
         return self.combine(*taken, guidance, self.strength if strength is None else strength)
 
     def texts(self, part: Part) -> tuple[Text, ...]:
-        """The texts for which this model's noise is needed; none where the rule does without it."""
+        """The texts under which the rule needs this model's prediction; empty where the rule needs none."""
         return tuple(text for model, text in self.branches if model == part)
 
 
-# Goes on where the prior has had its say (`prior.until`), and is all that a distilled planner needs.
-FINISH = Rule((("domain", "text"),), conditional)
+# The rule of the steps after the composed ones (`prior.until`), and of every step of a distilled planner.
+CONDITIONAL = Rule((("domain", "text"),), conditional)
 _PRIOR_LEADS: tuple[tuple[Part, Text], ...] = (("prior", "text"), ("prior", "empty"), ("domain", "text"))
 RULES: dict[str, Rule] = {
     "in_domain": Rule((("domain", "text"), ("domain", "empty")), in_domain),

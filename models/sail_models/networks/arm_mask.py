@@ -1,4 +1,7 @@
-"""Where in a frame the arm is: it looks alike in every scene, so what is seen in some is found in others."""
+"""The arm's pixels in a frame, found by a small U-Net.
+
+The arm looks alike in every scene, so a network that saw the arm in some scenes finds it in others.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +21,17 @@ class ArmMask(nn.Module):
         self.head = nn.Conv2d(fine, 1, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Log-odds (B, H, W) that a pixel is the arm's; frames (B, 3, H, W), -1..1, sides multiples of 4."""
+        """Log-odds (B, H, W) that a pixel shows the arm.
+
+        frames: (B, 3, H, W) in -1..1, H and W multiples of 4.
+        """
         fine = self.fine(frames)
         middle = self.middle(fine)
-        seen = self.to_middle(torch.cat([middle, interpolate(self.coarse(middle), scale_factor=2)], dim=1))
-        seen = self.to_fine(torch.cat([fine, interpolate(seen, scale_factor=2)], dim=1))
-        logits: Tensor = self.head(seen)[:, 0]
+        features = self.to_middle(
+            torch.cat([middle, interpolate(self.coarse(middle), scale_factor=2)], dim=1)
+        )
+        features = self.to_fine(torch.cat([fine, interpolate(features, scale_factor=2)], dim=1))
+        logits: Tensor = self.head(features)[:, 0]
         return logits
 
 

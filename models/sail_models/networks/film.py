@@ -1,4 +1,4 @@
-"""Pictures read with a sentence in mind: the text scales and shifts what every convolution sees.
+"""A convolutional encoder of pictures and text: the text scales and shifts every layer's channels.
 
 FiLM, Perez et al., arXiv 1709.07871.
 """
@@ -15,8 +15,10 @@ _TEXT_FEATURES = 128
 
 
 class FilmEncoder(nn.Module):
-    """Strided convolutions over pictures (B, channels, size, size) with coordinate channels; `beside` more
-    numbers join them before the features."""
+    """Strided convolutions over pictures (B, channels, size, size) with coordinate channels.
+
+    beside: count of further input numbers, which join the pictures' features before the last layers.
+    """
 
     coordinates: Tensor
 
@@ -42,12 +44,13 @@ class FilmEncoder(nn.Module):
         self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
 
     def forward(self, pictures: Tensor, text: Tensor, beside: Tensor) -> Tensor:
-        """Features (B, features); text: (B, 16, 384), beside: (B, beside)."""
-        said = text.sum(1) / (text.abs().sum(2) > 0).sum(1, keepdim=True).clamp(min=1)
-        changes = self.text(said)[:, :, None, None].split([2 * width for width in self.widths], 1)
+        """Features (B, features). text: (B, 16, 384). beside: (B, beside)."""
+        # The mean over the prompt's tokens; places past the prompt's end are zero.
+        mean = text.sum(1) / (text.abs().sum(2) > 0).sum(1, keepdim=True).clamp(min=1)
+        modulations = self.text(mean)[:, :, None, None].split([2 * width for width in self.widths], 1)
         seen = torch.cat([pictures, self.coordinates.expand(pictures.shape[0], -1, -1, -1)], dim=1)
-        for convolution, norm, change in zip(self.convolutions, self.norms, changes, strict=True):
-            scale, shift = change.chunk(2, dim=1)
+        for convolution, norm, modulation in zip(self.convolutions, self.norms, modulations, strict=True):
+            scale, shift = modulation.chunk(2, dim=1)
             seen = nn.functional.silu(norm(convolution(seen)) * (1.0 + scale) + shift)
         features: Tensor = self.features(torch.cat([seen.flatten(1), beside], dim=1))
         return features

@@ -1,32 +1,39 @@
-"""Grounding: what the prompt means in the first frame, read by a small transformer over both.
+"""Grounding: a small transformer that finds the prompt's object in the first frame; and its loss.
 
-A U-Net that must find out from noise which of three cups "the red cup" is takes many thousand steps to look
-at the text at all. Here patches of the first frame and the prompt's tokens attend to each other before
-anything is denoised. From the patches comes where the named thing is, and from there, by convolutions, the
-mean change that this lets one expect: what a perfect denoiser predicts from pure noise, and what grounding
-can therefore be fitted to alone, in steps that cost a fraction of a denoiser's (`fit_grounding` in
-`sail/training/resume.py`).
+A U-Net that must find out from noise which of three cups is "the red cup" trains for many thousand steps
+before it reads the text at all. Here the first frame's patches and the prompt's tokens attend to each other
+before denoising. The patches say where the named object is, and convolutions over the patches say the mean
+change to expect. A perfect denoiser predicts the same mean change from pure noise, so grounding can be fitted
+alone, in steps that cost a fraction of the denoiser's (`fit_grounding` in `sail/training/resume.py`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pixel_shuffle
+from torch.nn.functional import cross_entropy, pixel_shuffle
 
-from sail_models.diffusion.denoiser import ChangeShape
+from sail_models.device import mixed_precision
+from sail_models.diffusion.denoiser import ChangeDenoiser, ChangeShape, PlanBatch, drop_text
 
-# Patches a side; the transformer's heads, each this wide.
+# The weight of the cross-entropy of the object's place beside the squared error of the change.
+PLACE_WEIGHT = 0.2
+# Patches a side (fewer where the latents are smaller), and the width of each of the transformer's heads.
 _GRID, _HEAD_WIDTH = 8, 32
-# Of the convolutions: together they see the whole grid from everywhere.
+# The convolutions': with these dilations every patch influences the whole grid.
 _DILATIONS, _GROUPS = (1, 2, 3, 1), 8
-# How much brighter than by the others a patch is marked where the named thing is sure to be.
+# The factor of the learnt vector that is added to the patch where the named object is sure to be.
 _MARK = 4.0
 
 
-class Grounded(NamedTuple):
-    """tokens: (B, patches + L, width). place: for each patch (row by row), the logit that the named thing is
-    there, (B, patches). change: the change that is expected, (B, F, C, h, w)."""
+class GroundingOutput(NamedTuple):
+    """The output of `Grounding`.
+
+    tokens: patches and words, (B, patches + L, width), for the denoiser to attend to. place: for each patch,
+    row by row, the logit that the named object is there, float32 (B, patches). change: the expected scaled
+    change, (B, F, C, h, w).
+    """
 
     tokens: Tensor
     place: Tensor
@@ -34,9 +41,9 @@ class Grounded(NamedTuple):
 
 
 class Grounding(nn.Module):
-    """`forward(first_frame, text)` gives a `Grounded`.
+    """A transformer over the first frame's patches and the prompt's tokens.
 
-    first_frame: latents (B, C, h, w). text: (B, L, D).
+    `forward(first_frame, text)` takes latents (B, C, h, w) and text (B, L, D), and gives a `GroundingOutput`.
     """
 
     def __init__(self, shape: ChangeShape, width: int, layers: int) -> None:
@@ -44,11 +51,12 @@ class Grounding(nn.Module):
         self._shape = shape
         self._patch = max(1, shape.latent_size // _GRID)
         self._side = shape.latent_size // self._patch
-        # Each patch is seen with one latent pixel around it.
+        # A patch's token also sees one latent pixel around the patch.
         self.look = nn.Conv2d(shape.latent_channels, width, self._patch + 2, self._patch, padding=1)
         self.read = nn.Linear(shape.text_width, width)
         self.place = nn.Parameter(0.5 * torch.randn(self._side**2, width))
-        self.kind = nn.Parameter(0.5 * torch.randn(1, width))  # tells words from patches
+        # Added to the words, which tells them from the patches.
+        self.kind = nn.Parameter(0.5 * torch.randn(1, width))
         layer = nn.TransformerEncoderLayer(
             width, max(1, width // _HEAD_WIDTH), 2 * width, 0.0, "gelu", batch_first=True, norm_first=True
         )
@@ -58,8 +66,8 @@ class Grounding(nn.Module):
         self.spread = nn.ModuleList(_convolution(width, dilation) for dilation in _DILATIONS)
         self.expect = nn.Conv2d(width, shape.frames * shape.latent_channels * self._patch**2, 1)
 
-    def forward(self, first_frame: Tensor, text: Tensor) -> Grounded:
-        """What there is to attend to, where the named thing is, and what then happens."""
+    def forward(self, first_frame: Tensor, text: Tensor) -> GroundingOutput:
+        """The tokens, the named object's place, and the expected change."""
         shape = self._shape
         patches = self.look(first_frame).flatten(2).transpose(1, 2) + self.place
         tokens = self.attend(torch.cat([patches, self.read(text) + self.kind], dim=1))
@@ -71,12 +79,35 @@ class Grounding(nn.Module):
             on_grid = on_grid + convolution(on_grid)
         change = pixel_shuffle(self.expect(on_grid), self._patch)
         change = change.reshape(text.shape[0], shape.frames, *first_frame.shape[1:])
-        return Grounded(torch.cat([patches, words], dim=1), place, change)
+        return GroundingOutput(torch.cat([patches, words], dim=1), place, change)
 
     def patch_at(self, at: Tensor) -> Tensor:
-        """The number of the patch at `at`: (N, 2), shares of the frame from the left and from the top."""
+        """Numbers (N,) of the patches at positions (N, 2): shares of the frame from left and top."""
         column, row = (self._side * at).long().clamp(0, self._side - 1).unbind(1)
         return self._side * row + column
+
+
+def grounding_loss(network: ChangeDenoiser) -> Callable[[Grounding, PlanBatch, torch.Generator], Tensor]:
+    """The loss that fits the grounding of a network (one scalar).
+
+    The loss is the squared error of the expected change, plus PLACE_WEIGHT times the cross-entropy of the
+    named object's place over the samples whose place is known. The network itself only scales the changes.
+    """
+
+    def loss(grounding: Grounding, batch: PlanBatch, generator: torch.Generator) -> Tensor:
+        clean = network.to_change(batch.future, batch.first_frame)
+        text = drop_text(batch.text, generator)
+        with mixed_precision(generator.device):
+            _, place, expected = grounding(batch.first_frame, text)
+        error: Tensor = (expected.float() - clean).square().mean()
+        if batch.at is None:
+            return error
+        known = batch.at.isfinite().all(1) & text.any(2).any(1)
+        patch = grounding.patch_at(batch.at.nan_to_num())
+        misplaced = cross_entropy(place, patch, reduction="none") * known
+        return error + PLACE_WEIGHT * misplaced.sum() / known.sum().clamp(min=1)
+
+    return loss
 
 
 def _convolution(width: int, dilation: int) -> nn.Module:

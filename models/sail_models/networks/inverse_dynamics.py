@@ -1,4 +1,4 @@
-"""Inverse dynamics: from the current frame and the frame to reach to the actions that lead there."""
+"""Inverse dynamics: from the current frame and a goal frame to the actions that lead there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,13 @@ from sail_models.spaces.autoencoder import frames_to_tensor
 
 @dataclass(frozen=True)
 class InverseDynamicsConfig:
-    """head: `regression` (mean squared error) or `diffusion` (denoises the action chunk, as the paper
-    does in simulation). chunk: actions a goal, the control steps between two planned frames.
-    proprioception: whether the arm's own state is an input beside the two frames."""
+    """Shapes and widths.
+
+    head: "regression" (mean squared error), or "diffusion" (denoises the action chunk, as the paper does in
+    simulation). chunk: actions a goal, as many as there are control steps between two planned frames.
+    features: width of the input of the head. frame_size: pixels of a frame's side. proprioception: whether
+    proprioception is an input beside the two frames. diffusion_steps: denoising steps of the diffusion head.
+    """
 
     head: Head = "regression"
     chunk: int = 8
@@ -53,7 +57,7 @@ class InverseDynamics(nn.Module):
         self.register_buffer("coordinates", coordinate_planes(config.frame_size), persistent=False)
 
     def encode(self, current: Tensor, goal: Tensor, proprioception: Tensor) -> Tensor:
-        """Features (B, features) of frames (B, 3, H, W) in -1..1 and proprioception (B, 4)."""
+        """Features (B, features) of frames (B, 3, H, W) in -1..1 and unscaled proprioception (B, 4)."""
         coordinates = self.coordinates.expand(current.shape[0], -1, -1, -1)
         flat = self.convolutions(torch.cat([current, goal, goal - current, coordinates], dim=1))
         arm: Tensor = self.arm(proprioception)
@@ -70,7 +74,7 @@ class InverseDynamics(nn.Module):
         actions: Tensor,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Mean squared error of the chunk (B, chunk, 4), predicted directly or from its noisy version."""
+        """The head's mean squared error of the action chunk (B, chunk, 4) in -1..1 (one scalar)."""
         return self.head.loss(self.encode(current, goal, proprioception), actions.flatten(1), generator)
 
     @torch.inference_mode()
@@ -79,8 +83,8 @@ class InverseDynamics(nn.Module):
     ) -> Float32:
         """Action chunks: float32 (B, chunk, 4) in -1..1.
 
-        current, goal: uint8 (B, H, W, 3). proprioception: float32 (B, 4). seeds: one an environment, for
-        the diffusion head's noise (0 where None).
+        current, goal: uint8 (B, H, W, 3) RGB. proprioception: float32 (B, 4). seeds: one an environment, for
+        the diffusion head's noise; 0 for all where None.
         """
         self.eval()
         noise = chunk_noise(seeds if seeds is not None else [0] * len(current), self.config.chunk)
@@ -90,7 +94,9 @@ class InverseDynamics(nn.Module):
         return actions
 
     def forward(self, current: Tensor, goal: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:
-        """Action chunks (B, chunk, 4) in -1..1. Frames float (B, 3, H, W) in -1..1; noise (B, chunk × 4), of
-        which the regression head makes no use."""
+        """Action chunks (B, chunk, 4) in -1..1.
+
+        current, goal: (B, 3, H, W) in -1..1. noise: (B, chunk × 4), which only the diffusion head uses.
+        """
         chunk = self.head.sample(self.encode(current, goal, proprioception), noise)
         return chunk.clamp(-1.0, 1.0).reshape(-1, self.config.chunk, ACTION_SIZE)

@@ -1,8 +1,8 @@
-"""The in-domain video diffusion network: text and first frame in, the next frames' latents out.
+"""The in-domain video diffusion network: from text and first frame to the next frames' latents.
 
-A diffusers text-conditioned U-Net (cross-attention to the prompt's tokens) over 8x8 latents whose
-channels hold all future frames at once. Stacking frames as channels costs an eighth of a motion U-Net
-of the same width: what makes training and planning possible on two CPU cores.
+The network is diffusers' text-conditioned U-Net, with cross-attention to the prompt's tokens, over latents
+whose channels hold all future frames. Frames stacked as channels cost an eighth of a motion U-Net of the same
+width, so that training and planning are possible on two CPU cores.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,13 @@ from sail_models.spaces.text_encoder import TEXT_WIDTH
 
 @dataclass(frozen=True)
 class PlannerNetworkConfig:
-    """Shapes and widths. change_scale: see `ChangeShape`. text_width: of the token embeddings.
+    """Shapes and widths.
 
-    grounding_layers: the transformer's of `Grounding`; with 0 there is none, and the text's tokens are all
-    that the network attends to. residual: see `ChangeDenoiser`. distilled: taught by another planner's plans,
-    whose guidance (and prior) it has in its weights: it is sampled under the text alone.
+    change_scale: see `ChangeShape`. text_width: width of the token embeddings. grounding_width,
+    grounding_layers: of the transformer of `Grounding`; with 0 layers there is no grounding, and the network
+    attends to the text's tokens alone. residual: see `ChangeDenoiser`. distilled: whether the network was
+    taught by another planner's plans. A distilled network has the teacher's guidance and prior in its
+    weights, and is sampled under the text alone.
     """
 
     frames: int = 8
@@ -40,9 +42,9 @@ class PlannerNetworkConfig:
     distilled: bool = False
 
 
-# `compact`: 64-pixel frames in our autoencoder's latents; `wide`: the same, for trainings of an hour or more.
-# `full`: 512-pixel frames in Stable Diffusion's, to be composed with AnimateDiff, whose frames are not
-# scaled.
+# compact: 64-pixel frames in our autoencoder's latents. wide: the same, for trainings of an hour or more.
+# full: 512-pixel frames in Stable Diffusion's latents, to be composed with AnimateDiff, which does not scale
+# changes.
 CONFIGURATIONS: dict[str, PlannerNetworkConfig] = {
     "compact": PlannerNetworkConfig(),
     "wide": PlannerNetworkConfig(widths=(256, 256)),
@@ -53,7 +55,7 @@ CONFIGURATIONS: dict[str, PlannerNetworkConfig] = {
 
 
 class PlannerNetwork(ChangeDenoiser):
-    """The in-domain Denoiser, on the cosine schedule."""
+    """The in-domain Denoiser, on the cosine noise schedule."""
 
     def __init__(self, config: PlannerNetworkConfig) -> None:
         super().__init__(config, cosine_alphas())

@@ -1,4 +1,4 @@
-"""A policy: from the current frame, the prompt and the arm's state straight to actions, with no plan between.
+"""A policy: from the current frame, the prompt and proprioception to actions, without a plan.
 
 A diffusion policy (Chi et al., arXiv 2303.04137) over one chunk of actions.
 """
@@ -18,7 +18,11 @@ from sail_models.spaces.autoencoder import frames_to_tensor
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """head: as of inverse dynamics. chunk: actions decided at once. hidden: width of the diffusion head."""
+    """Shapes and widths.
+
+    head, features, frame_size, diffusion_steps: see `InverseDynamicsConfig`. chunk: actions of one decision.
+    hidden: width of the diffusion head.
+    """
 
     head: Head = "diffusion"
     chunk: int = 8
@@ -29,8 +33,8 @@ class PolicyConfig:
     diffusion_steps: int = 5
 
 
-# compact: to act fast; two steps of diffusion do what five do (docs/evidence.md). wide: about as large as the
-# compact planner, to be compared with it.
+# compact: acts fast; with two denoising steps it succeeds as often as with five. wide: about as large as the
+# compact planner, for comparisons with it.
 CONFIGURATIONS = {
     "compact": PolicyConfig(diffusion_steps=2),
     "wide": PolicyConfig(widths=(64, 128, 256, 512), features=512, hidden=1024),
@@ -38,7 +42,7 @@ CONFIGURATIONS = {
 
 
 class Policy(nn.Module):
-    """A convolutional network over the frame that reads the prompt, and a head that acts."""
+    """A convolutional network over frame and prompt, and an action head."""
 
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
@@ -50,8 +54,8 @@ class Policy(nn.Module):
         )
 
     def encode(self, frame: Tensor, text: Tensor, proprioception: Tensor) -> Tensor:
-        """Features (B, features) of frames (B, 3, H, W) in -1..1, text (B, 16, 384) and proprioception
-        (B, 4)."""
+        """Features (B, features) of frames (B, 3, H, W) in -1..1, text (B, 16, 384) and unscaled
+        proprioception (B, 4)."""
         features: Tensor = self.encoder(frame, text, self.arm(proprioception))
         return features
 
@@ -63,13 +67,16 @@ class Policy(nn.Module):
         actions: Tensor,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Mean squared error of the chunk (B, chunk, 4), as its head measures it."""
+        """The head's mean squared error of the action chunk (B, chunk, 4) in -1..1 (one scalar)."""
         return self.head.loss(self.encode(frame, text, proprioception), actions.flatten(1), generator)
 
     @torch.inference_mode()
     def act(self, frames: UInt8, text: Tensor, proprioception: Float32, seeds: Sequence[int]) -> Float32:
-        """Action chunks: float32 (B, chunk, 4) in -1..1. frames: uint8 (B, H, W, 3). text: float32
-        (B, 16, 384). proprioception: float32 (B, 4). seeds: one an environment."""
+        """Action chunks: float32 (B, chunk, 4) in -1..1.
+
+        frames: uint8 (B, H, W, 3) RGB. text: float32 (B, 16, 384). proprioception: float32 (B, 4). seeds: one
+        an environment, for the diffusion head's noise.
+        """
         self.eval()
         noise = chunk_noise(seeds, self.config.chunk)
         inputs = (frames_to_tensor(frames), text, torch.from_numpy(proprioception), noise)

@@ -1,5 +1,7 @@
-"""A verifier: has what the prompt asks for been done, going by the first frame and the current one, without
-the arm in either?"""
+"""A verifier: judges from the first frame and the current frame whether the prompt's task is done.
+
+The arm's pixels are left out of both frames.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,14 +17,18 @@ from sail_models.networks.arm_mask import ArmMask
 from sail_models.networks.film import FilmEncoder
 from sail_models.spaces.autoencoder import frames_to_tensor
 
-# A pixel is the arm's from this share on, and has changed by more than this in a colour of -1..1.
+# A pixel is taken for the arm's above the first number, a probability. A pixel has changed where a colour in
+# -1..1 differs by more than the second.
 IS_ARM, HAS_CHANGED = 0.1, 24 / 127.5
 
 
 @dataclass(frozen=True)
 class VerifierNetworkConfig:
-    """widths: of the convolutions. arm: it was taught where the arm is, and leaves it out. arm_widths: of the
-    network that finds it, fine to coarse."""
+    """Shapes and widths.
+
+    widths: of the convolutions. arm: whether the verifier was taught to find the arm, and leaves it out.
+    arm_widths: of the network that finds the arm, fine to coarse.
+    """
 
     widths: tuple[int, ...] = (32, 64, 96, 128)
     features: int = 128
@@ -32,15 +38,18 @@ class VerifierNetworkConfig:
 
 
 class Judgement(NamedTuple):
-    """Of each of N frames: the log-odds that it is done, float32 (N,), and how many pixels have changed since
-    the first frame where neither shows the arm, int64 (N,); None where the verifier does not know the arm."""
+    """The verifier's judgement of N frames.
+
+    log_odds: that the task is done in the frame, float32 (N,). changed: how many pixels differ from the first
+    frame, of those that show the arm in neither, int64 (N,); None where the verifier cannot find the arm.
+    """
 
     log_odds: Float32
     changed: NDArray[np.int64] | None
 
 
 class Verifier(nn.Module):
-    """A convolutional network over both frames and their difference that reads the prompt."""
+    """A convolutional network over both frames, their difference and the prompt."""
 
     def __init__(self, config: VerifierNetworkConfig) -> None:
         super().__init__()
@@ -51,11 +60,14 @@ class Verifier(nn.Module):
         self.arm_mask = ArmMask(config.arm_widths) if config.arm else None
 
     def forward(self, first: Tensor, current: Tensor, arms: Tensor, text: Tensor) -> Tensor:
-        """Log-odds (B,) that it is done; frames (B, 3, H, W) in -1..1, arms (B, 2, H, W): where each of them
-        shows the arm, 1, or else 0; text (B, 16, 384)."""
-        seen = 1.0 - arms
-        first, current = first * seen[:, :1], current * seen[:, 1:]
-        change = (current - first) * seen.prod(1, keepdim=True)
+        """Log-odds (B,) that the task is done.
+
+        first, current: frames (B, 3, H, W) in -1..1. arms: (B, 2, H, W), 1 where the first and the current
+        frame show the arm, else 0. text: (B, 16, 384).
+        """
+        scene = 1.0 - arms
+        first, current = first * scene[:, :1], current * scene[:, 1:]
+        change = (current - first) * scene.prod(1, keepdim=True)
         features = self.encoder(
             torch.cat([first, current, change, arms], dim=1), text, text.new_zeros(text.shape[0], 0)
         )
@@ -63,7 +75,7 @@ class Verifier(nn.Module):
         return logits
 
     def find_arm(self, frames: Tensor) -> Tensor:
-        """Where frames (B, 3, H, W) in -1..1 show the arm: (B, H, W), 1 or else 0."""
+        """The arm in frames (B, 3, H, W) in -1..1: (B, H, W), 1 where a pixel shows the arm, else 0."""
         if self.arm_mask is None:
             return torch.zeros_like(frames[:, 0])
         arm: Tensor = self.arm_mask(frames).sigmoid()
@@ -71,8 +83,10 @@ class Verifier(nn.Module):
 
     @torch.inference_mode()
     def judge(self, frames: UInt8, text: Tensor) -> Judgement:
-        """Each of an episode's frames, uint8 (N, H, W, 3), the first of them the episode's own first. text:
-        (1, 16, 384)."""
+        """Judge frames of an episode.
+
+        frames: uint8 (N, H, W, 3) RGB, beginning with the episode's first frame. text: (1, 16, 384).
+        """
         self.eval()
         device = device_of(self)
         seen = frames_to_tensor(frames).to(device)

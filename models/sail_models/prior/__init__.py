@@ -1,1 +1,1 @@
-"""Frozen, broadly pretrained video models that are composed with the planner while it samples."""
+"""Priors: frozen, broadly pretrained video models that are composed with the planner while sampling."""

@@ -1,7 +1,7 @@
-"""AnimateDiff as a prior: Stable Diffusion 1.5 with motion modules, the first frame given by SparseCtrl-RGB.
+"""AnimateDiff as a prior: Stable Diffusion 1.5 with motion modules; SparseCtrl-RGB gives the first frame.
 
-Guo et al., arXiv 2307.04725 and 2311.16933. The network runs as in diffusers'
-`AnimateDiffSparseControlNetPipeline`; only the sampling is ours.
+Guo et al., arXiv 2307.04725 and 2311.16933. The networks run as in diffusers'
+`AnimateDiffSparseControlNetPipeline`; the sampling is ours.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from sail_models.spaces.autoencoder import frames_to_tensor, tensor_to_frames
 
 @dataclass(frozen=True)
 class AnimateDiffSource:
-    """Where the parts are: local folders in the Hub's own layout, or Hub ids (which are downloaded)."""
+    """The places of the parts: local folders in the Hub's layout, or Hub ids, which are downloaded."""
 
     base: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
     motion_adapter: str = "guoyww/animatediff-motion-adapter-v1-5-3"
@@ -37,7 +37,8 @@ class AnimateDiffSource:
 class AnimateDiff:
     """A Denoiser over latents float32 (B, F, 4, h, w), with its own text encoder and frame codec.
 
-    `first_frame` is what `encode_frames` gives. Made by `load_animatediff`.
+    The first frame is given by the latents of `encode_frames`. `load_animatediff` makes an AnimateDiff.
+    strength: of SparseCtrl's influence, 1 as published.
     """
 
     def __init__(self, parts: dict[str, Any], frames: int, strength: float) -> None:
@@ -72,7 +73,7 @@ class AnimateDiff:
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Tensor:
-        """CLIP embeddings (N, L, D) of prompts, or of negative prompts; each computed once."""
+        """CLIP embeddings float32 (N, L, D) of prompts or negative prompts. Each prompt is computed once."""
         for prompt in prompts:
             if prompt not in self._embeddings:
                 tokens = self._tokenizer(
@@ -89,26 +90,28 @@ class AnimateDiff:
 
     @torch.inference_mode()
     def encode_frames(self, frames: UInt8) -> Tensor:
-        """Frames uint8 (B, H, W, 3) of side `frame_size` to latents float32 (B, 4, h, w): the posterior's
-        mean, scaled as Stable Diffusion's are."""
+        """Latents float32 (B, 4, h, w) of frames uint8 (B, H, W, 3) RGB with sides of `frame_size` pixels.
+
+        The latents are the posterior's mean, scaled as in Stable Diffusion.
+        """
         pixels = frames_to_tensor(frames).to(self._vae.device, self._vae.dtype)
         latents: Tensor = self._vae.encode(pixels).latent_dist.mode() * self._vae.config.scaling_factor
         return latents.float().cpu()
 
     @torch.inference_mode()
     def decode_frames(self, latents: Tensor) -> UInt8:
-        """Latents (B, 4, h, w) to frames uint8 (B, H, W, 3)."""
+        """Frames uint8 (B, H, W, 3) RGB of latents (B, 4, h, w)."""
         scaled = (latents / self._vae.config.scaling_factor).to(self._vae.device, self._vae.dtype)
         return tensor_to_frames(self._vae.decode(scaled).sample.cpu())
 
     def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """ε at integer timesteps (B,): float32 (B, F, 4, h, w), on the latents' device."""
-        place = {"device": self._unet.device, "dtype": self._unet.dtype}
-        noisy = latents.transpose(1, 2).to(**place)  # diffusers' order: channels, frames
-        # Every frame attends to the text by itself.
-        states = text.to(**place).repeat_interleave(self._frames, dim=0)
+        target = {"device": self._unet.device, "dtype": self._unet.dtype}
+        noisy = latents.transpose(1, 2).to(**target)  # diffusers' order: channels, frames
+        # Each frame attends to the text separately.
+        states = text.to(**target).repeat_interleave(self._frames, dim=0)
         frames, given = torch.zeros_like(noisy), torch.zeros_like(noisy[:, :1])
-        frames[:, :, 0], given[:, :, 0] = first_frame.to(**place), 1.0
+        frames[:, :, 0], given[:, :, 0] = first_frame.to(**target), 1.0
         down, middle = self._controller(
             noisy,
             timestep.to(self._unet.device),
@@ -137,10 +140,11 @@ def load_animatediff(
     controller_strength: float = 1.0,
     offload: bool = False,
 ) -> AnimateDiff:
-    """Load the parts, from safetensors only; local folders are never looked up elsewhere.
+    """Load AnimateDiff, from safetensors only. A part named by a local folder is never downloaded.
 
-    offload: autoencoder and text encoder, used once a plan, stay in main memory. Raises PriorError naming the
-    part, what was found and what is needed.
+    frames: number F of frames in a clip. controller_strength: of SparseCtrl's influence. offload: keep
+    autoencoder and text encoder, which run once a plan, in main memory. Raises PriorError, which names the
+    part and the cause.
     """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.controlnets.controlnet_sparsectrl import SparseControlNetModel
@@ -162,7 +166,7 @@ def load_animatediff(
             {"use_safetensors": True, "dtype": dtype},
         ),
         "tokenizer": _part("tokenizer", CLIPTokenizer.from_pretrained, source.base, "tokenizer", {}),
-        # The motion modules were trained on another schedule than Stable Diffusion's folder says.
+        # The motion modules were trained on another noise schedule than the one in Stable Diffusion's folder.
         "scheduler": _part(
             "noise schedule",
             DDIMScheduler.from_pretrained,
@@ -179,12 +183,12 @@ def load_animatediff(
     _check(parts, images, motion, frames)
     parts["unet"] = UNetMotionModel.from_unet2d(images, motion)
     for name in ("unet", "controller", "vae", "text_encoder"):
-        place = "cpu" if offload and name in ("vae", "text_encoder") else device
-        parts[name] = _placed(name, parts[name].eval().requires_grad_(False), place)
+        target = "cpu" if offload and name in ("vae", "text_encoder") else device
+        parts[name] = _to_device(name, parts[name].eval().requires_grad_(False), target)
     return AnimateDiff(parts, frames, controller_strength)
 
 
-def _placed(name: str, part: Any, device: str) -> Any:
+def _to_device(name: str, part: Any, device: str) -> Any:
     try:
         return part.to(device)
     except torch.OutOfMemoryError as error:
@@ -204,7 +208,7 @@ def _part(
     if subfolder:
         options = {**options, "subfolder": subfolder}
     try:
-        # A tokenizer without files would be made empty, silently.
+        # Without this check a tokenizer without files would be loaded empty, with no error.
         if local and not Path(found).is_dir():
             raise FileNotFoundError("no such folder")
         return load(where, local_files_only=local, **options)

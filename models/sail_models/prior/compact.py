@@ -1,8 +1,8 @@
-"""The compact prior: a motion U-Net of AnimateDiff's kind, small enough to ship, trained on the broad corpus.
+"""The compact prior: a motion U-Net like AnimateDiff's, small enough to ship, trained on the broad corpus.
 
 A text-conditioned U-Net denoises pictures, and motion modules (attention over time, Guo et al., arXiv
-2307.04725) tie them together. A picture here is a few frames in a row, stacked along the channels (a temporal
-patch, as in video transformers): a fraction of the cost of one picture a frame.
+2307.04725) connect the pictures. A picture is a few successive frames, stacked along the channels (a temporal
+patch, as in video transformers), which costs a fraction of one picture a frame.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,12 @@ from sail_models.spaces.text_encoder import TEXT_WIDTH
 
 @dataclass(frozen=True)
 class CompactPriorConfig:
-    """Shapes and widths. patch: frames a picture; it divides their number. change_scale: see `ChangeShape`,
-    and the planner's own: both diffuse the same. grounding_width, grounding_layers: of `Grounding`.
-    autoencoder: identity of the one whose latents they are."""
+    """Shapes and widths.
+
+    patch: frames a picture, a divisor of frames. change_scale: see `ChangeShape`; the planner's is the same,
+    because both models diffuse the same changes. grounding_width, grounding_layers: of the transformer of
+    `Grounding`. autoencoder: identity of the autoencoder that made the latents; "" where unknown.
+    """
 
     frames: int = 8
     patch: int = 4
@@ -39,7 +42,7 @@ class CompactPriorConfig:
 
 
 class CompactPrior(ChangeDenoiser):
-    """A Denoiser, on the in-domain model's schedule, so that both begin in pure noise."""
+    """The compact prior's Denoiser, on the in-domain model's noise schedule: both begin in pure noise."""
 
     times: Tensor
 
@@ -66,7 +69,7 @@ class CompactPrior(ChangeDenoiser):
             norm_num_groups=16,
             use_motion_mid_block=False,
         )
-        # Which picture it is, -1..1: convolutions know then what only the motion modules would tell them.
+        # Each picture's place in time, -1..1. Without it only the motion modules know the place.
         times = torch.linspace(-1.0, 1.0, pictures)[:, None, None, None]
         self.register_buffer("times", times, persistent=False)
 
@@ -76,14 +79,14 @@ class CompactPrior(ChangeDenoiser):
         pictures = config.frames // config.patch
         tokens, _, expected = self.grounding(first_frame, text)
         # As pictures of `patch` frames: (B, pictures, channels, h, w).
-        shown = [
+        changes = [
             change.reshape(noisy.shape[0], pictures, -1, *noisy.shape[3:]) for change in (noisy, expected)
         ]
         first = first_frame[:, None].expand(-1, pictures, -1, -1, -1)
         times = self.times.expand(noisy.shape[0], pictures, 1, *noisy.shape[3:])
-        given = torch.cat([*shown, first, times], dim=2).transpose(1, 2)  # diffusers' order: channels, time
+        given = torch.cat([*changes, first, times], dim=2).transpose(1, 2)  # diffusers' order: channels, time
         states = tokens[:, None].expand(-1, pictures, -1, -1).flatten(0, 1)
-        # Attention over so few places is small: CPUs do it faster without the fused kernel.
+        # Attention is over few places here, which CPUs compute faster without the fused kernel.
         with sdpa_kernel(SDPBackend.MATH):
             predicted: Tensor = self.unet(given, timestep, states, return_dict=False)[0]
         return predicted.transpose(1, 2).reshape(noisy.shape)

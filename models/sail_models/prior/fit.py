@@ -1,22 +1,22 @@
-"""Whether a prior and a planner can be composed, and what stands between them where they cannot."""
+"""The fit of a prior to a planner: the check that both can be composed, and an adapter."""
 
 import torch
 from torch import Tensor
 
 from sail.errors import SailError
-from sail_models.diffusion.protocols import Denoiser
+from sail_models.diffusion.denoiser import Denoiser
 from sail_models.networks.planner_network import PlannerNetwork
 
 
 class PriorError(SailError):
-    """A part of a prior is missing, is not what it should be, or does not fit the others."""
+    """A part of a prior is missing or wrong, or does not fit the other parts or the planner."""
 
 
 class OverChanges:
-    """A Denoiser of frames' latents, asked about what our planners diffuse: the change from the first frame.
+    """A Denoiser of changes from the first frame, made of a Denoiser of the frames' latents.
 
-    With z the latents, y = z - first frame and one noise ε: z_t = y_t + sqrt(a_t) · first frame, so that ε is
-    the same. Holds where changes are not scaled (the planner's change_scale is 1).
+    With z the latents, y = z - first frame and the same noise ε: z_t = y_t + sqrt(a_t) · first frame, so ε is
+    the same for both. This holds where changes are not scaled (the planner's change_scale is 1).
     """
 
     def __init__(self, denoiser: Denoiser) -> None:
@@ -26,13 +26,13 @@ class OverChanges:
 
     def predict_noise(self, latents: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
         """ε at integer timesteps (B,): float32 (B, F, C, h, w)."""
-        share = self.alphas[timestep.cpu()].sqrt().to(latents)[:, None, None, None, None]
-        shifted = latents + share * first_frame[:, None].to(latents)
+        root = self.alphas[timestep.cpu()].sqrt().to(latents)[:, None, None, None, None]
+        shifted = latents + root * first_frame[:, None].to(latents)
         return self._denoiser.predict_noise(shifted, timestep, text, first_frame)
 
 
 def check_fit(prior: Denoiser, planner: PlannerNetwork) -> None:
-    """Raise PriorError with the first thing in which the prior differs from the planner."""
+    """Raises PriorError, which names the first respect in which the prior does not fit the planner."""
     differences = (
         ("latents", prior.latent_shape, planner.latent_shape, "take a planner of this prior's configuration"),
         ("frames a plan", prior.frames, planner.frames, "load the prior for as many frames"),

@@ -1,1 +1,1 @@
-"""What planner and prior see through: the frame codec and the text encoder."""
+"""Latent spaces: the frame codec and the text encoder that planner and prior share."""

@@ -1,4 +1,4 @@
-"""A small convolutional autoencoder: 64-pixel frames to 8x8 latents of 16 channels, and back."""
+"""A small convolutional autoencoder: from 64-pixel frames to 8x8 latents of 16 channels, and back."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,11 @@ DOWNSAMPLING = 8
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """widths: the channels at 1/2, 1/4 and 1/8 of the frame's resolution. change_scale: what networks over
-    these latents diffuse changes divided by (see `ChangeShape`); empty where each planner has its own."""
+    """Shapes and widths.
+
+    widths: channels at 1/2, 1/4 and 1/8 of the frame's resolution. change_scale: the scale that all networks
+    over these latents share (see `ChangeShape`); empty where each planner has its own.
+    """
 
     latent_channels: int = 16
     widths: tuple[int, int, int] = (32, 80, 160)
@@ -21,7 +24,7 @@ class AutoencoderConfig:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a skip connection; the width stays."""
+    """Two 3x3 convolutions beside a skip connection; the output is as wide as the input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -47,7 +50,8 @@ def _upsample(channels: int, width: int) -> nn.Module:
 class Autoencoder(nn.Module):
     """Frames (B, 3, H, W) in -1..1 to latents (B, C, H/8, W/8) of zero mean and unit variance, and back.
 
-    Latents are normalised per channel with the statistics of the training frames, kept as buffers.
+    Each channel of the latents is normalised with its mean and standard deviation over the training frames,
+    which are buffers.
     """
 
     latent_mean: Tensor
@@ -92,7 +96,10 @@ class Autoencoder(nn.Module):
 
     @torch.inference_mode()
     def encode_frames(self, frames: UInt8, batch: int = 256) -> Tensor:
-        """Encode many frames: uint8 (N, H, W, 3) to float32 latents (N, C, h, w), where the network is."""
+        """Latents float32 (N, C, h, w), on the network's device, of frames uint8 (N, H, W, 3) RGB.
+
+        batch: frames that are encoded together, which bounds the memory.
+        """
         device = self.latent_mean.device
         parts = [
             self.encode(frames_to_tensor(frames[i : i + batch]).to(device))
@@ -102,7 +109,7 @@ class Autoencoder(nn.Module):
 
     @torch.inference_mode()
     def decode_frames(self, latents: Tensor) -> UInt8:
-        """Latents (N, C, h, w) to frames uint8 (N, H, W, 3)."""
+        """Frames uint8 (N, H, W, 3) RGB of latents (N, C, h, w)."""
         return tensor_to_frames(self.decode(latents))
 
 

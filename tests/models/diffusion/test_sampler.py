@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sail_models.diffusion.composition import RULES
-from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.diffusion.sampler import ConditionedDenoiser, sample_latents
 from sail_models.diffusion.schedule import cosine_alphas
 
 SPREAD = 0.5
@@ -35,7 +35,7 @@ DENOISER = GaussianDenoiser()
 
 
 def sample(noise: Tensor, text: Tensor, first_frame: Tensor, steps: int, guidance: Tensor) -> Tensor:
-    model = Conditioned(DENOISER, text, torch.zeros_like(text), first_frame)
+    model = ConditionedDenoiser(DENOISER, text, torch.zeros_like(text), first_frame)
     return sample_latents(RULES["in_domain"], {"domain": model}, noise, steps, guidance)
 
 

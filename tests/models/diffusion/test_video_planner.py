@@ -54,7 +54,7 @@ def test_a_plan_does_not_depend_on_its_batch(
     planner: VideoPlanner, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In full precision: an untrained network magnifies bfloat16's rounding, which differs with the batch.
-    monkeypatch.setattr("sail_models.diffusion.video_planner.mixed_precision", nullcontext)
+    monkeypatch.setattr(planner, "precision", nullcontext)
     together = planner.plan(frames, PROMPTS, SEEDS, SAMPLING).frames
     assert together.shape == (4, 3, 32, 32, 3)
     assert together.dtype == np.uint8

@@ -1,12 +1,14 @@
 """Grounding keeps places, frames and channels apart, and learns which of two marks the text names."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from sail.training.planner_loss import PlanBatch, grounding_loss
 from sail.training.trainer import Trainer
-from sail_models.networks.grounding import Grounding
+from sail_models.diffusion.denoiser import TEXT_DROPOUT, PlanBatch
+from sail_models.networks.grounding import PLACE_WEIGHT, Grounding, GroundingOutput, grounding_loss
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 
 
@@ -95,6 +97,49 @@ def test_a_place_in_the_frame_is_in_its_patch() -> None:
     at = torch.tensor([[0.0, 0.0], [0.99, 0.0], [0.26, 0.99], [0.5, 0.49]])
     assert Grounding(config(4), 32, 1).patch_at(at).tolist() == [0, 3, 13, 6]
     assert Grounding(config(16), 32, 1).patch_at(at).tolist() == [0, 7, 58, 28]
+
+
+class StubNetwork:
+    """A network that only scales changes, by a half."""
+
+    def to_change(self, future: Tensor, first_frame: Tensor) -> Tensor:
+        return (future - first_frame[:, None]) / 2.0
+
+
+class StubGrounding:
+    """Expects 1 everywhere, and takes any of its four patches for the one that is named."""
+
+    def __init__(self) -> None:
+        self.text = torch.empty(0)
+
+    def __call__(self, first_frame: Tensor, text: Tensor) -> GroundingOutput:
+        self.text = text
+        return GroundingOutput(text, torch.zeros(len(text), 4), torch.full((len(text), 2, 1, 1, 1), 1.0))
+
+    def patch_at(self, at: Tensor) -> Tensor:
+        assert bool(at.isfinite().all())
+        return at[:, 0].long()
+
+
+@pytest.mark.parametrize(
+    ("at", "lost"),
+    [
+        (None, 0.0),
+        (torch.nan, 0.0),
+        (2.0, PLACE_WEIGHT * math.log(4.0)),
+    ],
+)
+def test_grounding_is_compared_with_the_change_and_with_the_place(at: float | None, lost: float) -> None:
+    grounding = StubGrounding()
+    where = None if at is None else torch.full((4000, 2), at)
+    batch = PlanBatch(
+        torch.ones(4000, 1, 1, 1), torch.full((4000, 2, 1, 1, 1), 7.0), torch.ones(4000, 3, 5), where
+    )
+    loss = grounding_loss(StubNetwork())  # type: ignore[arg-type]
+    found = loss(grounding, batch, torch.Generator().manual_seed(0))
+    assert float(found) == pytest.approx((3.0 - 1.0) ** 2 + lost)
+    dropped = float((grounding.text.flatten(1) == 0).all(1).float().mean())
+    assert dropped == pytest.approx(TEXT_DROPOUT, abs=5 * (0.1 * 0.9 / 4000) ** 0.5)
 
 
 def marks(count: int, seed: int) -> PlanBatch:

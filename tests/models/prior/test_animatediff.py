@@ -16,11 +16,12 @@ from diffusers import (
     SparseControlNetModel,
 )
 from PIL import Image
+from tiny_animatediff import save_tiny_animatediff
 from torch import Tensor
 
 from sail.types import UInt8
 from sail_models.diffusion.composition import RULES
-from sail_models.diffusion.sampler import Conditioned, sample_latents
+from sail_models.diffusion.sampler import ConditionedDenoiser, sample_latents
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.diffusion.video_planner import noise_of as planner_noise
 from sail_models.interfaces import Sampling
@@ -30,6 +31,16 @@ from sail_models.prior.fit import OverChanges, PriorError, check_fit
 
 FRAMES = 3
 PROMPT, NEGATIVE = "open the door", "blurry"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_animatediff(tmp_path_factory.mktemp("animatediff"))
+
+
+@pytest.fixture(scope="module")
+def source(folder: Path) -> AnimateDiffSource:
+    return AnimateDiffSource.inside(folder)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +113,8 @@ def test_every_step_is_the_pipelines(
             return predict(latents, time, text, first_frame)
 
     first_frame = prior.encode_frames(frame(prior.frame_size)[None])
-    conditioned = Conditioned(Watched(), prior.embed([PROMPT]), prior.embed([NEGATIVE]), first_frame)
-    other = Conditioned(prior, prior.embed(["close"]), prior.embed([""]), first_frame)
+    conditioned = ConditionedDenoiser(Watched(), prior.embed([PROMPT]), prior.embed([NEGATIVE]), first_frame)
+    other = ConditionedDenoiser(prior, prior.embed(["close"]), prior.embed([""]), first_frame)
     drawn = sample_latents(
         RULES[rule],
         {"domain": other, "prior": conditioned},
@@ -255,7 +266,7 @@ def test_it_is_composed_with_an_in_domain_network(
 ) -> None:
     """Frames in, frames out; and where the prior is alone, what it draws of the frames themselves."""
     # The two ways differ in rounding, which half precision would magnify.
-    monkeypatch.setattr("sail_models.diffusion.video_planner.mixed_precision", nullcontext)
+    monkeypatch.setattr(planner, "precision", nullcontext)
     frames = np.stack([frame(prior.frame_size)] * 2)
     sampling = Sampling(steps=2, guidance=2.0, rule="inverse_probabilistic", strength=0.5, negative=NEGATIVE)
     plan = planner.plan(frames, [PROMPT, "close the door"], [0, 1], sampling).frames
@@ -267,9 +278,10 @@ def test_it_is_composed_with_an_in_domain_network(
     noise = torch.stack([planner_noise(seed, latents.shape[1:]) for seed in (0, 1)])
     first_frame = prior.encode_frames(frames)
     shift = prior.alphas[-1].sqrt() * first_frame[:, None]
+    text, negative = prior.embed([PROMPT] * 2), prior.embed([NEGATIVE] * 2)
     drawn = sample_latents(
         RULES["prior"],
-        {"prior": Conditioned(prior, prior.embed([PROMPT] * 2), prior.embed([NEGATIVE] * 2), first_frame)},
+        {"prior": ConditionedDenoiser(prior, text, negative, first_frame)},
         noise + shift,
         sampling.steps,
         torch.full((2,), sampling.guidance),

@@ -1,6 +1,6 @@
 """Everything that a network is given is where the network is: here on `meta`, a device of its own on every
 computer, which like a GPU refuses to compute with what was left on the processor. Nor can anything be read
-from there: what is fitted there never waits for a GPU either, and its steps can be recorded."""
+from there: what is fitted there never waits for a GPU either, and its steps can be captured."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -11,17 +11,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sail.training import denoiser, inverse_dynamics, policy, student, verifier
-from sail.training.batches import moved
-from sail.training.few_step_distillation import path_loss
+from sail.training import few_step_distillation, inverse_dynamics_fit, policy_fit, verifier_fit
+from sail.training.batches import to_device
+from sail.training.few_step_distillation import distillation_loss
 from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss
-from sail.training.planner_loss import PlanBatch, diffusion_loss, grounding_loss
 from sail.training.policy_fit import PolicyBatch, policy_loss
 from sail.training.verifier_fit import VerifierBatch, verifier_loss
 from sail_models.device import best_device
+from sail_models.diffusion import denoiser
 from sail_models.diffusion.composition import RULES
-from sail_models.diffusion.sampler import Conditioned, denoise, make_schedule
+from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
+from sail_models.diffusion.sampler import ConditionedDenoiser, denoise, make_sampling_schedule
 from sail_models.diffusion.schedule import cosine_alphas
+from sail_models.networks import grounding
+from sail_models.networks.grounding import grounding_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
@@ -42,8 +45,9 @@ def _random_numbers_on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
     def normal(shape: Sequence[int], generator: object) -> Tensor:
         return torch.zeros(tuple(shape), device=META)
 
-    for module in (denoiser, inverse_dynamics, policy, student, verifier):
-        monkeypatch.setattr(module, "mixed_precision", lambda device: contextlib.nullcontext())
+    modules = (denoiser, grounding, few_step_distillation, inverse_dynamics_fit, policy_fit, verifier_fit)
+    for module in modules:
+        monkeypatch.setattr(module, "mixed_precision", contextlib.nullcontext, raising=False)
         for name in ("normal", "uniform"):
             monkeypatch.setattr(module, name, normal, raising=False)
     for name in ("randn", "randint"):
@@ -55,11 +59,11 @@ def _without_generator(function: Callable[..., Tensor]) -> Callable[..., Tensor]
     return lambda *words, generator=None, **more: function(*words, **more)
 
 
-@pytest.mark.parametrize("grounding", [0, 1])
-@pytest.mark.parametrize("loss", [diffusion_loss, path_loss])
-def test_planners_are_fitted_where_they_are(loss: Callable[..., Tensor], grounding: int) -> None:
-    network = PlannerNetwork(replace(SMALL, grounding_layers=grounding)).to(META)
-    batch = moved(PlanBatch(FIRST, FUTURE, TEXT, noise=FUTURE), META)
+@pytest.mark.parametrize("layers", [0, 1])
+@pytest.mark.parametrize("loss", [diffusion_loss, distillation_loss])
+def test_planners_are_fitted_where_they_are(loss: Callable[..., Tensor], layers: int) -> None:
+    network = PlannerNetwork(replace(SMALL, grounding_layers=layers)).to(META)
+    batch = to_device(PlanBatch(FIRST, FUTURE, TEXT, noise=FUTURE), META)
     assert loss(network, batch, GENERATOR).device == META
     with pytest.raises(RuntimeError):
         loss(network, replace(batch, text=TEXT), GENERATOR)
@@ -87,7 +91,7 @@ def test_verifiers_and_groundings_are_fitted_where_they_are() -> None:
     judged = VerifierBatch(frames, frames, frames[:, :2], TEXT.to(META), done)
     assert verifier_loss(verifier, judged, GENERATOR).device == META  # type: ignore[arg-type]
     network = PlannerNetwork(replace(SMALL, grounding_layers=1)).to(META)
-    batch = moved(PlanBatch(FIRST, FUTURE, TEXT, at=torch.zeros(BATCH, 2)), META)
+    batch = to_device(PlanBatch(FIRST, FUTURE, TEXT, at=torch.zeros(BATCH, 2)), META)
     assert network.grounding is not None
     assert grounding_loss(network)(network.grounding, batch, GENERATOR).device == META  # type: ignore[arg-type]
 
@@ -98,15 +102,15 @@ def test_plans_are_drawn_where_the_networks_are(rule: str) -> None:
     networks: dict[str, nn.Module] = {"domain": PlannerNetwork(SMALL), "prior": CompactPrior(shape)}
     text, first = TEXT.to(META), FIRST.to(META)
     models = {
-        part: Conditioned(network.to(META), text, text, first)  # type: ignore[arg-type]
+        part: ConditionedDenoiser(network.to(META), text, text, first)  # type: ignore[arg-type]
         for part, network in networks.items()
     }
-    schedule = make_schedule(RULES[rule], dict.fromkeys(models, cosine_alphas()), 2)  # type: ignore[arg-type]
+    schedule = make_sampling_schedule(RULES[rule], dict.fromkeys(models, cosine_alphas()), 2)  # type: ignore[arg-type]
     guidance = torch.zeros(BATCH, device=META)
     assert denoise(schedule, models, FUTURE.to(META), guidance).device == META  # type: ignore[arg-type]
 
 
 def test_what_is_not_a_tensor_stays_and_what_is_there_is_the_best() -> None:
-    batch = moved(PlanBatch(FIRST, FUTURE, TEXT), META)
+    batch = to_device(PlanBatch(FIRST, FUTURE, TEXT), META)
     assert batch.at is None and batch.first_frame.device == batch.text.device == META
     assert best_device().type == ("cuda" if torch.cuda.is_available() else "cpu")

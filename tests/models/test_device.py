@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sail_models.precision import mixed_precision
+from sail_models.device import mixed_precision
 
 
 @pytest.mark.parametrize(

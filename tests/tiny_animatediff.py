@@ -1,10 +1,9 @@
-"""A tiny AnimateDiff with random weights, saved with diffusers in exactly the Hub's layout."""
+"""A tiny AnimateDiff with random weights, saved with diffusers in the Hub's layout."""
 
 import json
 import string
 from pathlib import Path
 
-import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -16,16 +15,12 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from sail_models.prior.animatediff import AnimateDiffSource
-
 WIDTHS = (8, 16)
 TEXT_WIDTH = 12
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders as `git clone` of the three Hub repositories leaves them."""
-    root = tmp_path_factory.mktemp("animatediff")
+def save_tiny_animatediff(root: Path) -> Path:
+    """Write the Hub's three repositories into `root`, as `git clone` leaves them. Returns `root`."""
     torch.manual_seed(0)
     tokenizer = _tokenizer(root)
     StableDiffusionPipeline(
@@ -93,11 +88,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     adapter.save_pretrained(root / "animatediff-motion-adapter-v1-5-3")
     controller.save_pretrained(root / "animatediff-sparsectrl-rgb")
     return root
-
-
-@pytest.fixture(scope="session")
-def source(folder: Path) -> AnimateDiffSource:
-    return AnimateDiffSource.inside(folder)
 
 
 def _tokenizer(root: Path) -> CLIPTokenizer:

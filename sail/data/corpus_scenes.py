@@ -7,7 +7,7 @@ from sail.system.workers import in_workers
 from sail.types import FRAME_SIZE
 from sail_envs.broad.clip import Clip
 from sail_envs.broad.sawyer import SawyerScene
-from sail_envs.broad.table import TableScene
+from sail_envs.broad.table_scene import TableScene
 from sail_envs.tasks import SEEN
 
 # Clips that are tried in one scene; one in six scenes is MetaWorld's.

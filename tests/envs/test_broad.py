@@ -7,7 +7,7 @@ from sail_envs.broad.clip import Clip
 from sail_envs.broad.exclusion import KEPT_FROM_PANDA
 from sail_envs.broad.kinds import KINDS
 from sail_envs.broad.sawyer import SawyerScene
-from sail_envs.broad.table import TableScene
+from sail_envs.broad.table_scene import TableScene
 from sail_envs.broad.words import _TEMPLATES
 from sail_envs.colours import COLOURS
 from sail_envs.tasks import SEEN

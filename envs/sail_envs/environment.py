@@ -1,6 +1,5 @@
 """Every task as a Gymnasium environment with frames, real seeding and frame skip."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,17 +7,13 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from sail.errors import SailError
+from sail.errors import SailError, not_found
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
 from sail_envs.rendering import Renderer, shared_renderer
-from sail_envs.simulation import Outcome, Simulation
-from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, METAWORLD, TASKS
+from sail_envs.simulation import Ending, Simulation
+from sail_envs.suite import UnknownNameError, suite_of
 
 Observation = dict[str, Any]
-
-
-class UnknownNameError(SailError):
-    """A task or camera that does not exist."""
 
 
 class SettingError(SailError):
@@ -29,39 +24,14 @@ class ActionError(SailError):
     """An action of the wrong shape, or one that is no number."""
 
 
-def known_task(task: str) -> str:
-    """The task's own name. Raises UnknownNameError with the nearest name there is."""
-    return _known("task", task, TASKS)
-
-
 def simulate(task: str) -> Simulation:
-    """The simulation of a task."""
-    if known_task(task) in METAWORLD:
-        from sail_envs.metaworld.simulated_task import MetaWorld
-
-        return MetaWorld(task)
-    # Imported here: whoever simulates one arm need not load the other's packages.
-    from sail_envs.panda.cups import PandaCups
-    from sail_envs.panda.drawers import PandaDrawers
-
-    family, colour = task.split("-")
-    return (PandaCups if family == "cups" else PandaDrawers)(colour)
-
-
-def panda_cups(colour: str = CUP_COLOURS[0][0], **settings: Any) -> "TaskEnv":
-    """`sail/PandaCups-v0`: push the cup of this colour forward, of three. settings: TaskEnv's."""
-    return TaskEnv(f"cups-{colour}", **settings)
-
-
-def panda_drawers(colour: str = DRAWER_COLOURS[0][0], **settings: Any) -> "TaskEnv":
-    """`sail/PandaDrawers-v0`: open the drawer of this colour, of two. settings: TaskEnv's."""
-    return TaskEnv(f"drawers-{colour}", **settings)
+    """A new simulation of a task. Raises UnknownNameError."""
+    return suite_of(task).simulate(task)
 
 
 def _known(kind: str, name: str, names: Iterable[str]) -> str:
     if name not in names:
-        near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)
-        raise UnknownNameError(f"unknown {kind} '{name}': the nearest is '{near[0]}'")
+        raise UnknownNameError(not_found(kind, name, list(names)))
     return name
 
 
@@ -78,7 +48,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     success or wrong object stays. The episode terminates `hold` control steps after a success, at once after
     a wrong object (hold None: never), and truncates after `horizon` control steps. The options of a `reset`
     may name `hold` and `record` anew, for the episodes from it on.
-    info: "success" (bool), "outcome" (see `Outcome`), "steps" (control steps so far) and, with `record=True`,
+    info: "success" (bool), "outcome" (see `Ending`), "steps" (control steps so far) and, with `record=True`,
     "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
     made, after clipping) of the K control steps just made.
     The same seed gives the same episode to the byte, whatever ran in this environment before.
@@ -103,8 +73,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
             if value < 1:
                 raise SettingError(f"{name} is {value}: it must be 1 or more")
-        self.task = known_task(task)
-        self.simulation = simulate(task)
+        self.task, self.simulation = task, simulate(task)
         frames_per_second = 1.0 / (frame_skip * self.simulation.control_seconds)
         self.metadata = {**self.metadata, "render_fps": frames_per_second}
         self.prompt = self.simulation.prompt
@@ -120,7 +89,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
                 "proprioception": spaces.Box(-2.0, 2.0, (PROPRIOCEPTION_SIZE,), np.float32),
             }
         )
-        self._outcome: Outcome = "no_motion"
+        self._outcome: Ending = "no_motion"
         self._steps = self._held = 0
 
     def reset(

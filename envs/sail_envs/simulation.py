@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sail.types import Float32
 from sail_envs.cameras import Camera
 
-# "failure" is MetaWorld's, which does not tell why; the table top says whether something else was moved, or
-# nothing. The first success or wrong object counts.
-Outcome = Literal["success", "wrong_object", "no_motion", "failure"]
+# How an episode stands. MetaWorld says "failure" and not why; the table top says whether another object was
+# moved, or none. An episode's first success or wrong object counts.
+Ending = Literal["success", "wrong_object", "no_motion", "failure"]
 
 
 class Simulation(Protocol):
@@ -42,7 +42,7 @@ class Simulation(Protocol):
         """One control step: action float32 (4,) in -1..1; returns the reward."""
         ...
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Ending:
         """What has been done up to now."""
         ...
 

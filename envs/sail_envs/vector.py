@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Self
 
 from sail.errors import SailError
 from sail.types import Float32
-from sail_envs.environment import Observation, SettingError, TaskEnv, known_task
+from sail_envs.environment import Observation, SettingError, TaskEnv
 from sail_envs.processes import inherited_by_workers
+from sail_envs.suite import suite_of
 
 _SECONDS_TO_STOP = 5.0
 
@@ -46,7 +47,8 @@ class VectorEnv:
     def __init__(self, task: str, num_envs: int, workers: int = 2, **env_kwargs: Any) -> None:
         if num_envs < 1 or workers < 1:
             raise SettingError(f"{num_envs} environments in {workers} workers: both must be 1 or more")
-        self.task = known_task(task)
+        suite_of(task)  # refuses an unknown task before a worker starts
+        self.task = task
         self.num_envs = num_envs
         self._workers: list[_Worker] = []
         try:

@@ -1,7 +1,8 @@
-"""Fitting a verifier: in simulation on attempts of which the environment says when they were done, on a robot
-on demonstrations, which end when the task is done, and on play, which does no task.
+"""Fitting a verifier, which tells from two frames whether a task is done.
 
-Where a task has an opposite, what undoes it is shown by the same frames, from done to not yet begun.
+In simulation a verifier learns from attempts, whose success the environment tells. On a robot it learns from
+demonstrations, which end when the task is done, and from play, which does no task. Where one task undoes
+another, an attempt's frames from done back to the beginning also show the other one.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,21 +22,13 @@ from sail.training.judged_attempts import Judged
 from sail.training.resume import TrainError, fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress, UInt8
-from sail_envs.tasks import OPPOSITES, TASKS
+from sail_envs.suite import suite_of
 from sail_models.device import best_device, uniform
 from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
 from sail_models.precision import mixed_precision
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
 
-# What undoes what: beside the opposites, in scenes of which only one of the two is among those seen.
-UNDOES = OPPOSITES | {
-    "door-unlock": "door-lock",
-    "handle-press-side": "handle-pull-side",
-    "handle-pull-side": "handle-press-side",
-    "plate-slide-back": "plate-slide",
-    "plate-slide-back-side": "plate-slide-side",
-}
 # Of the way that a thing went until the task was done: up to this share it is where it was, from this share
 # on it is somewhere else, and from this share on, and not done, it has been moved in vain.
 BACK, AWAY, VAIN = 0.15, 0.6, 0.4
@@ -90,12 +83,13 @@ def shown_by(task: str, judged: Judged) -> list[Shown]:
     done, moved, begun = judged.done, judged.moved, np.arange(BEGINNING)
     vain = ~done & (moved > STILL)
     seen = judged.frames, judged.arm
-    shown = [Shown(*seen, TASKS[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
-    if task in UNDOES and done.any() and moved.max() > FAR:
+    suite = suite_of(task)
+    shown = [Shown(*seen, suite.tasks[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
+    if task in suite.undoes and done.any() and moved.max() > FAR:
         way = moved / np.median(moved[done])
         back = (way < BACK) & ~np.maximum.accumulate(done)
         there = map(np.flatnonzero, (done, back, way > AWAY, (way > VAIN) & ~done))
-        shown.append(Shown(*seen, TASKS[UNDOES[task]], *there))
+        shown.append(Shown(*seen, suite.tasks[suite.undoes[task]], *there))
     return shown
 
 

@@ -24,9 +24,10 @@ from sail.data.demonstrations import (
 from sail.data.store import EpisodeStore
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.system.workers import WorkersError
-from sail.training.base_weights import BaseConfig, base_jobs
+from sail.training.base_config import BaseConfig
+from sail.training.recipes import Simulated, recipe_of
 from sail_envs.environment import TaskEnv
-from sail_envs.tasks import SEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 TASK = "drawer-close"
 
@@ -41,10 +42,12 @@ def test_jobs_name_every_episode_once() -> None:
 
 @pytest.mark.parametrize(("demonstrator", "source"), [("expert", "expert"), ("suboptimal", "random")])
 def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demonstrator, source: str) -> None:
-    jobs = base_jobs(BaseConfig(demonstrator=demonstrator, demonstrations=2))
+    recipe = recipe_of(BaseConfig(demonstrator=demonstrator, demonstrations=2))
+    assert isinstance(recipe, Simulated)
+    jobs = recipe.jobs()
     shown = [job for job in jobs if job.source != "play"]
     assert {job.source for job in shown} == {source} == {DEMONSTRATED[demonstrator]}
-    assert {job.task for job in shown} == set(SEEN) and len(shown) == 2 * len(SEEN)
+    assert {job.task for job in shown} == set(METAWORLD.seen) and len(shown) == 2 * len(METAWORLD.seen)
 
 
 def test_what_a_store_holds_is_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,18 +3,17 @@ import pytest
 
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import (
-    Policy,
     Push,
+    Scripted,
     expert,
     mixed_with_random,
-    play,
     random_actions,
     random_push,
     record_episode,
-    waypoints,
     with_noise,
 )
-from sail_envs.tasks import family_of
+from sail_envs.play import play, waypoints
+from sail_envs.suite import suite_of
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def env() -> TaskEnv:
     return TaskEnv("drawer-close", size=8, horizon=120, hold=None)
 
 
-def actions(env: TaskEnv, policy: Policy, seed: int = 0) -> np.ndarray:
+def actions(env: TaskEnv, policy: Scripted, seed: int = 0) -> np.ndarray:
     return record_episode(env, policy, seed, "play").actions
 
 
@@ -105,8 +104,8 @@ def test_waypoints_cover_the_workspace(env: TaskEnv) -> None:
             for seed in range(6)
         ]
     )
-    family = family_of(env.task)
-    assert (np.ptp(visited, axis=0) > 0.5 * np.subtract(family.high, family.low)).all()
+    low, high = suite_of(env.task).workspace
+    assert (np.ptp(visited, axis=0) > 0.5 * np.subtract(high, low)).all()
 
 
 def test_play_touches_things_more_than_waypoints(env: TaskEnv) -> None:

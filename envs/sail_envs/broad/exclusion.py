@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, SEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.panda.panda_tasks import CUP_COLOURS, DRAWER_COLOURS
 
 # What the table top's own objects are called, and the colours that it keeps for evaluation: the Panda is
 # never shown with the like in these.
@@ -23,7 +24,7 @@ def broken_rule(row: Mapping[str, Any]) -> str | None:
             if arm == "panda" and thing["colour"] in KEPT_FROM_PANDA.get(thing["kind"], ()):
                 return f"the Panda with {thing['colour']} {thing['kind']}: it is evaluated on the like"
         return None if arm in ("panda", "gripper") else f"an arm that the rule does not know: {arm}"
-    if not scene.startswith(_METAWORLD) or scene.removeprefix(_METAWORLD) not in SEEN:
+    if not scene.startswith(_METAWORLD) or scene.removeprefix(_METAWORLD) not in METAWORLD.seen:
         return f"{scene} is none of the scenes that the rule allows"
     if any(thing["colour"] != "any" for thing in row["things"]):
         return f"{scene} in its own colours"

@@ -16,8 +16,8 @@ from sail_envs.cameras import Camera
 from sail_envs.colours import COLOURS
 from sail_envs.panda.arm import CONTROL_SECONDS, PandaArm, arm_xml, compile_model
 from sail_envs.rendering import load_mujoco
-from sail_envs.simulation import Outcome
-from sail_envs.tasks import TASKS
+from sail_envs.simulation import Ending
+from sail_envs.suite import TaskSuite
 
 # Metres: an object moved this far the asked way is done; another one moved this far is a mistake.
 DONE, DISTURBED = 0.08, 0.03
@@ -34,11 +34,11 @@ class ColourError(SailError):
 class Objects:
     """What stands on the table.
 
-    family: of the tasks. name: the geoms that carry the objects' colours are name0, name1 and so on. count:
+    suite: of the tasks. name: the geoms that carry the objects' colours are name0, name1 and so on. count:
     how many. seen, unseen: the paper's split of colours. xml: MJCF of all objects. camera: MJCF attributes.
     """
 
-    family: str
+    suite: TaskSuite
     name: str
     count: int
     seen: tuple[str, ...]
@@ -66,8 +66,8 @@ class TableTop(ABC):
         objects = self.objects
         if colour not in objects.colours:
             raise ColourError(f"no object is '{colour}': choose one of {', '.join(objects.colours)}")
-        self.prompt, self.count = TASKS[f"{objects.family}-{colour}"], objects.count
-        self.drawn_as = f"panda-{objects.family}"
+        self.prompt, self.count = objects.suite.tasks[f"{objects.suite.name}-{colour}"], objects.count
+        self.drawn_as = f"panda-{objects.suite.name}"
         self.control_seconds = CONTROL_SECONDS
         self._colour = colour
         others = objects.seen if colour in objects.seen else objects.colours
@@ -106,7 +106,7 @@ class TableTop(ABC):
         self.arm.move(action)
         return float(self.outcome() == "success")
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Ending:
         """What has been done so far: a disturbed object counts before the named one."""
         if max(self.disturbed(number) for number in range(self.count) if number != self.named) > DISTURBED:
             return "wrong_object"

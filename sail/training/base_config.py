@@ -17,19 +17,22 @@ SIMULATED = "simulated"
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    scenes: "metaworld", "panda" (cups and drawers), or "own" (see `sail.training.recipes`). camera: what your
-    demonstrations were recorded with, where scenes=own. demonstrator: of the seen tasks; "suboptimal" takes
-    70 % of its actions at random. play_seen, play_unseen, play_other: play in the scenes of seen tasks, unseen
-    tasks and all other tasks. autoencoder: "own" is trained on these episodes; else the folder of one that is
-    shared, with a prior for example. planner_start: "nothing", or the folder of a planner in this
-    autoencoder's latents to go on from; planner_network and grounding_steps then do not count.
-    planner_network: one of `CONFIGURATIONS`. grounding_steps: 0 gives a planner without grounding, like the
-    base that ships. play_share, backwards_share: shares of the planner's batches that are captioned play, and
-    demonstrations played backwards. policy_steps: 0 trains no policy; only method=bc-loop begins from one.
-    verifier_steps: 0 trains no verifier; only filter=verifier needs one. verifier_attempts: simulated attempts
-    at each task that the verifier learns from.
+    scenes: "metaworld", "panda" (cups and drawers), or "own" (see `sail.training.recipes`).
+    camera: what your own demonstrations were recorded with.
+    autoencoder: "own" is trained on these episodes; else the folder of one that is shared, with a prior say.
+    demonstrator: of the seen tasks; "suboptimal" takes 70 % of its actions at random.
+    play_seen, play_unseen, play_other: play in the scenes of seen tasks, of unseen ones, and of all others.
+    planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from;
+    planner_network and grounding_steps then do not count.
+    planner_network: one of `CONFIGURATIONS`.
+    grounding_steps: 0 gives a planner without grounding, like the base that ships.
+    play_share, backwards_share: shares of the planner's batches that are captioned play, and demonstrations
+    played backwards.
+    policy_steps: 0 trains no policy; only method=bc-loop begins from one.
+    verifier_steps: 0 trains no verifier; only filter=verifier needs one.
+    verifier_attempts: simulated attempts at each task that the verifier learns from.
 
-    Raises TrainError, and an error for a value out of its range.
+    Raises TrainError, and ConfigError for a value out of its range.
     """
 
     scenes: Literal["metaworld", "panda", "own"] = "metaworld"

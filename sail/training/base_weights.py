@@ -100,21 +100,14 @@ def _train_planner(
         if episode.prompt == prompt
     ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
+    future = PlannerNetworkConfig.frames
 
     def batch(size: int) -> PlanBatch:
         others = [config.play_share if play else 0.0, config.backwards_share if reverse else 0.0]
         counts = rng.multinomial(size, [1.0 - sum(others), *others])
         return join(
             [
-                sample_batch(
-                    episodes,
-                    text,
-                    rng,
-                    int(count),
-                    FRAME_SKIP,
-                    PlannerNetworkConfig.frames,
-                    recipe.beginnings,
-                )
+                sample_batch(episodes, text, rng, int(count), FRAME_SKIP, future, recipe.beginnings)
                 for episodes, count in zip((demonstrations, play, reverse), counts, strict=True)
                 if count
             ]

@@ -1,4 +1,4 @@
-"""Simulated attempts at tasks, with the environment's success flag at every frame: a verifier's training data.
+"""Simulated attempts at tasks, with the success flag of every frame: what a verifier learns from.
 
 Some attempts are an expert's, which leaves when the task is done or is stopped half-way; in others the arm
 wanders or plays. Neither the arm's place nor the time then says whether the task is done.
@@ -38,9 +38,9 @@ LINGER = 12
 class Judged:
     """One attempt.
 
-    frames: uint8 (N, H, W, 3), RGB, from the episode's first one on. arm: uint8 (N, H, W), how much of a pixel
-    is the arm, 255 where all of it is. done: bool (N,), the environment's success flag. moved: float32 (N,),
-    metres from the first place of the scene's thing; where there are several, of the furthest.
+    frames: uint8 (N, H, W, 3), RGB, from the episode's first one on. arm: uint8 (N, H, W), how much of each
+    pixel is the arm, 255 where all of it is. done: bool (N,), the environment's success flag. moved: float32
+    (N,), how far the scene's thing is from its first place, in metres; of several things the furthest.
     """
 
     frames: UInt8

@@ -22,6 +22,8 @@ from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import FRAME_SIZE, Progress, Source
 from sail_envs.suite import TaskSuite, suites
 
+# The suites of simulated scenes.
+_SUITES = {"metaworld": ("metaworld",), "panda": ("cups", "drawers")}
 # Sources of recorded episodes in which somebody does a task.
 _RECORDED: tuple[Source, ...] = ("expert", "teleop")
 
@@ -66,10 +68,6 @@ def recipe_of(config: BaseConfig) -> Recipe:
     if config.scenes == "own":
         return Recorded(config)
     return Simulated(config, tuple(suites()[name] for name in _SUITES[config.scenes]))
-
-
-# The suites of simulated scenes.
-_SUITES = {"metaworld": ("metaworld",), "panda": ("cups", "drawers")}
 
 
 @dataclass(frozen=True)

@@ -35,23 +35,25 @@ def _known(kind: str, name: str, names: Iterable[str]) -> str:
     return name
 
 
+# What a reset may change.
 _OPTIONS = ("hold", "record")
+# The endings that stay, whatever happens afterwards.
 _FINAL = ("success", "wrong_object")
 
 
 class TaskEnv(gymnasium.Env[Observation, Float32]):
-    """One task seen through one camera.
+    """One task, seen through one camera.
 
     Observation: {"frame": uint8 (size, size, 3) RGB, "proprioception": float32 (4,)} (see sail.types).
     Action: float32 (4,) held for `frame_skip` control steps, or with `chunk=True` float32
     (frame_skip, 4), one action a control step. The outcome is checked at every control step, and the first
-    success or wrong object stays. The episode terminates `hold` control steps after a success, at once after
-    a wrong object (hold None: never), and truncates after `horizon` control steps. The options of a `reset`
-    may name `hold` and `record` anew, for the episodes from it on.
+    success or wrong object stays. The episode terminates `hold` control steps after a success and at once
+    after a wrong object; with `hold=None` it never does. It truncates after `horizon` control steps. The
+    options of a `reset` may change `hold` and `record`, for that episode and all later ones.
     info: "success" (bool), "outcome" (see `Ending`), "steps" (control steps so far) and, with `record=True`,
     "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
     made, after clipping) of the K control steps just made.
-    The same seed gives the same episode to the byte, whatever ran in this environment before.
+    A seed gives the same episode to the byte, whatever ran in this environment before.
 
     Raises UnknownNameError, SettingError, ActionError (at `step`) and RenderingError (at `reset`).
     """
@@ -149,7 +151,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         return self._renderer().frame(simulation.model, simulation.data, self.camera)
 
     def arm(self) -> UInt8:
-        """How much of each pixel of that frame is the arm: uint8 (size, size), 255 where all of it is."""
+        """The arm's share of each pixel of that frame: uint8 (size, size), 255 where all of it is arm."""
         simulation = self.simulation
         return self._renderer().arm(simulation.model, simulation.data, self.camera)
 
@@ -158,7 +160,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         return self.simulation.proprioception()
 
     def render(self) -> UInt8:
-        """The camera's frame, as Gymnasium's `rgb_array` mode asks for it."""
+        """The camera's frame: what Gymnasium's `rgb_array` mode returns."""
         return self.frame()
 
     def _set(self, hold: int | None, record: bool) -> None:

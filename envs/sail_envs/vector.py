@@ -27,7 +27,7 @@ class WorkerError(SailError):
 
 
 class Transition(NamedTuple):
-    """What one step of one environment returns, as in Gymnasium."""
+    """The result of one step of one environment, as Gymnasium's `step` returns it."""
 
     observation: Observation
     reward: float
@@ -39,9 +39,9 @@ class Transition(NamedTuple):
 class VectorEnv:
     """`num_envs` environments of one task, numbered from 0, in `workers` processes.
 
-    env_kwargs go to TaskEnv. What an environment does depends on its seed and actions alone, not on
-    the worker it runs in. Raises WorkerError, and closes itself, if a worker dies or fails; and when it is
-    made UnknownNameError, SettingError and RenderingError.
+    env_kwargs go to TaskEnv. An environment's episodes depend on seeds and actions alone, not on the worker.
+    Making one raises UnknownNameError, SettingError and RenderingError. Where a worker dies or fails, all
+    environments are closed and WorkerError is raised.
     """
 
     def __init__(self, task: str, num_envs: int, workers: int = 2, **env_kwargs: Any) -> None:
@@ -63,14 +63,16 @@ class VectorEnv:
             raise
 
     def reset(self, seeds: Mapping[int, int], **options: Any) -> dict[int, Observation]:
-        """Start an episode in the environments that are named: {index: seed} to {index: observation}.
-        options: of TaskEnv's reset."""
+        """Start an episode in some environments: from {index: seed} to {index: observation}.
+
+        options: of TaskEnv's reset.
+        """
         return self._ask(
             "reset", {index: {"seed": seed, "options": options} for index, seed in seeds.items()}
         )
 
     def step(self, actions: Mapping[int, Float32]) -> dict[int, Transition]:
-        """Step the environments that are named: {index: action of TaskEnv} to {index: Transition}."""
+        """Step some environments: from {index: action of TaskEnv} to {index: Transition}."""
         return self._ask("step", actions)
 
     def close(self) -> None:

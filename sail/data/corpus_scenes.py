@@ -1,4 +1,4 @@
-"""Generating the broad corpus that the compact prior is trained on."""
+"""The scenes of the broad corpus, which the compact prior is trained on, and their clips."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

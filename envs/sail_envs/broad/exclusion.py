@@ -1,4 +1,4 @@
-"""The exclusion rule: what is evaluated is not in the corpus. docs/corpus.md has it in words."""
+"""The exclusion rule: nothing that is evaluated is in the corpus. docs/corpus.md says the rule in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_envs.panda.panda_tasks import CUP_COLOURS, DRAWER_COLOURS
 
-# What the table top's own objects are called, and the colours that it keeps for evaluation: the Panda is
-# never shown with the like in these.
+# Kinds of objects that are like the table top's own, each with the colours that are kept for evaluation. The
+# corpus never shows the Panda with such an object in such a colour.
 KEPT_FROM_PANDA: Mapping[str, tuple[str, ...]] = {
     "mug": CUP_COLOURS[1],
     "tray": DRAWER_COLOURS[1],
@@ -17,7 +17,7 @@ _METAWORLD = "metaworld/"
 
 
 def broken_rule(row: Mapping[str, Any]) -> str | None:
-    """What is wrong with a clip, by its line of the manifest; None where nothing is."""
+    """The rule that a clip breaks, by the clip's line of the manifest, or None."""
     scene, arm = row["scene"], row["arm"]
     if scene == "table":
         for thing in row["things"]:

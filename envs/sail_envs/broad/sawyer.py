@@ -1,4 +1,4 @@
-"""MetaWorld's seen tasks, repainted: the corpus' third arm."""
+"""MetaWorld's seen tasks in random colours: the corpus' third arm."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ _TASKS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 class SawyerScene:
     """One of the seen tasks; each clip repaints it and moves its light and camera.
 
-    Decided by two seeds, as `TableScene`'s clips are.
+    Two seeds decide a clip, as in `TableScene`.
     """
 
     def __init__(self, task: str, seed: int, size: int) -> None:

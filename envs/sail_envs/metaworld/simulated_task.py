@@ -15,7 +15,7 @@ from sail_envs.simulation import Ending
 
 
 class MetaWorld:
-    """One of MetaWorld's tasks (see `Simulation`); what an episode does is undone by the next reset."""
+    """One of MetaWorld's tasks (see `Simulation`). A reset undoes everything that an episode has changed."""
 
     cameras = CAMERAS
 

@@ -14,7 +14,7 @@ from sail.config.schema import load_config
 from sail.loop.agent import load_base
 from sail.loop.evaluation import evaluate, evaluate_random, rate
 from sail.loop.probes import expert_episodes, perfect_plan, plan_error
-from sail_envs.tasks import SEEN, UNSEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the planner alone, without the controls")
     arguments = parser.parse_args()
     rows: dict[str, dict[str, Any]] = {}
-    for task in SEEN if arguments.tasks == "seen" else UNSEEN:
+    for task in METAWORLD.seen if arguments.tasks == "seen" else METAWORLD.unseen:
         config = load_config(
             "quick", None, [f"task={task}", f"evaluation_episodes={arguments.episodes}", *arguments.overrides]
         )

@@ -14,7 +14,7 @@ from sail.data.demonstrations import Job, collect
 from sail.loop.agent import load_base
 from sail.loop.probes import MOTIONS, text_effect
 from sail.types import Episode
-from sail_envs.tasks import OPPOSITES, SEEN, TASKS
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 EPISODES = 12
 
@@ -29,17 +29,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", default="base", help="shipped weights' name, or a folder")
     agent, rows = load_base(parser.parse_args().base), []
-    for task in SEEN:
+    for task in METAWORLD.seen:
         episodes = experts(task)
         first = np.stack([episode.frames[0] for episode in episodes])
         middle = np.stack([episode.frames[2 * len(episode) // 3] for episode in episodes])
         pairs = [("task against motion", first, motion) for motion in MOTIONS]
-        if task in OPPOSITES:
-            pairs.append(("opposite tasks, half-way", middle, TASKS[OPPOSITES[task]]))
+        if task in METAWORLD.opposites:
+            opposite = METAWORLD.tasks[METAWORLD.opposites[task]]
+            pairs.append(("opposite tasks, half-way", middle, opposite))
         if task == "faucet-close":
-            pairs.append(("opposite tasks, at rest", first, TASKS["faucet-open"]))
+            pairs.append(("opposite tasks, at rest", first, METAWORLD.tasks["faucet-open"]))
         for kind, frames, other in pairs:
-            effect = text_effect(agent, load_config(), task, frames, TASKS[task], other)
+            effect = text_effect(agent, load_config(), task, frames, METAWORLD.tasks[task], other)
             rows.append({"kind": kind, **effect.as_json()})
             print(rows[-1], flush=True)
     kinds = sorted({row["kind"] for row in rows})

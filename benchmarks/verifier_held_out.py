@@ -24,7 +24,7 @@ from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged, judged_attempts
 from sail.training.verifier_fit import shown_by, train_verifier
 from sail.types import Progress
-from sail_envs.tasks import METAWORLD, TASKS, UNSEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.verifier import Judgement
 from sail_models.spaces.text_encoder import TextEncoder
 
@@ -42,7 +42,7 @@ Seen = list[tuple[Judgement, bool]]
 
 def main() -> None:
     """Train both halves, judge, and weigh."""
-    tasks = [task for task in METAWORLD if task not in UNSEEN]
+    tasks = [task for task in METAWORLD.tasks if task not in METAWORLD.unseen]
     with LiveTable("verifiers of half the tasks") as progress:
         made = judged_attempts(tasks, EACH, Path(sys.argv[1]), progress, 2)
         seen: dict[str, Seen] = {}
@@ -79,7 +79,8 @@ def judged_by_others(
         )
     for task, judged in made:
         success = bool(lasting(judged.done).max() == 1)
-        seen.setdefault(task, []).append((verifier.judge(judged.frames, text([TASKS[task]])), success))
+        score = verifier.judge(judged.frames, text([METAWORLD.tasks[task]]))
+        seen.setdefault(task, []).append((score, success))
     return seen
 
 

@@ -19,7 +19,7 @@ from sail.config.schema import load_config
 from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import EVERY, judged_attempts
-from sail_envs.tasks import TASKS, UNSEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 ATTEMPTS = 10
 
@@ -41,12 +41,12 @@ def main() -> None:
     judge = find_filter(load_config("paper", None, ["filter=verifier", *sys.argv[1:]]))
     assert isinstance(judge, VerifierFilter)
     with TemporaryDirectory() as folder, LiveTable("attempts at the unseen tasks") as progress:
-        made = judged_attempts(UNSEEN, ATTEMPTS, Path(folder), progress, 2)
+        made = judged_attempts(METAWORLD.unseen, ATTEMPTS, Path(folder), progress, 2)
     rows = {}
-    for task in UNSEEN:
+    for task in METAWORLD.unseen:
         attempts = [judged for name, judged in made if name == task]
         success = np.array([one.done.any() for one in attempts])
-        judged = [judge.judge(one.frames[:: LOOK_EVERY // EVERY], TASKS[task]) for one in attempts]
+        judged = [judge.judge(one.frames[:: LOOK_EVERY // EVERY], METAWORLD.tasks[task]) for one in attempts]
         scores = np.array([certainty(one, furthest(judged)).max() for one in judged])
         kept = scores > judge.threshold
         rows[task] = {

@@ -1,6 +1,5 @@
 """Every task as a Gymnasium environment with frames, real seeding and frame skip."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,17 +7,13 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from sail.errors import SailError
+from sail.errors import SailError, not_found
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
 from sail_envs.rendering import Renderer, shared_renderer
-from sail_envs.simulation import Outcome, Simulation
-from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, METAWORLD, TASKS
+from sail_envs.simulation import Ending, Simulation
+from sail_envs.suite import UnknownNameError, suite_of
 
 Observation = dict[str, Any]
-
-
-class UnknownNameError(SailError):
-    """A task or camera that does not exist."""
 
 
 class SettingError(SailError):
@@ -29,59 +24,36 @@ class ActionError(SailError):
     """An action of the wrong shape, or one that is no number."""
 
 
-def known_task(task: str) -> str:
-    """The task's own name. Raises UnknownNameError with the nearest name there is."""
-    return _known("task", task, TASKS)
-
-
 def simulate(task: str) -> Simulation:
-    """The simulation of a task."""
-    if known_task(task) in METAWORLD:
-        from sail_envs.metaworld.simulated_task import MetaWorld
-
-        return MetaWorld(task)
-    # Imported here: whoever simulates one arm need not load the other's packages.
-    from sail_envs.panda.cups import PandaCups
-    from sail_envs.panda.drawers import PandaDrawers
-
-    family, colour = task.split("-")
-    return (PandaCups if family == "cups" else PandaDrawers)(colour)
-
-
-def panda_cups(colour: str = CUP_COLOURS[0][0], **settings: Any) -> "TaskEnv":
-    """`sail/PandaCups-v0`: push the cup of this colour forward, of three. settings: TaskEnv's."""
-    return TaskEnv(f"cups-{colour}", **settings)
-
-
-def panda_drawers(colour: str = DRAWER_COLOURS[0][0], **settings: Any) -> "TaskEnv":
-    """`sail/PandaDrawers-v0`: open the drawer of this colour, of two. settings: TaskEnv's."""
-    return TaskEnv(f"drawers-{colour}", **settings)
+    """A new simulation of a task. Raises UnknownNameError."""
+    return suite_of(task).simulate(task)
 
 
 def _known(kind: str, name: str, names: Iterable[str]) -> str:
     if name not in names:
-        near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)
-        raise UnknownNameError(f"unknown {kind} '{name}': the nearest is '{near[0]}'")
+        raise UnknownNameError(not_found(kind, name, list(names)))
     return name
 
 
+# What a reset may change.
 _OPTIONS = ("hold", "record")
+# The endings that stay, whatever happens afterwards.
 _FINAL = ("success", "wrong_object")
 
 
 class TaskEnv(gymnasium.Env[Observation, Float32]):
-    """One task seen through one camera.
+    """One task, seen through one camera.
 
     Observation: {"frame": uint8 (size, size, 3) RGB, "proprioception": float32 (4,)} (see sail.types).
     Action: float32 (4,) held for `frame_skip` control steps, or with `chunk=True` float32
     (frame_skip, 4), one action a control step. The outcome is checked at every control step, and the first
-    success or wrong object stays. The episode terminates `hold` control steps after a success, at once after
-    a wrong object (hold None: never), and truncates after `horizon` control steps. The options of a `reset`
-    may name `hold` and `record` anew, for the episodes from it on.
-    info: "success" (bool), "outcome" (see `Outcome`), "steps" (control steps so far) and, with `record=True`,
+    success or wrong object stays. The episode terminates `hold` control steps after a success and at once
+    after a wrong object; with `hold=None` it never does. It truncates after `horizon` control steps. The
+    options of a `reset` may change `hold` and `record`, for that episode and all later ones.
+    info: "success" (bool), "outcome" (see `Ending`), "steps" (control steps so far) and, with `record=True`,
     "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
     made, after clipping) of the K control steps just made.
-    The same seed gives the same episode to the byte, whatever ran in this environment before.
+    A seed gives the same episode to the byte, whatever ran in this environment before.
 
     Raises UnknownNameError, SettingError, ActionError (at `step`) and RenderingError (at `reset`).
     """
@@ -103,8 +75,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
             if value < 1:
                 raise SettingError(f"{name} is {value}: it must be 1 or more")
-        self.task = known_task(task)
-        self.simulation = simulate(task)
+        self.task, self.simulation = task, simulate(task)
         frames_per_second = 1.0 / (frame_skip * self.simulation.control_seconds)
         self.metadata = {**self.metadata, "render_fps": frames_per_second}
         self.prompt = self.simulation.prompt
@@ -120,7 +91,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
                 "proprioception": spaces.Box(-2.0, 2.0, (PROPRIOCEPTION_SIZE,), np.float32),
             }
         )
-        self._outcome: Outcome = "no_motion"
+        self._outcome: Ending = "no_motion"
         self._steps = self._held = 0
 
     def reset(
@@ -180,7 +151,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         return self._renderer().frame(simulation.model, simulation.data, self.camera)
 
     def arm(self) -> UInt8:
-        """How much of each pixel of that frame is the arm: uint8 (size, size), 255 where all of it is."""
+        """The arm's share of each pixel of that frame: uint8 (size, size), 255 where all of it is arm."""
         simulation = self.simulation
         return self._renderer().arm(simulation.model, simulation.data, self.camera)
 
@@ -189,7 +160,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         return self.simulation.proprioception()
 
     def render(self) -> UInt8:
-        """The camera's frame, as Gymnasium's `rgb_array` mode asks for it."""
+        """The camera's frame: what Gymnasium's `rgb_array` mode returns."""
         return self.frame()
 
     def _set(self, hold: int | None, record: bool) -> None:

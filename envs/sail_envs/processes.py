@@ -1,4 +1,4 @@
-"""What worker processes that simulate and render inherit from their parent."""
+"""The settings that worker processes inherit from their parent: threads, signals, OpenGL."""
 
 import os
 import signal
@@ -15,10 +15,10 @@ _VARIABLES = {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "0"}
 
 @contextmanager
 def inherited_by_workers() -> Iterator[None]:
-    """Processes spawned inside use one thread each, leave Ctrl-C to their parent and know the OpenGL
-    back end. Raises RenderingError where none works.
+    """Processes spawned inside use one thread each, leave Ctrl-C to their parent and know the back end.
 
-    Inherited, as a process that sets this itself is too late: NumPy is loaded, Ctrl-C may have come.
+    They inherit these settings, because a process that sets them itself is too late: NumPy is loaded, and
+    Ctrl-C may have come. Raises RenderingError where no back end works.
     """
     choose_backend()
     resource_tracker.ensure_running()  # starting it unblocks the signal

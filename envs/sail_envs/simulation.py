@@ -1,4 +1,4 @@
-"""What the Gymnasium environment needs of a simulated task: MetaWorld's and the Panda's table top have it."""
+"""The protocol of a simulated task, which `sail_envs.environment` makes a Gymnasium environment of."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
@@ -8,17 +8,16 @@ from numpy.typing import NDArray
 from sail.types import Float32
 from sail_envs.cameras import Camera
 
-# "failure" is MetaWorld's, which does not tell why; the table top says whether something else was moved, or
-# nothing. The first success or wrong object counts.
-Outcome = Literal["success", "wrong_object", "no_motion", "failure"]
+# How an episode stands. MetaWorld says "failure" and not why; the table top says whether another object was
+# moved, or none. An episode's first success or wrong object counts.
+Ending = Literal["success", "wrong_object", "no_motion", "failure"]
 
 
 class Simulation(Protocol):
     """One task in MuJoCo.
 
     prompt: the task in words. control_seconds: how long a control step lasts. model, data: MuJoCo's.
-    drawn_as: simulations with the same one have models of the same XML, and share a renderer. cameras: by
-    name.
+    cameras: by name. drawn_as: a name for the model's XML; simulations that share it share a renderer.
     """
 
     prompt: str
@@ -35,23 +34,23 @@ class Simulation(Protocol):
     def data(self) -> Any: ...
 
     def reset(self, seed: int) -> None:
-        """Begin an episode: the same seed, the same one to the byte."""
+        """Begin an episode. The same seed gives the same episode to the byte."""
         ...
 
     def step(self, action: Float32) -> float:
         """One control step: action float32 (4,) in -1..1; returns the reward."""
         ...
 
-    def outcome(self) -> Outcome:
-        """What has been done up to now."""
+    def outcome(self) -> Ending:
+        """How the episode stands now."""
         ...
 
     def state(self) -> NDArray[Any]:
-        """What scripted experts read, in the simulation's own order, float64."""
+        """The state that scripted experts read: float64, in the simulation's own order."""
         ...
 
     def things(self) -> NDArray[Any]:
-        """Where there is something to touch: float64 (N, 3), metres."""
+        """The places of the things to touch: float64 (N, 3), metres."""
         ...
 
     def proprioception(self) -> Float32:

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Self
 
 from sail.errors import SailError
 from sail.types import Float32
-from sail_envs.environment import Observation, SettingError, TaskEnv, known_task
+from sail_envs.environment import Observation, SettingError, TaskEnv
 from sail_envs.processes import inherited_by_workers
+from sail_envs.suite import suite_of
 
 _SECONDS_TO_STOP = 5.0
 
@@ -26,7 +27,7 @@ class WorkerError(SailError):
 
 
 class Transition(NamedTuple):
-    """What one step of one environment returns, as in Gymnasium."""
+    """The result of one step of one environment, as Gymnasium's `step` returns it."""
 
     observation: Observation
     reward: float
@@ -38,15 +39,16 @@ class Transition(NamedTuple):
 class VectorEnv:
     """`num_envs` environments of one task, numbered from 0, in `workers` processes.
 
-    env_kwargs go to TaskEnv. What an environment does depends on its seed and actions alone, not on
-    the worker it runs in. Raises WorkerError, and closes itself, if a worker dies or fails; and when it is
-    made UnknownNameError, SettingError and RenderingError.
+    env_kwargs go to TaskEnv. An environment's episodes depend on seeds and actions alone, not on the worker.
+    Making one raises UnknownNameError, SettingError and RenderingError. Where a worker dies or fails, all
+    environments are closed and WorkerError is raised.
     """
 
     def __init__(self, task: str, num_envs: int, workers: int = 2, **env_kwargs: Any) -> None:
         if num_envs < 1 or workers < 1:
             raise SettingError(f"{num_envs} environments in {workers} workers: both must be 1 or more")
-        self.task = known_task(task)
+        suite_of(task)  # refuses an unknown task before a worker starts
+        self.task = task
         self.num_envs = num_envs
         self._workers: list[_Worker] = []
         try:
@@ -61,14 +63,16 @@ class VectorEnv:
             raise
 
     def reset(self, seeds: Mapping[int, int], **options: Any) -> dict[int, Observation]:
-        """Start an episode in the environments that are named: {index: seed} to {index: observation}.
-        options: of TaskEnv's reset."""
+        """Start an episode in some environments: from {index: seed} to {index: observation}.
+
+        options: of TaskEnv's reset.
+        """
         return self._ask(
             "reset", {index: {"seed": seed, "options": options} for index, seed in seeds.items()}
         )
 
     def step(self, actions: Mapping[int, Float32]) -> dict[int, Transition]:
-        """Step the environments that are named: {index: action of TaskEnv} to {index: Transition}."""
+        """Step some environments: from {index: action of TaskEnv} to {index: Transition}."""
         return self._ask("step", actions)
 
     def close(self) -> None:

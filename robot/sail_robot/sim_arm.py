@@ -12,7 +12,7 @@ from sail.types import UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.arm import OPEN
 from sail_envs.panda.table import TableTop
-from sail_envs.simulation import Outcome
+from sail_envs.simulation import Ending
 
 Vector = NDArray[np.float64]
 # An arm's own watchdog: without a command for so long, in seconds, it holds still.
@@ -61,7 +61,7 @@ class SimArm:
         self._angles: Vector | None = None
         self._commanded = -np.inf
         self._fingers = OPEN
-        self._ending: Outcome = "no_motion"
+        self._ending: Ending = "no_motion"
         self._late.clear()
 
     @property
@@ -70,7 +70,7 @@ class SimArm:
         return self._env.prompt
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Ending:
         """How the attempt has gone so far: the first success or wrong object stays."""
         return self._ending
 

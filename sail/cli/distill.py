@@ -81,15 +81,15 @@ def _few_step(arguments: argparse.Namespace) -> None:
     from sail.embodiment import write_embodiment
     from sail.report.live_table import LiveTable
     from sail.training.few_step_distillation import StudentConfig, distil
-    from sail_envs.tasks import TASKS, family_of
+    from sail_envs.suite import suite_of
     from sail_models.saving import save_model
 
     data = arguments.data if folder is None or arguments.data else folder.episodes
     store = EpisodeStore(data)
     if not store.records():
         raise UsageError(f"{data} holds no episodes: sail collect fills it")
-    agent, family = teacher.agent, family_of(config.task)
-    prompts = [TASKS[task] for task in family.tasks] if family.one_scene else []
+    agent, suite = teacher.agent, suite_of(config.task)
+    prompts = list(suite.tasks.values()) if suite.one_scene else []
     out = writable_folder(arguments.out)
     settings = StudentConfig(pairs=arguments.pairs, steps=arguments.steps, batch=arguments.batch)
     with (

@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live_table import LiveTable
     from sail.training.autoencoder_fit import OWN
-    from sail.training.base_weights import BaseConfig, train_base
+    from sail.training.base_config import BaseConfig
+    from sail.training.base_weights import train_base
     from sail.training.resume import NOTHING
     from sail_models.saving import load_model
 

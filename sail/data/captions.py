@@ -1,10 +1,10 @@
-"""Captions for play: what the end effector did, in words (relabelling in hindsight)."""
+"""Captions for play: the end effector's motion in words (relabelling in hindsight)."""
 
 import numpy as np
 
 from sail.types import Float32
 
-# Directions as the robot sees them: it stands at y = 0 and looks along +y.
+# Directions as MetaWorld's robot sees them: it stands at y = 0 and looks along +y.
 _WORDS = (("to the left", "to the right"), ("backward", "forward"), ("down", "up"))
 # Less than this along an axis, in metres, is not worth a word.
 NOTEWORTHY = 0.05

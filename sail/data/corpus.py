@@ -1,7 +1,7 @@
 """The broad corpus on disk: shards of clips, and a manifest with one JSON line a clip.
 
-A shard is a safetensors file with the frames of one scene's clips, one after another. The manifest says of
-each clip where its frames are and what they show; a shard counts once all of its lines are there.
+A shard is a safetensors file with the frames of one scene's clips, one after another. The manifest says where
+each clip's frames are and what they show. A shard counts when all of its lines are in the manifest.
 """
 
 import json
@@ -45,7 +45,7 @@ class Corpus:
             except (ValueError, LookupError, TypeError) as error:
                 if number < len(lines):
                     raise CorpusError(f"{path} is damaged in line {number}: remove that line") from error
-        # A kill may have come between the lines of one shard: it is made again.
+        # A process that is killed may leave some lines of a shard. The shard is then made again.
         there = Counter(shard for shard, _, _ in rows)
         self.rows: list[dict[str, Any]] = [row for shard, of, row in rows if there[shard] == of]
         self._torn = len(self.rows) < len(lines)

@@ -1,4 +1,4 @@
-"""Generating the broad corpus that the compact prior is trained on."""
+"""The scenes of the broad corpus, which the compact prior is trained on, and their clips."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,19 @@ from sail.system.workers import in_workers
 from sail.types import FRAME_SIZE
 from sail_envs.broad.clip import Clip
 from sail_envs.broad.sawyer import SawyerScene
-from sail_envs.broad.table import TableScene
-from sail_envs.tasks import SEEN
+from sail_envs.broad.table_scene import TableScene
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
-# Clips that are tried in one scene; one in six scenes is MetaWorld's.
+# Clips that are tried in one scene.
 TRIES = 20
+# One in so many scenes shows a seen task of MetaWorld, the others a table.
 _METAWORLD_EVERY = 6
+_TABLE = "table"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What one shard shows. name: "table" or a MetaWorld task."""
+    """The scene of one shard. name: "table", or a task of MetaWorld. seed: decides what is in the scene."""
 
     name: str
     seed: int
@@ -29,21 +31,21 @@ class Scene:
 
 
 def scenes(count: int) -> list[Scene]:
-    """The first scenes of the corpus; more of them begin with the same ones."""
-    metaworld = _METAWORLD_EVERY
+    """The first `count` scenes of the corpus; a larger corpus begins with the same ones."""
+    seen, every = METAWORLD.seen, _METAWORLD_EVERY
     return [
-        Scene(SEEN[index // metaworld % len(SEEN)] if index % metaworld == metaworld - 1 else "table", index)
+        Scene(seen[index // every % len(seen)] if index % every == every - 1 else _TABLE, index)
         for index in range(count)
     ]
 
 
 def generate(wanted: Sequence[Scene], workers: int = 2) -> Iterator[list[Clip]]:
-    """The clips of each scene, in order. Raises WorkersError and RenderingError."""
+    """Each scene's clips, in the order of the scenes. Raises WorkersError and RenderingError."""
     return in_workers(_clips, wanted, workers)
 
 
 def _clips(scene: Scene) -> list[Clip]:
-    if scene.name == "table":
+    if scene.name == _TABLE:
         made: TableScene | SawyerScene = TableScene(scene.seed, FRAME_SIZE)
     else:
         made = SawyerScene(scene.name, scene.seed, FRAME_SIZE)

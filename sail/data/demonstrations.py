@@ -1,4 +1,4 @@
-"""Collecting episodes that need no planner: expert demonstrations, random mixtures, play."""
+"""Episodes that need no planner: expert demonstrations, experts mixed with random actions, and play."""
 
 import functools
 from collections import Counter
@@ -14,18 +14,18 @@ from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.system.workers import in_workers
 from sail.types import Episode, Source
 from sail_envs.environment import TaskEnv
-from sail_envs.experts import expert, mixed_with_random, play, random_push, record_episode, with_noise
-from sail_envs.tasks import family_of
+from sail_envs.experts import expert, mixed_with_random, random_push, record_episode, with_noise
+from sail_envs.play import play
+from sail_envs.suite import suite_of
 
-# An expert that fails when perturbed is tried again on the next seed, this often.
+# How often an expert is tried, each time on the next seed: a perturbed one may fail.
 ATTEMPTS = 20
+# The share of random actions in suboptimal demonstrations, as in the paper.
 SUBOPTIMAL_SHARE = 0.7
-# Control steps (three planned frames) that an expert goes on after its success: a demonstration that ends on
-# the very edge of success teaches plans that, followed a little late, end just before it.
+# Control steps (three planned frames) by which a demonstration goes on after its success. One that ends on
+# the very edge of success teaches plans that, followed a little late, end just before success.
 HOLD = 24
-
-
-# What the episodes are of that somebody shows the seen tasks with.
+# The source of a demonstrator's episodes.
 DEMONSTRATED: dict[Demonstrator, Source] = {"expert": "expert", "suboptimal": "random"}
 
 
@@ -35,9 +35,10 @@ class CollectError(SailError):
 
 @dataclass(frozen=True)
 class Job:
-    """One episode to collect. index counts the episodes of one task and source from 0.
+    """One episode to collect.
 
-    seed: where given, the expert runs unperturbed on exactly this seed, and may fail.
+    index: counts the episodes of one task and source from 0. horizon: control steps. seed: where given, the
+    expert runs unperturbed on exactly this seed, and may fail.
     """
 
     task: str
@@ -47,8 +48,8 @@ class Job:
     seed: int | None = None
 
 
-# Makes the jobs' episodes, in their order, with so many workers.
-Show = Callable[[Sequence[Job], int], Iterable[Episode]]
+# Makes the jobs' episodes, in the jobs' order, with a number of worker processes; see `collect`.
+Collect = Callable[[Sequence[Job], int], Iterable[Episode]]
 
 
 def expert_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
@@ -57,7 +58,7 @@ def expert_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
 
 
 def play_jobs(tasks: Sequence[str], episodes: int, horizon: int = 150) -> list[Job]:
-    """`episodes` unlabelled play episodes in each task's scene."""
+    """`episodes` episodes of unlabelled play in each task's scene."""
     return [Job(task, "play", index, horizon) for task in tasks for index in range(episodes)]
 
 
@@ -71,13 +72,13 @@ def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
 
 
 def missing_jobs(store: EpisodeStore, jobs: Sequence[Job]) -> list[Job]:
-    """Those of the jobs whose episodes the store lacks; those of a task and source are there in order."""
+    """The jobs whose episodes the store lacks. The episodes of one task and source are added in order."""
     there = Counter((record.task, record.source) for record in store.records())
     return [job for job in jobs if job.index >= there[job.task, job.source]]
 
 
 def collect_once(store: EpisodeStore, jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
-    """Like `collect`, but what the store holds is read from it, and what it lacks is added."""
+    """Like `collect`, but read the episodes that the store holds, and add those that it lacks."""
     missing = missing_jobs(store, jobs)
     made = collect(tuple(missing), workers)
     for job in jobs:
@@ -91,12 +92,12 @@ def collect_once(store: EpisodeStore, jobs: Sequence[Job], workers: int = 2) -> 
 
 
 def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
-    """The paper's suboptimal beginning: 70 % of the actions of each episode are random."""
+    """The paper's suboptimal demonstrations: experts of whose actions 70 % are random."""
     return [Job(task, "random", index) for task in tasks for index in range(episodes)]
 
 
 def demonstration_jobs(demonstrator: Demonstrator, tasks: Sequence[str], episodes: int) -> list[Job]:
-    """What a planner begins from: `episodes` of each task by this demonstrator."""
+    """`episodes` demonstrations of each task by this demonstrator."""
     return (expert_jobs if demonstrator == "expert" else suboptimal_jobs)(tasks, episodes)
 
 
@@ -118,8 +119,8 @@ def _run_job(job: Job) -> Episode:
         seed = DEMONSTRATION_SEEDS + job.index
         policy = mixed_with_random(expert(job.task), np.random.default_rng(seed), SUBOPTIMAL_SHARE)
         return record_episode(env, policy, seed, "random")
-    family = family_of(job.task)
-    place = list(family.tasks).index(job.task) if family.one_scene else 0
+    suite = suite_of(job.task)
+    place = list(suite.tasks).index(job.task) if suite.one_scene else 0
     for attempt in range(ATTEMPTS):
         seed = DEMONSTRATION_SEEDS + place * TASKS_APART + job.index * ATTEMPTS + attempt
         # Later attempts are perturbed less: some tasks forgive little.

@@ -1,10 +1,10 @@
-"""Re-timing self-collected episodes. Not in the paper: an option of ours, to be ablated openly.
+"""Re-timing of self-collected episodes: an option of ours, which is not in the paper.
 
-A hesitant planner succeeds slowly: between its moves the arm waits. Trained on such successes as they
-are, the planner learns to be slower still, until the horizon runs out before the task is done and the
-success rate of the loop falls. Keeping only frames between which the arm has moved teaches the path
-and leaves the waiting out. The threshold is below what an arm travels in a control step at its usual pace
-(9 mm): above it, plans would be of paths faster than any action can follow.
+A hesitant planner succeeds slowly: between its moves the arm waits. A planner that is trained on such
+successes becomes slower still. In the end the horizon runs out before the task is done, and the loop's
+success rate falls. Keeping only the frames between which the arm has moved teaches the path without the
+waiting. The threshold is below the distance that an arm travels in a control step at its usual pace (9 mm).
+With a larger one, plans would show paths that are faster than any action can follow.
 """
 
 import numpy as np

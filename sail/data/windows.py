@@ -1,7 +1,7 @@
-"""Which frames and actions of which episodes make a training batch.
+"""Windows: the frames and actions of episodes that make a training batch.
 
-Here `lengths` are numbers of frames, T+1 an episode, after re-timing where there is any. Everything is
-deterministic given the generator.
+`lengths` are numbers of frames, T+1 an episode, after re-timing where there is any. The generator decides
+everything.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Int64 = NDArray[np.int64]
 
 
 class InverseWindows(NamedTuple):
-    """What inverse dynamics learns from, B samples: these actions lead from current towards goal.
+    """B samples for inverse dynamics: the actions that lead from the current frame towards the goal.
 
     episode, current, goal: int64 (B,). actions: int64 (B, frame_skip), the indices of the actions from
     `current` on.
@@ -82,9 +82,9 @@ def mix_batch(
 ) -> tuple[int, int]:
     """How many samples of a batch come from demonstrations and how many from self-collected episodes.
 
-    The two add up to `batch`; over batches the second is on average exactly self_fraction * batch,
-    never more than one off. A source that has nothing (`demonstrations` or `self_collected`, numbers
-    of episodes, is 0) leaves the batch to the other. Raises ValueError where both have nothing.
+    The two add up to `batch`. The second is self_fraction * batch on average, and never more than one off.
+    demonstrations, self_collected: numbers of episodes; where one is 0 the other fills the batch. Raises
+    ValueError where both are 0.
     """
     if not 0 <= self_fraction <= 1:
         raise ValueError(f"self_fraction is {self_fraction}: it is in 0..1")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sail.config.schema import ExplorationConfig
 from sail.types import ACTION_SIZE, FRAME_SKIP, Episode, Float32
-from sail_envs.tasks import family_of
+from sail_envs.suite import suite_of
 
 NO_EXPLORATION = ExplorationConfig()
 # One control step moves the end effector by at most this, in metres.
@@ -67,14 +67,14 @@ class Wanderer:
     closed: what chance alone does."""
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
-        self._family, self._rng = family_of(task), rng
+        self._workspace, self._rng = suite_of(task).workspace, rng
         self._target: NDArray[np.float64] = np.zeros(3)
         self._left = 0
 
     def chunk(self, arm: Float32) -> Float32:
         """Towards the waypoint; the next one when it is reached or after 5 chunks. See Unplanned."""
         if self._left == 0 or _near(self._target, arm):
-            low, high = np.array(self._family.low), np.array(self._family.high)
+            low, high = np.array(self._workspace.low), np.array(self._workspace.high)
             self._target = low + (high - low) * self._rng.random(3) ** (1, 1, LOW)
             self._left = WAYPOINT_CHUNKS
         self._left -= 1

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from sail.config.schema import LEARNING, RunConfig
-from sail.data.demonstrations import DEMONSTRATED, Show, collect, demonstration_jobs
+from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import kept_of, quality, read_kept
 from sail.loop.actors import actor_of
@@ -41,7 +41,11 @@ from sail_envs.tasks import TASKS, seen_like
 
 
 def improve(
-    config: RunConfig, folder: RunFolder, progress: Progress, until: int | None = None, show: Show = collect
+    config: RunConfig,
+    folder: RunFolder,
+    progress: Progress,
+    until: int | None = None,
+    show: Collect = collect,
 ) -> dict[str, Any]:
     """Run the loop, or go on, to iteration `until`, with demonstrations by `show`; results.json's content."""
     return improve_jointly([(config, folder)], progress, until, show)[0]
@@ -51,7 +55,7 @@ def improve_jointly(
     several: Sequence[tuple[RunConfig, RunFolder]],
     progress: Progress,
     until: int | None = None,
-    show: Show = collect,
+    show: Collect = collect,
 ) -> list[dict[str, Any]]:
     """`improve` of runs that differ in their tasks and share what learns: it is taught by what all of them
     kept, and each has it in its checkpoints. Raises RunFolderError where they were joined otherwise."""
@@ -65,7 +69,7 @@ def improve_jointly(
         return _improve(runs, runs[0].config.iterations if until is None else until, show)
 
 
-def _improve(runs: Sequence[Run], last: int, show: Show) -> list[dict[str, Any]]:
+def _improve(runs: Sequence[Run], last: int, show: Collect) -> list[dict[str, Any]]:
     config = runs[0].config
     if config.method == "random":
         return [run.folder.write_results("", [_evaluate(run, None, 0, {})]) for run in runs]
@@ -112,7 +116,7 @@ def _believed(config: RunConfig, last: IterationResult) -> float:
     return last.kept / last.collected if last.collected else 0.0
 
 
-def _demonstrate(run: Run, show: Show) -> None:
+def _demonstrate(run: Run, show: Collect) -> None:
     """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
     config = run.config
     jobs = demonstration_jobs(config.demonstrator, seen_like(config.task), config.demonstrations_per_task)

@@ -19,7 +19,8 @@ from sail.loop.exploration import STEP_LENGTH
 from sail.loop.rollout import Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
-from sail_envs.tasks import OPPOSITES, TASKS
+from sail_envs.suite import suite_of
+from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
 from sail_models.networks.inverse_dynamics import InverseDynamics
 
@@ -150,8 +151,9 @@ def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
         first = environments.reset(dict(enumerate(seeds)))
     frames = np.stack([first[index]["frame"] for index in range(len(seeds))])
     others = list(MOTIONS)
-    if config.task in OPPOSITES:
-        others.append(TASKS[OPPOSITES[config.task]])
+    opposites = suite_of(config.task).opposites
+    if config.task in opposites:
+        others.append(TASKS[opposites[config.task]])
     prompt = TASKS[config.task]
     return [text_effect(agent, config, config.task, frames, prompt, other) for other in others]
 

@@ -1,8 +1,7 @@
-"""Attempts of every kind at tasks, with the environment's flag at every look: what a verifier learns from in
-simulation.
+"""Simulated attempts at tasks, with the success flag of every frame: what a verifier learns from.
 
-An expert that goes off when it is done, or is stopped half-way, and an arm that wanders or plays: so that
-neither where the arm is nor how far an episode has gone says whether the task is done.
+Some attempts are an expert's, which leaves when the task is done or is stopped half-way; in others the arm
+wanders or plays. Neither the arm's place nor the time then says whether the task is done.
 """
 
 import functools
@@ -23,12 +22,13 @@ from sail.system.workers import in_workers
 from sail.training.resume import TrainError
 from sail.types import ACTION_SIZE, Float32, Progress, UInt8
 from sail_envs.environment import TaskEnv
-from sail_envs.experts import Policy, expert, play, with_noise
+from sail_envs.experts import Scripted, expert, with_noise
+from sail_envs.play import play
 from sail_envs.tasks import TASKS
 
-# Attempts draw from seeds of their own.
+# Seeds of attempts begin here, apart from those of all other episodes.
 SEEDS = 5_000_000
-# Control steps of an attempt, and between two looks at it.
+# Control steps of an attempt, and between two of its frames.
 STEPS, EVERY = 220, 4
 # Control steps that an expert goes on after its success.
 LINGER = 12
@@ -38,9 +38,9 @@ LINGER = 12
 class Judged:
     """One attempt.
 
-    frames: uint8 (N, H, W, 3), the first of them the episode's. arm: uint8 (N, H, W), how much of a pixel is
-    the arm, 255 where all of it is. done: bool (N,), the environment's flag at each. moved: float32 (N,), by
-    how many metres the scene's thing (the furthest of several) is off its first place.
+    frames: uint8 (N, H, W, 3), RGB, from the episode's first one on. arm: uint8 (N, H, W), how much of each
+    pixel is the arm, 255 where all of it is. done: bool (N,), the environment's success flag. moved: float32
+    (N,), how far the scene's thing is from its first place, in metres; of several things the furthest.
     """
 
     frames: UInt8
@@ -50,8 +50,8 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """The `index`-th at a task."""
+class AttemptJob:
+    """The `index`-th attempt at a task."""
 
     task: str
     index: int
@@ -60,14 +60,14 @@ class Attempt:
 def judged_attempts(
     tasks: Sequence[str], attempts: int, folder: Path, progress: Progress, workers: int
 ) -> list[tuple[str, Judged]]:
-    """So many attempts at each task, with its name; those that the folder lacks are made first.
+    """`attempts` attempts at each task, each with its task's name.
 
-    Raises TrainError where a file of the folder is damaged.
+    Attempts that the folder lacks are made first. Raises TrainError where a file of the folder is damaged.
     """
-    jobs = [Attempt(task, index) for task in tasks for index in range(attempts)]
+    jobs = [AttemptJob(task, index) for task in tasks for index in range(attempts)]
     missing = [job for job in jobs if not _file(folder, job).exists()]
     progress.stage("attempts", len(missing))
-    for job, made in zip(missing, in_workers(attempt, missing, workers), strict=True):
+    for job, made in zip(missing, in_workers(make_attempt, missing, workers), strict=True):
         content = io.BytesIO()
         np.savez_compressed(content, **{field.name: getattr(made, field.name) for field in fields(Judged)})
         write_atomically(_file(folder, job), content.getvalue())
@@ -75,8 +75,8 @@ def judged_attempts(
     return [(job.task, _read(_file(folder, job))) for job in jobs]
 
 
-def attempt(job: Attempt) -> Judged:
-    """Make it. The same job gives the same attempt."""
+def make_attempt(job: AttemptJob) -> Judged:
+    """Make one attempt. The same job gives the same attempt."""
     place = list(TASKS).index(job.task)
     seed = SEEDS + job.index
     rng = np.random.default_rng([place * TASKS_APART, seed])
@@ -98,9 +98,11 @@ def attempt(job: Attempt) -> Judged:
     return Judged(np.stack(frames), np.stack(arm), np.array(done), moved.astype(np.float32))
 
 
-def _way(job: Attempt, rng: Generator) -> tuple[int, int, Policy]:
-    """From which control step to which the expert acts (until it is done), and what comes after; wandering
-    comes before."""
+def _way(job: AttemptJob, rng: Generator) -> tuple[int, int, Scripted]:
+    """From which control step to which the expert acts, and what acts afterwards.
+
+    The arm wanders before. An expert that is done stops earlier.
+    """
     ways = (
         (0, STEPS, False),
         (0, 0, False),
@@ -112,7 +114,7 @@ def _way(job: Attempt, rng: Generator) -> tuple[int, int, Policy]:
     return begins, ends, play(rng) if plays else _wandering(job.task, rng)
 
 
-def _wandering(task: str, rng: Generator) -> Policy:
+def _wandering(task: str, rng: Generator) -> Scripted:
     wanderer, chunk = Wanderer(task, rng), iter(np.zeros((0, ACTION_SIZE), np.float32))
 
     def act(env: TaskEnv) -> Float32:
@@ -136,7 +138,7 @@ def _environment(task: str) -> TaskEnv:
     return TaskEnv(task, horizon=STEPS + 1, hold=None)
 
 
-def _file(folder: Path, job: Attempt) -> Path:
+def _file(folder: Path, job: AttemptJob) -> Path:
     return folder / f"{job.task}-{job.index:04d}.npz"
 
 

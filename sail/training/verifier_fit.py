@@ -1,7 +1,8 @@
-"""Fitting a verifier: in simulation on attempts of which the environment says when they were done, on a robot
-on demonstrations, which end when the task is done, and on play, which does no task.
+"""Fitting a verifier, which tells from two frames whether a task is done.
 
-Where a task has an opposite, what undoes it is shown by the same frames, from done to not yet begun.
+In simulation a verifier learns from attempts, whose success the environment tells. On a robot it learns from
+demonstrations, which end when the task is done, and from play, which does no task. Where one task undoes
+another, an attempt's frames from done back to the beginning also show the other one.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,33 +22,25 @@ from sail.training.judged_attempts import Judged
 from sail.training.resume import TrainError, fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress, UInt8
-from sail_envs.tasks import OPPOSITES, TASKS
+from sail_envs.suite import suite_of
 from sail_models.device import best_device, mixed_precision, uniform
 from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
 
-# What undoes what: beside the opposites, in scenes of which only one of the two is among those seen.
-UNDOES = OPPOSITES | {
-    "door-unlock": "door-lock",
-    "handle-press-side": "handle-pull-side",
-    "handle-pull-side": "handle-press-side",
-    "plate-slide-back": "plate-slide",
-    "plate-slide-back-side": "plate-slide-side",
-}
-# Of the way that a thing went until the task was done: up to this share it is where it was, from this share
-# on it is somewhere else, and from this share on, and not done, it has been moved in vain.
+# Shares of the distance that a thing moves until the task is done. Up to BACK the thing counts as being where
+# it began, from AWAY on as moved, and from VAIN on, where the task is not done, as moved in vain.
 BACK, AWAY, VAIN = 0.15, 0.6, 0.4
-# Metres below which nothing moved, and that a task has to move its thing for its frames to show the opposite.
+# Metres: below STILL nothing moved; an attempt shows the opposite task only where a thing moved beyond FAR.
 STILL, FAR = 0.01, 0.02
-# First frames of an attempt that are as good as its first.
+# How many first frames of an attempt may stand for its first one.
 BEGINNING = 2
-# Frames before a demonstration ends in which the task is surely done, and before which it surely is not.
+# Frames before a demonstration's end: within DONE the task is surely done, before NOT_YET surely not.
 DONE, NOT_YET = HOLD - 8, HOLD + 8
-# What a frame may be, and how much of a batch is that; where nothing ever moved in vain, it is not done.
+# The kinds of frames and their shares of a batch. A prompt without a frame of kind "vain" gives "not_done".
 KINDS, SHARES = ("done", "vain", "not_done"), (0.5, 0.25, 0.25)
-# Pixels by which both frames are moved, the share of pairs whose colours are changed alike, of those without
-# a prompt, and the share of doubt that is left in a label.
+# SHIFT: both frames are moved by up to so many pixels. RECOLOURED: the share of pairs whose colours change
+# alike. UNSAID: the share of pairs without a prompt. DOUBT: the share of doubt that is left in a label.
 SHIFT, RECOLOURED, UNSAID, DOUBT = 4, 0.5, 0.3, 0.05
 # One of so many frames of a batch teaches where the arm is.
 ARM_EVERY = 4
@@ -55,9 +48,12 @@ ARM_EVERY = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """frames uint8 (N, H, W, 3), arm uint8 (N, H, W): how much of a pixel is the arm, 255 where all of it is;
-    and the indices of the frames that an episode may begin with, and of those in which `prompt` is done, in
-    which it is not, and in which it is not although something moved."""
+    """An episode as an example for one prompt.
+
+    frames: uint8 (N, H, W, 3), RGB. arm: uint8 (N, H, W), how much of each pixel is the arm, 255 where all of
+    it is. The rest are indices of frames: first, those that an episode may begin with; done and not_done,
+    those in which the prompt's task is done or not; vain, those of not_done in which something has moved.
+    """
 
     frames: UInt8
     arm: UInt8
@@ -68,14 +64,17 @@ class Shown:
     vain: Int64
 
 
-# By prompt and by kind.
+# Examples by prompt and by kind of frame.
 ByPrompt = dict[str, dict[str, list[Shown]]]
 
 
 @dataclass(frozen=True)
 class VerifierBatch:
-    """first, current: (B, 3, H, W) in -1..1. arms: (B, 2, H, W), how much of each of their pixels is the arm,
-    0..1. text: (B, L, D). done: (B,), 0 or 1."""
+    """B pairs of an episode's first frame and another one.
+
+    first, current: (B, 3, H, W) in -1..1. arms: (B, 2, H, W), how much of each pixel of the two is the arm,
+    0..1. text: (B, L, D). done: (B,), 0 or 1.
+    """
 
     first: Tensor
     current: Tensor
@@ -85,23 +84,26 @@ class VerifierBatch:
 
 
 def shown_by(task: str, judged: Judged) -> list[Shown]:
-    """What an attempt at a task shows, of it and of what undoes it."""
+    """The examples that an attempt at a task gives: for the task, and for the task that undoes it."""
     done, moved, begun = judged.done, judged.moved, np.arange(BEGINNING)
     vain = ~done & (moved > STILL)
     seen = judged.frames, judged.arm
-    shown = [Shown(*seen, TASKS[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
-    if task in UNDOES and done.any() and moved.max() > FAR:
+    suite = suite_of(task)
+    shown = [Shown(*seen, suite.tasks[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
+    if task in suite.undoes and done.any() and moved.max() > FAR:
         way = moved / np.median(moved[done])
         back = (way < BACK) & ~np.maximum.accumulate(done)
         there = map(np.flatnonzero, (done, back, way > AWAY, (way > VAIN) & ~done))
-        shown.append(Shown(*seen, TASKS[UNDOES[task]], *there))
+        shown.append(Shown(*seen, suite.tasks[suite.undoes[task]], *there))
     return shown
 
 
 def shown_in(demonstrations: Sequence[Episode], play: Sequence[Episode]) -> list[Shown]:
-    """What demonstrations and play show where nothing judges them: done at the end, not done before and not
-    under another demonstration's prompt. Play does nothing that its scene is asked for. Nobody says where the
-    arm is."""
+    """The examples that recorded demonstrations and play give, where no simulation says what is done.
+
+    A demonstration's task is done at its end, not before, and no other demonstration's task is done at all.
+    Play does no task. Where the arm is in a frame is unknown.
+    """
     nothing, first = np.zeros(0, np.int64), np.zeros(1, np.int64)
     prompts = sorted({one.prompt for one in demonstrations})
     shown = []
@@ -122,7 +124,7 @@ def _without_arm(frames: UInt8) -> tuple[UInt8, UInt8]:
 
 
 def by_prompt(shown: Sequence[Shown]) -> ByPrompt:
-    """For each prompt that is ever done: what shows it done, not done, and moved in vain."""
+    """For each prompt that is ever done: the examples with a frame of each kind."""
     asked = sorted({one.prompt for one in shown if len(one.done)})
     return {
         prompt: {
@@ -133,8 +135,7 @@ def by_prompt(shown: Sequence[Shown]) -> ByPrompt:
 
 
 def sample_verifier_batch(shown: ByPrompt, text: TextEncoder, rng: Generator, count: int) -> VerifierBatch:
-    """`count` pairs of an episode's first frame and another, half of them done, each prompt as often as any
-    other."""
+    """`count` pairs, half of them done, with every prompt equally likely."""
     asked = list(shown)
     first, current, arms, said, done = [], [], [], [], []
     for drawn in rng.choice(KINDS, count, p=SHARES):
@@ -157,8 +158,10 @@ def sample_verifier_batch(shown: ByPrompt, text: TextEncoder, rng: Generator, co
 
 
 def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Generator) -> Tensor:
-    """The cross-entropy of what is done, with both frames disturbed, moved and recoloured alike, and, of some
-    frames, that of where the arm is (one scalar)."""
+    """The loss (one scalar): the cross-entropy of `done`, and for some frames that of the arm's mask.
+
+    Both frames of a pair are disturbed, moved and recoloured alike.
+    """
     device = generator.device
     shift = torch.randint(-SHIFT, SHIFT + 1, (2, 1), generator=generator, device=device)
     rows, columns = (
@@ -181,8 +184,7 @@ def verifier_loss(verifier: Verifier, batch: VerifierBatch, generator: torch.Gen
 
 
 def _recolouring(count: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """What gives some of `count` pictures (B, 3, H, W) in -1..1 other colours, whenever it is called the
-    same."""
+    """A function that recolours some of `count` pictures (B, 3, H, W) in -1..1, the same way each time."""
     some = uniform((count, 1, 1, 1), generator) < RECOLOURED
     order = uniform((count, 3), generator).argsort(1)[:, :, None, None]
     gain = 0.6 + 0.8 * uniform((count, 3, 1, 1), generator)

@@ -11,7 +11,7 @@ import torch
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail_envs.broad.clip import Clip, Thing
-from sail_envs.tasks import FAMILIES
+from sail_envs.suite import suites
 from sail_models.saving import load_model
 
 from helpers import Capture, make_episode, refused, sail
@@ -92,10 +92,10 @@ def test_plan_from_a_tasks_first_frame(tiny_base: Path, capsys: Capture, tmp_pat
 def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> None:
     from sail.embodiment import read_embodiment
     from sail.loop.agent import load_base
-    from sail_envs.tasks import SEEN
+    from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
     store = EpisodeStore(tmp_path / "data")
-    for task in SEEN:
+    for task in METAWORLD.seen:
         store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
     small = ["demonstrations=1", "play_seen=0", "play_unseen=0", "play_other=0", "planner_batch=2"]
     small += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
@@ -195,8 +195,8 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     assert "another autoencoder" in line
     # A base on the same autoencoder goes with the prior.
     store = EpisodeStore(tmp_path / "data")
-    for family in ("cups", "drawers"):
-        for task in FAMILIES[family].seen:
+    for suite in ("cups", "drawers"):
+        for task in suites()[suite].seen:
             store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
     small = ["scenes=panda", f"autoencoder={out}/autoencoder", "demonstrations=1", "play_seen=0"]
     small += ["planner_batch=2", "grounding_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]

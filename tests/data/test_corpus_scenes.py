@@ -11,7 +11,7 @@ import sail.data.corpus_scenes
 from sail.data.corpus import MANIFEST, Corpus
 from sail.data.corpus_scenes import Scene, scenes
 from sail_envs.broad.exclusion import broken_rule
-from sail_envs.tasks import SEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_rule_sees_what_breaks_it(changed: dict[str, Any], part: str) -> Non
 def test_more_scenes_begin_with_the_same_ones() -> None:
     many = scenes(96)
     assert scenes(40) == many[:40]
-    assert Counter(scene.name for scene in many) == {"table": 80, **dict.fromkeys(SEEN, 2)}
+    assert Counter(scene.name for scene in many) == {"table": 80, **dict.fromkeys(METAWORLD.seen, 2)}
     assert len({scene.shard for scene in many}) == 96
     assert Scene("table", 7).shard == "table-00007"
 

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail.config.schema import Demonstrator
 from sail.data import demonstrations as collecting
 from sail.data.demonstrations import (
-    DEMONSTRATED,
     HOLD,
     CollectError,
     Job,
@@ -24,9 +22,7 @@ from sail.data.demonstrations import (
 from sail.data.store import EpisodeStore
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.system.workers import WorkersError
-from sail.training.base_weights import BaseConfig, base_jobs
 from sail_envs.environment import TaskEnv
-from sail_envs.tasks import SEEN
 
 TASK = "drawer-close"
 
@@ -37,14 +33,6 @@ def test_jobs_name_every_episode_once() -> None:
         assert len({(job.task, job.source, job.index) for job in jobs}) == len(jobs) == 6
     assert {job.source for job in play_jobs(["reach"], 1)} == {"play"}
     assert {job.source for job in suboptimal_jobs(["reach"], 1)} == {"random"}
-
-
-@pytest.mark.parametrize(("demonstrator", "source"), [("expert", "expert"), ("suboptimal", "random")])
-def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demonstrator, source: str) -> None:
-    jobs = base_jobs(BaseConfig(demonstrator=demonstrator, demonstrations=2))
-    shown = [job for job in jobs if job.source != "play"]
-    assert {job.source for job in shown} == {source} == {DEMONSTRATED[demonstrator]}
-    assert {job.task for job in shown} == set(SEEN) and len(shown) == 2 * len(SEEN)
 
 
 def test_what_a_store_holds_is_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

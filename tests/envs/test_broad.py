@@ -7,10 +7,10 @@ from sail_envs.broad.clip import Clip
 from sail_envs.broad.exclusion import KEPT_FROM_PANDA
 from sail_envs.broad.kinds import KINDS
 from sail_envs.broad.sawyer import SawyerScene
-from sail_envs.broad.table import TableScene
+from sail_envs.broad.table_scene import TableScene
 from sail_envs.broad.words import _TEMPLATES
 from sail_envs.colours import COLOURS
-from sail_envs.tasks import SEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 SIZE = 32
 
@@ -100,7 +100,7 @@ def test_the_sawyer_shows_seen_tasks_repainted() -> None:
     scene = SawyerScene("drawer-close", 5, SIZE)
     first, second = clips(scene, 2)
     assert first.scene == "metaworld/drawer-close"
-    assert first.scene.partition("/")[2] in SEEN
+    assert first.scene.partition("/")[2] in METAWORLD.seen
     # Almost no pixel has the same colour in both: nothing but the arm keeps its own.
     same = (np.abs(first.frames[0].astype(int) - second.frames[0]) < 8).all(-1).mean()
     assert same < 0.3

@@ -3,18 +3,17 @@ import pytest
 
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import (
-    Policy,
     Push,
+    Scripted,
     expert,
     mixed_with_random,
-    play,
     random_actions,
     random_push,
     record_episode,
-    waypoints,
     with_noise,
 )
-from sail_envs.tasks import family_of
+from sail_envs.play import play, waypoints
+from sail_envs.suite import UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def env() -> TaskEnv:
     return TaskEnv("drawer-close", size=8, horizon=120, hold=None)
 
 
-def actions(env: TaskEnv, policy: Policy, seed: int = 0) -> np.ndarray:
+def actions(env: TaskEnv, policy: Scripted, seed: int = 0) -> np.ndarray:
     return record_episode(env, policy, seed, "play").actions
 
 
@@ -98,45 +97,6 @@ def test_an_unperturbed_expert_is_the_expert(env: TaskEnv) -> None:
     np.testing.assert_array_equal(plain, level_0)
 
 
-def test_waypoints_cover_the_workspace(env: TaskEnv) -> None:
-    visited = np.concatenate(
-        [
-            record_episode(env, waypoints(np.random.default_rng(seed)), seed, "play").proprioception[:, :3]
-            for seed in range(6)
-        ]
-    )
-    family = family_of(env.task)
-    assert (np.ptp(visited, axis=0) > 0.5 * np.subtract(family.high, family.low)).all()
-
-
-def test_play_touches_things_more_than_waypoints(env: TaskEnv) -> None:
-    def mean_distance_moved(make: object) -> float:
-        assert callable(make)
-        moved = []
-        for seed in range(5):
-            env.reset(seed=seed)
-            start = env.simulation.state()[4:7]
-            policy = make(np.random.default_rng(seed))
-            for _ in range(120):
-                env.step(policy(env))
-            moved.append(np.linalg.norm(env.simulation.state()[4:7] - start))
-        return float(np.mean(moved))
-
-    assert mean_distance_moved(play) > 0.01
-    assert mean_distance_moved(play) > mean_distance_moved(waypoints)
-
-
-def test_play_knows_nothing_of_the_goal() -> None:
-    """Where only the goal differs, play does the same."""
-    env = TaskEnv("reach", size=8, horizon=60)
-    env.reset(seed=0)
-    policy, state = play(np.random.default_rng(0)), env.simulation.state().copy()
-    before = policy(env)
-    env._state = state.copy()
-    env._state[36:] += 0.1
-    np.testing.assert_array_equal(play(np.random.default_rng(0))(env), before)
-
-
 def test_an_episode_is_recorded_at_every_control_step() -> None:
     env = TaskEnv("door-close", size=16)
     episode = record_episode(env, expert("door-close"), 3, "expert")
@@ -152,3 +112,8 @@ def test_an_episode_is_recorded_at_every_control_step() -> None:
         observation, *_ = env.step(action)
     np.testing.assert_array_equal(episode.frames[5], observation["frame"])
     np.testing.assert_array_equal(episode.proprioception[5], observation["proprioception"])
+
+
+def test_an_unknown_task_has_no_expert() -> None:
+    with pytest.raises(UnknownNameError, match="unknown task 'plates-red': the nearest is '"):
+        expert("plates-red")

@@ -10,9 +10,10 @@ from gymnasium.utils.env_checker import check_env
 import sail_envs
 from sail.errors import SailError
 from sail_envs.cameras import CAMERAS
-from sail_envs.environment import ActionError, SettingError, TaskEnv, UnknownNameError
-from sail_envs.experts import Policy, expert, random_actions, record_episode
-from sail_envs.tasks import METAWORLD, SEEN, UNSEEN
+from sail_envs.environment import ActionError, SettingError, TaskEnv
+from sail_envs.experts import Scripted, expert, random_actions, record_episode
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.suite import UnknownNameError
 
 assert sail_envs  # imported for what it registers
 
@@ -33,7 +34,7 @@ def rollout(env: TaskEnv, seed: int, steps: int) -> list[bytes]:
     return seen
 
 
-def run(env: TaskEnv, policy: Policy) -> dict[str, Any]:
+def run(env: TaskEnv, policy: Scripted) -> dict[str, Any]:
     terminated = truncated = False
     info: dict[str, Any] = {}
     while not (terminated or truncated):
@@ -85,7 +86,7 @@ def test_resets_without_a_seed_follow_from_the_last_seed() -> None:
     assert episodes(TaskEnv("drawer-open")) == first
 
 
-@pytest.mark.parametrize("task", METAWORLD)
+@pytest.mark.parametrize("task", METAWORLD.tasks)
 def test_gymnasiums_checker_passes(task: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -97,11 +98,11 @@ def test_gymnasiums_checker_passes(task: str) -> None:
 def test_every_task_of_metaworld_is_there_and_the_split_is_one() -> None:
     from metaworld.policies import ENV_POLICY_MAP
 
-    assert {f"{task}-v3" for task in METAWORLD} == set(ENV_POLICY_MAP)
-    assert len(set(METAWORLD.values())) == len(METAWORLD) == 50
-    assert set(SEEN) | set(UNSEEN) <= set(METAWORLD)
-    assert not set(SEEN) & set(UNSEEN)
-    assert (len(SEEN), len(UNSEEN)) == (8, 12)
+    assert {f"{task}-v3" for task in METAWORLD.tasks} == set(ENV_POLICY_MAP)
+    assert len(set(METAWORLD.tasks.values())) == len(METAWORLD.tasks) == 50
+    assert set(METAWORLD.seen) | set(METAWORLD.unseen) <= set(METAWORLD.tasks)
+    assert not set(METAWORLD.seen) & set(METAWORLD.unseen)
+    assert (len(METAWORLD.seen), len(METAWORLD.unseen)) == (8, 12)
 
 
 @pytest.mark.parametrize("task", ["reach", "door-open", "button-press-topdown", "drawer-close", "pick-place"])

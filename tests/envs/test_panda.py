@@ -10,11 +10,12 @@ from gymnasium.utils.env_checker import check_env
 import sail_envs
 from sail.data.demonstrations import Job, collect
 from sail_envs.colours import COLOURS
-from sail_envs.environment import TaskEnv, UnknownNameError
+from sail_envs.environment import TaskEnv
 from sail_envs.panda.arm import HIGH, LOW, STEP_LENGTH
 from sail_envs.panda.cups import PandaCups
 from sail_envs.panda.drawers import PandaDrawers
 from sail_envs.panda.table import DONE, ColourError, TableTop
+from sail_envs.suite import UnknownNameError
 
 HORIZON = 200
 TASKS: dict[str, type[TableTop]] = {"cups": PandaCups, "drawers": PandaDrawers}

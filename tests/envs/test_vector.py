@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from sail.types import Float32
-from sail_envs.environment import SettingError, TaskEnv, UnknownNameError
+from sail_envs.environment import SettingError, TaskEnv
+from sail_envs.suite import UnknownNameError
 from sail_envs.vector import VectorEnv, WorkerError
 
 TASK = "drawer-open"
@@ -128,6 +129,7 @@ def test_closing_ends_the_workers() -> None:
 
 SCRIPT = """
 import signal
+from sail_envs.suite import UnknownNameError
 from sail_envs.vector import VectorEnv
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from sail.loop.exploration import (
     adapted,
 )
 from sail.types import FRAME_SKIP, Episode
-from sail_envs.tasks import family_of
+from sail_envs.suite import suite_of
 
 TASK = "handle-press"
 STILL = np.zeros((FRAME_SKIP, 4), np.float32)
@@ -44,26 +44,26 @@ def test_without_exploration_nothing_changes() -> None:
 
 
 def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
-    family, wanderer = family_of(TASK), Wanderer(TASK, np.random.default_rng(0))
+    workspace, wanderer = suite_of(TASK).workspace, Wanderer(TASK, np.random.default_rng(0))
     arm, turns = ARM.copy(), 0
     for _ in range(40):
         before = arm[:3].copy()
         chunk = wanderer.chunk(arm)
         assert chunk.shape == (FRAME_SKIP, 4) and np.abs(chunk).max() <= 1.0
         arm[:3] += STEP_LENGTH * chunk[:, :3].sum(0)
-        low, high = np.minimum(family.low, before), np.maximum(family.high, before)
+        low, high = np.minimum(workspace.low, before), np.maximum(workspace.high, before)
         assert ((low - 1e-6 <= arm[:3]) & (arm[:3] <= high + 1e-6)).all()
         turns += bool(np.abs(chunk[0, :3]).max() == 1.0)
     assert turns > 10  # it is on its way, not at one place
 
 
 def test_most_waypoints_are_low() -> None:
-    family, heights = family_of(TASK), []
+    workspace, heights = suite_of(TASK).workspace, []
     for seed in range(200):
         wanderer, arm = Wanderer(TASK, np.random.default_rng(seed)), ARM.copy()
         for _ in range(WAYPOINT_CHUNKS):
             arm[:3] += STEP_LENGTH * wanderer.chunk(arm)[:, :3].sum(0)
-        heights.append((arm[2] - family.low[2]) / (family.high[2] - family.low[2]))
+        heights.append((arm[2] - workspace.low[2]) / (workspace.high[2] - workspace.low[2]))
     # The median of a uniform share's cube is an eighth; the arm stops short of the waypoint by two steps.
     assert 0.05 < np.median(heights) < 0.25
 

@@ -6,7 +6,7 @@ import pytest
 from sail.config.schema import load_config
 from sail.filters.selection import VerifierFilter, certainty, find_filter, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
-from sail.training.judged_attempts import Attempt, attempt
+from sail.training.judged_attempts import AttemptJob, make_attempt
 from sail.types import FRAME_SKIP
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import TASKS
@@ -43,7 +43,7 @@ def test_the_shipped_prior_is_light() -> None:
 def test_the_shipped_verifier_sees_a_drawer_opened_and_one_that_is_not() -> None:
     judge = find_filter(load_config(None, None, ["filter=verifier"]))
     assert isinstance(judge, VerifierFilter)
-    opened, wandering = (attempt(Attempt("drawer-open", index)) for index in (0, 1))
+    opened, wandering = (make_attempt(AttemptJob("drawer-open", index)) for index in (0, 1))
     assert opened.done.any() and not wandering.done.any()
     judged = [judge.judge(one.frames, TASKS["drawer-open"]) for one in (opened, wandering)]
     sure, unsure = (certainty(one, furthest(judged)) for one in judged)

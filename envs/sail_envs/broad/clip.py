@@ -19,10 +19,13 @@ class Thing:
 
 @dataclass(frozen=True)
 class Clip:
-    """frames: uint8 (N, size, size, 3), STRIDE control steps apart. The rest says what they show: the scene,
-    the arm, the motion, which of the things it is done with, the caption, and where in the first frame that
-    thing's middle is: shares of the frame, from the left and from the top; None where it is not known or
-    out of sight."""
+    """A captioned clip.
+
+    frames: uint8 (N, size, size, 3), RGB, STRIDE control steps apart. scene, arm, motion: their names.
+    things: the objects of the scene. named: the index of the one that is moved. caption: what the arm does.
+    at: the middle of the named thing in the first frame, as shares of the frame from the left and from the
+    top; None where that is unknown or out of sight.
+    """
 
     frames: UInt8
     scene: str

@@ -1,12 +1,13 @@
-"""The exclusion rule: what is evaluated is not in the corpus. docs/corpus.md has it in words."""
+"""The exclusion rule: nothing that is evaluated is in the corpus. docs/corpus.md says the rule in words."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sail_envs.tasks import CUP_COLOURS, DRAWER_COLOURS, SEEN
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.panda.panda_tasks import CUP_COLOURS, DRAWER_COLOURS
 
-# What the table top's own objects are called, and the colours that it keeps for evaluation: the Panda is
-# never shown with the like in these.
+# Kinds of objects that are like the table top's own, each with the colours that are kept for evaluation. The
+# corpus never shows the Panda with such an object in such a colour.
 KEPT_FROM_PANDA: Mapping[str, tuple[str, ...]] = {
     "mug": CUP_COLOURS[1],
     "tray": DRAWER_COLOURS[1],
@@ -16,14 +17,14 @@ _METAWORLD = "metaworld/"
 
 
 def broken_rule(row: Mapping[str, Any]) -> str | None:
-    """What is wrong with a clip, by its line of the manifest; None where nothing is."""
+    """The rule that a clip breaks, by the clip's line of the manifest, or None."""
     scene, arm = row["scene"], row["arm"]
     if scene == "table":
         for thing in row["things"]:
             if arm == "panda" and thing["colour"] in KEPT_FROM_PANDA.get(thing["kind"], ()):
                 return f"the Panda with {thing['colour']} {thing['kind']}: it is evaluated on the like"
         return None if arm in ("panda", "gripper") else f"an arm that the rule does not know: {arm}"
-    if not scene.startswith(_METAWORLD) or scene.removeprefix(_METAWORLD) not in SEEN:
+    if not scene.startswith(_METAWORLD) or scene.removeprefix(_METAWORLD) not in METAWORLD.seen:
         return f"{scene} is none of the scenes that the rule allows"
     if any(thing["colour"] != "any" for thing in row["things"]):
         return f"{scene} in its own colours"

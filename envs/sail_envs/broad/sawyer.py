@@ -1,4 +1,4 @@
-"""MetaWorld's seen tasks, repainted: the corpus' third arm."""
+"""MetaWorld's seen tasks in random colours: the corpus' third arm."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from sail_envs.broad.words import varied
 from sail_envs.cameras import CAMERAS
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert, random_push, with_noise
-from sail_envs.tasks import TASKS
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 
 _LONGEST = 140
 _VIEWS = ("workspace", "workspace", "corner", "corner3")
@@ -31,7 +31,7 @@ _TASKS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 class SawyerScene:
     """One of the seen tasks; each clip repaints it and moves its light and camera.
 
-    Decided by two seeds, as `TableScene`'s clips are.
+    Two seeds decide a clip, as in `TableScene`.
     """
 
     def __init__(self, task: str, seed: int, size: int) -> None:
@@ -62,7 +62,7 @@ class SawyerScene:
                 frames.append(self._frame(view))
         if not done:
             return None
-        words = varied(rng, (TASKS[self._task], *self._words))
+        words = varied(rng, (METAWORLD.tasks[self._task], *self._words))
         things = (Thing(self._thing, "any"),)
         return Clip(np.stack(frames), f"metaworld/{self._task}", "sawyer", self._motion, 0, things, words)
 

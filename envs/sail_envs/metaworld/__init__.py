@@ -1,1 +1,1 @@
-"""MetaWorld's tasks."""
+"""MetaWorld: its tasks, their simulation and their experts."""

@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from sail.types import PROPRIOCEPTION_SIZE, Float32
 from sail_envs.cameras import CAMERAS
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_envs.rendering import load_mujoco
-from sail_envs.simulation import Outcome
-from sail_envs.tasks import METAWORLD
+from sail_envs.simulation import Ending
 
 
 class MetaWorld:
-    """One of MetaWorld's tasks (see `Simulation`); what an episode does is undone by the next reset."""
+    """One of MetaWorld's tasks (see `Simulation`). A reset undoes everything that an episode has changed."""
 
     cameras = CAMERAS
 
     def __init__(self, task: str) -> None:
-        self.prompt = METAWORLD[task]
+        self.prompt = METAWORLD.tasks[task]
         self._metaworld = _make(task)
         self.drawn_as = str(self._metaworld.model_name)
         self.control_seconds = float(self._metaworld.dt)
@@ -62,7 +62,7 @@ class MetaWorld:
         self._success = bool(info["success"])
         return float(reward)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Ending:
         """MetaWorld's success flag after the latest step."""
         return "success" if self._success else "failure"
 

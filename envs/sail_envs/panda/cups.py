@@ -5,10 +5,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sail.types import Float32
+from sail_envs.panda.panda_tasks import CUP_COLOURS, CUPS
 from sail_envs.panda.table import Objects, TableTop, looking, towards
-from sail_envs.tasks import CUP_COLOURS
 
-CUPS = 3
+COUNT = 3
 RADIUS, HEIGHT = 0.035, 0.1
 _ROW, _SPACING = 0.48, 0.18
 # Above and below these heights (metres) the hand clears the cups, and meets them.
@@ -29,19 +29,19 @@ class PandaCups(TableTop):
     """The simulation; see `TableTop`. Forward is away from the arm's base."""
 
     objects = Objects(
-        family="cups",
+        suite=CUPS,
         name="cup",
-        count=CUPS,
+        count=COUNT,
         seen=CUP_COLOURS[0],
         unseen=CUP_COLOURS[1],
-        xml="".join(_cup(number) for number in range(CUPS)),
+        xml="".join(_cup(number) for number in range(COUNT)),
         camera=looking(eye=(1.35, 0.0, 0.75), at=(0.47, 0.0, 0.13)),
     )
 
     def __init__(self, colour: str) -> None:
         super().__init__(colour)
-        self._joints = [self.model.joint(f"cup{number}_x").qposadr[0] for number in range(CUPS)]
-        self._begun = np.zeros((CUPS, 2))
+        self._joints = [self.model.joint(f"cup{number}_x").qposadr[0] for number in range(COUNT)]
+        self._begun = np.zeros((COUNT, 2))
 
     def cup(self, number: int) -> NDArray[np.float64]:
         """Where a cup is on the table: float64 (2,), metres."""
@@ -70,8 +70,8 @@ class PandaCups(TableTop):
         return towards(np.array([hand[0], hand[1], _CLEAR + 0.06]), hand)
 
     def _place(self, rng: Generator) -> None:
-        rows = _ROW + rng.uniform(-0.04, 0.04, CUPS)
-        columns = _SPACING * (np.arange(CUPS) - 1) + rng.uniform(-0.03, 0.03, CUPS)
+        rows = _ROW + rng.uniform(-0.04, 0.04, COUNT)
+        columns = _SPACING * (np.arange(COUNT) - 1) + rng.uniform(-0.03, 0.03, COUNT)
         self._begun = np.column_stack([rows, columns])
         for joint, position in zip(self._joints, self._begun, strict=True):
             self.data.qpos[joint : joint + 2] = position

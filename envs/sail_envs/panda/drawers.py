@@ -4,10 +4,10 @@ import numpy as np
 from numpy.random import Generator
 
 from sail.types import Float32
+from sail_envs.panda.panda_tasks import DRAWER_COLOURS, DRAWERS
 from sail_envs.panda.table import Objects, TableTop, looking, towards
-from sail_envs.tasks import DRAWER_COLOURS
 
-DRAWERS = 2
+COUNT = 2
 # Metres. A drawer's handle stands this far in front of it: a closed hand fits in between from above.
 _GAP = 0.07
 _FRONT, _SPACING, _WIDTH, _HEIGHT = 0.62, 0.26, 0.1, 0.07
@@ -45,12 +45,12 @@ class PandaDrawers(TableTop):
     """The simulation; see `TableTop`."""
 
     objects = Objects(
-        family="drawers",
+        suite=DRAWERS,
         name="drawer",
-        count=DRAWERS,
+        count=COUNT,
         seen=DRAWER_COLOURS[0],
         unseen=DRAWER_COLOURS[1],
-        xml="".join(_drawer(number) for number in range(DRAWERS)),
+        xml="".join(_drawer(number) for number in range(COUNT)),
         camera=looking(eye=(0.1, -0.65, 0.75), at=(0.55, 0.02, 0.08)),
     )
 
@@ -77,6 +77,6 @@ class PandaDrawers(TableTop):
         return towards(np.array([hand[0], hand[1], _CLEAR + 0.05]), hand)
 
     def _place(self, rng: Generator) -> None:
-        for number in range(DRAWERS):
+        for number in range(COUNT):
             y = _SPACING * (number - 0.5) + rng.uniform(-0.015, 0.015)
             self.model.body(f"chest{number}").pos = [_FRONT + rng.uniform(-0.03, 0.03), y, 0.0]

@@ -1,4 +1,4 @@
-"""What both table-top tasks share: the scene around the objects, how it varies, and what counts as done."""
+"""The base of both table-top tasks: the scene around the objects, how it varies, and when a task is done."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from sail_envs.cameras import Camera
 from sail_envs.colours import COLOURS
 from sail_envs.panda.arm import CONTROL_SECONDS, PandaArm, arm_xml, compile_model
 from sail_envs.rendering import load_mujoco
-from sail_envs.simulation import Outcome
-from sail_envs.tasks import TASKS
+from sail_envs.simulation import Ending
+from sail_envs.suite import TaskSuite
 
 # Metres: an object moved this far the asked way is done; another one moved this far is a mistake.
 DONE, DISTURBED = 0.08, 0.03
@@ -32,13 +32,14 @@ class ColourError(SailError):
 
 @dataclass(frozen=True)
 class Objects:
-    """What stands on the table.
+    """The objects on the table, and the camera that sees them.
 
-    family: of the tasks. name: the geoms that carry the objects' colours are name0, name1 and so on. count:
-    how many. seen, unseen: the paper's split of colours. xml: MJCF of all objects. camera: MJCF attributes.
+    suite: the one of these tasks. name: the geoms that carry the objects' colours are name0, name1 and so on.
+    count: of objects. seen, unseen: the paper's split of colours. xml: MJCF of all objects. camera: its MJCF
+    attributes.
     """
 
-    family: str
+    suite: TaskSuite
     name: str
     count: int
     seen: tuple[str, ...]
@@ -53,10 +54,10 @@ class Objects:
 
 
 class TableTop(ABC):
-    """A simulation (see `Simulation`) of a Panda and some objects that differ in colour, one of them named.
+    """A simulation (see `Simulation`) of a Panda and objects that differ in colour; a task names one of them.
 
-    colour: the named object's; the others' are drawn from the other colours, seen ones only where it is a
-    seen one. Raises ColourError.
+    colour: the named object's. The others' are drawn from the other colours, and only from the seen ones
+    where the named one is seen. Raises ColourError.
     """
 
     objects: ClassVar[Objects]
@@ -66,8 +67,8 @@ class TableTop(ABC):
         objects = self.objects
         if colour not in objects.colours:
             raise ColourError(f"no object is '{colour}': choose one of {', '.join(objects.colours)}")
-        self.prompt, self.count = TASKS[f"{objects.family}-{colour}"], objects.count
-        self.drawn_as = f"panda-{objects.family}"
+        self.prompt, self.count = objects.suite.tasks[f"{objects.suite.name}-{colour}"], objects.count
+        self.drawn_as = f"panda-{objects.suite.name}"
         self.control_seconds = CONTROL_SECONDS
         self._colour = colour
         others = objects.seen if colour in objects.seen else objects.colours
@@ -80,7 +81,7 @@ class TableTop(ABC):
         self.named = 0
 
     def reset(self, seed: int) -> None:
-        """Place arm and objects, and draw colours, light, table and camera: the same seed, the same scene."""
+        """Place arm and objects, and draw colours, light, table and camera, as the seed decides."""
         rng, model = np.random.default_rng(seed), self.model
         self._mujoco.mj_resetData(model, self.data)
         self._place(rng)
@@ -102,12 +103,12 @@ class TableTop(ABC):
         return self._shown[number]
 
     def step(self, action: Float32) -> float:
-        """One control step: float32 (4,), as `PandaArm.move` takes it. The reward is 1 where it is done."""
+        """One control step: float32 (4,), as `PandaArm.move` takes it. The reward of success is 1."""
         self.arm.move(action)
         return float(self.outcome() == "success")
 
-    def outcome(self) -> Outcome:
-        """What has been done so far: a disturbed object counts before the named one."""
+    def outcome(self) -> Ending:
+        """How the episode stands: a disturbed object counts before the named one."""
         if max(self.disturbed(number) for number in range(self.count) if number != self.named) > DISTURBED:
             return "wrong_object"
         return "success" if self.progress(self.named) >= DONE else "no_motion"
@@ -143,8 +144,10 @@ class TableTop(ABC):
 
 
 def towards(target: NDArray[np.float64], hand: NDArray[np.float64], grip: float = 1.0) -> Float32:
-    """An action that leads the hand to a point, slower over the last few centimetres; closed, or with another
-    grip."""
+    """An action, float32 (4,), that leads the hand to a point, slower over the last few centimetres.
+
+    target, hand: float64 (3,), metres. grip: the gripper's effort, closed by default.
+    """
     return np.append(np.clip(20.0 * (target - hand), -1.0, 1.0), grip).astype(np.float32)
 
 

@@ -1,0 +1,63 @@
+"""The Panda's table-top tasks as two suites, one task a colour. Imports no simulator."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from sail.types import Float32
+from sail_envs.simulation import Simulation
+from sail_envs.suite import Expert, TaskSuite, Workspace
+
+if TYPE_CHECKING:
+    from sail_envs.panda.table import TableTop
+
+# Seen and unseen: the paper's split of colours.
+CUP_COLOURS = (("red", "green", "blue", "pink"), ("orange", "purple"))
+DRAWER_COLOURS = (("red", "green", "blue"), ("yellow",))
+
+
+def _simulate_cups(task: str) -> Simulation:
+    from sail_envs.panda.cups import PandaCups
+
+    return PandaCups(_colour_of(task))
+
+
+def _simulate_drawers(task: str) -> Simulation:
+    from sail_envs.panda.drawers import PandaDrawers
+
+    return PandaDrawers(_colour_of(task))
+
+
+def _expert(task: str) -> Expert:
+    return _named_object_expert
+
+
+def _named_object_expert(simulation: Simulation) -> Float32:
+    table = cast("TableTop", simulation)
+    return table.expert(table.named)
+
+
+def _colour_of(task: str) -> str:
+    return task.partition("-")[2]
+
+
+def _suite(
+    name: str,
+    prompt: str,
+    colours: tuple[tuple[str, ...], tuple[str, ...]],
+    simulate: Callable[[str], Simulation],
+) -> TaskSuite:
+    seen, unseen = (tuple(f"{name}-{colour}" for colour in part) for part in colours)
+    return TaskSuite(
+        name=name,
+        tasks={task: prompt.format(_colour_of(task)) for task in seen + unseen},
+        seen=seen,
+        unseen=unseen,
+        workspace=Workspace(low=(0.35, -0.3, 0.06), high=(0.7, 0.3, 0.3)),
+        simulate=simulate,
+        expert=_expert,
+        one_scene=True,
+    )
+
+
+CUPS = _suite("cups", "push the {} cup forward", CUP_COLOURS, _simulate_cups)
+DRAWERS = _suite("drawers", "open the {} drawer", DRAWER_COLOURS, _simulate_drawers)

@@ -1,0 +1,69 @@
+"""The settings of base training."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from sail.config.overrides import Range, check_limits
+from sail.config.schema import Count, Demonstrator, Share
+from sail.training.autoencoder_fit import OWN
+from sail.training.resume import NOTHING, TrainError
+from sail_models.networks.action_head import Head
+
+# The camera of scenes that are simulated.
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
+
+    scenes: "metaworld", "panda" (cups and drawers), or "own" (see `sail.training.recipes`).
+    camera: what your own demonstrations were recorded with.
+    autoencoder: "own" is trained on these episodes; else the folder of one that is shared, with a prior say.
+    demonstrator: of the seen tasks; "suboptimal" takes 70 % of its actions at random.
+    play_seen, play_unseen, play_other: play in the scenes of seen tasks, of unseen ones, and of all others.
+    planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from;
+    planner_network and grounding_steps then do not count.
+    planner_network: one of `CONFIGURATIONS`.
+    grounding_steps: 0 gives a planner without grounding, like the base that ships.
+    play_share, backwards_share: shares of the planner's batches that are captioned play, and demonstrations
+    played backwards.
+    policy_steps: 0 trains no policy; only method=bc-loop begins from one.
+    verifier_steps: 0 trains no verifier; only filter=verifier needs one.
+    verifier_attempts: simulated attempts at each task that the verifier learns from.
+
+    Raises TrainError, and ConfigError for a value out of its range.
+    """
+
+    scenes: Literal["metaworld", "panda", "own"] = "metaworld"
+    camera: str = SIMULATED
+    autoencoder: str = OWN
+    demonstrator: Demonstrator = "expert"
+    demonstrations: Annotated[int, Range(1, 10_000)] = 25
+    play_seen: Annotated[int, Range(0, 10_000)] = 12
+    play_unseen: Annotated[int, Range(0, 10_000)] = 8
+    play_other: Annotated[int, Range(0, 10_000)] = 3
+    autoencoder_steps: Count = 2500
+    planner_start: str = NOTHING
+    planner_network: Literal["compact", "wide"] = "compact"
+    grounding_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    planner_steps: Count = 20_000
+    planner_batch: Annotated[int, Range(1, 4096)] = 16
+    planner_learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
+    play_share: Share = 0.2
+    backwards_share: Share = 0.1
+    inverse_dynamics_steps: Count = 2500
+    inverse_dynamics_head: Head = "regression"
+    policy_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    verifier_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    verifier_attempts: Annotated[int, Range(5, 10_000)] = 30
+    policy_network: Literal["compact", "wide"] = "wide"
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self, "")
+        if (self.scenes == "own") == (self.camera == SIMULATED):
+            raise TrainError(
+                "camera=NAME goes with scenes=own, and scenes=own with camera=NAME: what your robot's file "
+                "calls the camera that the demonstrations were recorded with"
+            )

@@ -1,0 +1,187 @@
+"""What base weights are made from, by `scenes`: simulated task suites, or recorded demonstrations.
+
+The planner sees demonstrations of the seen tasks. Where a suite says so, the planner also sees captioned play
+in the seen tasks' scenes, and demonstrations played backwards under the opposite task's prompt: with one
+prompt a scene the text would tell nothing. Autoencoder and inverse dynamics see every episode.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
+from sail.data.episode_file import EpisodeRecord
+from sail.data.store import EpisodeStore
+from sail.embodiment import EMBODIMENTS, Embodiment
+from sail.training.base_config import BaseConfig
+from sail.training.judged_attempts import judged_attempts
+from sail.training.planner_batches import BEGINNINGS
+from sail.training.resume import TrainError
+from sail.training.verifier_fit import Shown, shown_by, shown_in
+from sail.types import FRAME_SIZE, Progress, Source
+from sail_envs.suite import TaskSuite, suites
+
+# The suites of simulated scenes.
+_SUITES = {"metaworld": ("metaworld",), "panda": ("cups", "drawers")}
+# Sources of recorded episodes in which somebody does a task.
+_RECORDED: tuple[Source, ...] = ("expert", "teleop")
+
+
+class Recipe(Protocol):
+    """Where each part of base weights takes its training data from."""
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """What the weights are trained to see and to do."""
+        ...
+
+    @property
+    def beginnings(self) -> float:
+        """The share of the planner's windows that are an episode's beginning."""
+        ...
+
+    @property
+    def reversals(self) -> Mapping[str, str]:
+        """Prompts of demonstrations, each with the prompt of what they show when played backwards."""
+        ...
+
+    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
+        """Collect the episodes that the store lacks, or refuse the store. Raises TrainError."""
+        ...
+
+    def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
+        """What planner and policy learn from."""
+        ...
+
+    def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
+        """The play that the planner learns under captions of its motion."""
+        ...
+
+    def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
+        """What the verifier learns from. attempts: a folder for simulated attempts."""
+        ...
+
+
+def recipe_of(config: BaseConfig) -> Recipe:
+    """The recipe that the configuration's `scenes` name."""
+    if config.scenes == "own":
+        return Recorded(config)
+    return Simulated(config, tuple(suites()[name] for name in _SUITES[config.scenes]))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Task suites of one arm: experts demonstrate the seen tasks. See `Recipe`."""
+
+    config: BaseConfig
+    suites: tuple[TaskSuite, ...]
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The one of these scenes."""
+        return EMBODIMENTS[self.config.scenes]
+
+    @property
+    def beginnings(self) -> float:
+        """Half of the windows, where only the text tells one task of a scene from another."""
+        return BEGINNINGS if all(suite.one_scene for suite in self.suites) else 0.0
+
+    @property
+    def reversals(self) -> dict[str, str]:
+        """The suites' reversible tasks and their opposites, in prompts."""
+        return {
+            suite.tasks[task]: suite.tasks[suite.opposites[task]]
+            for suite in self.suites
+            for task in suite.reversible
+        }
+
+    @property
+    def seen(self) -> list[str]:
+        """The seen tasks of all suites."""
+        return [task for suite in self.suites for task in suite.seen]
+
+    def jobs(self) -> list[Job]:
+        """Every episode that base weights are trained on."""
+        config, seen = self.config, self.seen
+        everywhere = [suite for suite in self.suites if suite.play_everywhere]
+        unseen = [task for suite in everywhere for task in suite.unseen]
+        other = [
+            task for suite in everywhere for task in suite.tasks if task not in suite.seen + suite.unseen
+        ]
+        return [
+            *demonstration_jobs(config.demonstrator, seen, config.demonstrations),
+            *play_jobs(seen, config.play_seen),
+            *play_jobs(unseen, config.play_unseen),
+            *play_jobs(other, config.play_other),
+        ]
+
+    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
+        """Collect the jobs that the store does not hold yet."""
+        missing = missing_jobs(store, self.jobs())
+        if missing:
+            progress.stage("collect", len(missing))
+            for episode in collect(missing, workers):
+                store.add(episode)
+                progress.advance()
+
+    def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
+        """The demonstrator's episodes of the seen tasks."""
+        source = DEMONSTRATED[self.config.demonstrator]
+        return [record for task in self.seen for record in store.records(task=task, source=source)]
+
+    def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
+        """Play in the scenes of seen tasks, of suites whose motions have captions."""
+        tasks = [task for suite in self.suites if suite.captioned_play for task in suite.seen]
+        return [record for task in tasks for record in store.records(task=task, source="play")]
+
+    def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
+        """Attempts at every task that is not unseen."""
+        tasks = [task for suite in self.suites for task in suite.tasks if task not in suite.unseen]
+        made = judged_attempts(tasks, self.config.verifier_attempts, attempts, progress, workers)
+        return [one for task, judged in made for one in shown_by(task, judged)]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Demonstrations and play that were recorded on an arm: nothing is collected. See `Recipe`."""
+
+    config: BaseConfig
+    beginnings = BEGINNINGS
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The Panda's: the robot's nodes move and record every arm alike. The camera is one's own."""
+        return replace(EMBODIMENTS["panda"], camera=self.config.camera)
+
+    @property
+    def reversals(self) -> dict[str, str]:
+        """None: nobody says which tasks are opposites."""
+        return {}
+
+    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
+        """Refuse a store without a successful demonstration, or with frames of another size."""
+        if not self.demonstrations(store):
+            raise TrainError(
+                f"{store.folder} holds no successful demonstration: record some (docs/deploy.md), and label "
+                "them"
+            )
+        for record in store.records():
+            if (record.height, record.width) != (FRAME_SIZE, FRAME_SIZE):
+                raise TrainError(
+                    f"{record.file} in {store.folder} has frames of {record.width}×{record.height} pixels, "
+                    f"not {FRAME_SIZE}×{FRAME_SIZE}: record it again, or leave it out"
+                )
+
+    def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
+        """Every success of an expert or a person."""
+        return [record for source in _RECORDED for record in store.records(source=source, success=True)]
+
+    def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
+        """None: the captions' directions are MetaWorld's."""
+        return []
+
+    def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
+        """The demonstrations themselves, and play."""
+        demonstrations = [store.read(record.id) for record in self.demonstrations(store)]
+        return shown_in(demonstrations, [store.read(record.id) for record in store.records(source="play")])

@@ -1,0 +1,88 @@
+"""What base weights are made from, by suite and for recorded demonstrations."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sail.config.schema import Demonstrator
+from sail.data.demonstrations import DEMONSTRATED, Job
+from sail.data.store import EpisodeStore
+from sail.embodiment import EMBODIMENTS
+from sail.training.base_config import BaseConfig
+from sail.training.recipes import Simulated, recipe_of
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.panda.panda_tasks import CUPS, DRAWERS
+
+from helpers import make_episode
+
+OWN = BaseConfig(scenes="own", camera="lab/left")
+PANDA = BaseConfig(scenes="panda")
+
+
+def jobs_of(config: BaseConfig) -> list[Job]:
+    recipe = recipe_of(config)
+    assert isinstance(recipe, Simulated)
+    return recipe.jobs()
+
+
+@pytest.mark.parametrize(("demonstrator", "source"), [("expert", "expert"), ("suboptimal", "random")])
+def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demonstrator, source: str) -> None:
+    recipe = recipe_of(BaseConfig(demonstrator=demonstrator, demonstrations=2))
+    assert isinstance(recipe, Simulated)
+    jobs = recipe.jobs()
+    shown = [job for job in jobs if job.source != "play"]
+    assert {job.source for job in shown} == {source} == {DEMONSTRATED[demonstrator]}
+    assert {job.task for job in shown} == set(METAWORLD.seen) and len(shown) == 2 * len(METAWORLD.seen)
+
+
+def test_metaworld_is_played_in_everywhere_and_the_table_top_with_seen_colours_only() -> None:
+    played = Counter(job.task for job in jobs_of(BaseConfig()) if job.source == "play")
+    assert set(played) == set(METAWORLD.tasks)
+    assert (played["reach"], played["reach-wall"], played["hammer"]) == (12, 8, 3)
+    assert {job.task for job in jobs_of(PANDA)} == {*CUPS.seen, *DRAWERS.seen}
+
+
+def test_opposites_are_shown_backwards_under_their_prompts() -> None:
+    assert recipe_of(BaseConfig()).reversals == {
+        "open the door": "close the door",
+        "close the drawer": "open the drawer",
+        "open the window": "close the window",
+        "turn the faucet to the right": "turn the faucet to the left",
+    }
+    assert recipe_of(PANDA).reversals == recipe_of(OWN).reversals == {}
+
+
+def test_only_metaworlds_seen_play_is_captioned_and_only_its_windows_may_begin_anywhere(
+    tmp_path: Path,
+) -> None:
+    store = EpisodeStore(tmp_path)
+    for task in ("reach", "hammer", "cups-red"):
+        store.add(make_episode(task=task, source="play"))
+    recipes = [recipe_of(config) for config in (BaseConfig(), PANDA, OWN)]
+    captioned = [[record.task for record in recipe.captioned_play(store)] for recipe in recipes]
+    assert captioned == [["reach"], [], []]
+    assert [recipe.beginnings for recipe in recipes] == [0.0, 0.5, 0.5]
+
+
+def test_the_embodiment_is_the_scenes_and_the_camera_ones_own() -> None:
+    assert [recipe_of(config).embodiment for config in (BaseConfig(), PANDA)] == list(EMBODIMENTS.values())
+    assert recipe_of(OWN).embodiment.camera == "lab/left"
+
+
+def test_what_is_recorded_is_demonstrated_by_its_successes(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    for seed, source in enumerate(("teleop", "teleop", "expert", "expert", "play", "self")):
+        store.add(make_episode(task="pour", source=source, seed=seed))  # odd seeds succeed
+    found = recipe_of(OWN).demonstrations(store)
+    assert [(record.source, record.success) for record in found] == [("expert", True), ("teleop", True)]
+
+
+@pytest.mark.parametrize(("config", "left_out"), [(BaseConfig(), METAWORLD.unseen), (PANDA, CUPS.unseen)])
+def test_a_verifier_never_sees_attempts_at_unseen_tasks(
+    config: BaseConfig, left_out: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("sail.training.recipes.judged_attempts", lambda tasks, *_: asked.extend(tasks) or [])
+    assert recipe_of(config).shown(EpisodeStore(tmp_path), tmp_path, None, 1) == []  # type: ignore[arg-type]
+    assert asked and not set(asked) & {*left_out, *DRAWERS.unseen}

@@ -18,7 +18,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.controlnets.controlnet_sparsectrl import SparseControlNetModel
 from diffusers.models.unets.unet_motion_model import UNetMotionModel
 
-from sail.export.measure import ceiling, work
+from sail.export.benchmark import ceiling, work
 from sail_models.device import best_device
 from sail_models.diffusion.schedule import stable_diffusion_alphas
 from sail_models.diffusion.video_planner import VideoPlanner

@@ -25,8 +25,7 @@ from sail.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sail.export.benchmark import Row
-    from sail.export.measure import Ceiling
+    from sail.export.benchmark import Ceiling, Row
 
 INFERENCE, PROTOCOL = "inference", "protocol"
 

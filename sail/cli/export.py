@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
         return simulated(config.task) if store is None else recorded(EpisodeStore(store))
 
     if config.method in POLICIES:
-        from sail.export.policy import export_policy
+        from sail.export.write import export_policy
 
         if arguments.precision != "fp32":
             raise UsageError("a policy is small and exported in fp32: leave --precision out")

@@ -9,8 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sail.export.folder import SAMPLES, ExportError, kind_of, read_config
-from sail.export.policy_runtime import ExportedPolicy
-from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
+from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy
 from sail.types import PROPRIOCEPTION_SIZE, Float32, UInt8
 
 # The most by which an output may differ, relative to the source's size. What int8 computes is not compared

@@ -1,15 +1,18 @@
 """ONNX Runtime's execution providers: the fastest that there is, and what each is told. Without torch."""
 
+import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
-from sail.export.cached import cache_folder, load_optimised
 from sail.export.folder import ExportError
 
 # The fastest first.
@@ -137,3 +140,84 @@ def options_of(name: str, sha256: str, batch: int | None, recorded: bool, thread
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200]
+
+
+def cache_folder(sha256: str, batch: int | None) -> Path:
+    """Where what belongs to a model goes: it fits one model, batch, ONNX Runtime, processor and GPU alone. A
+    graph that was laid out for other instruction sets would compute something else."""
+    from sail.system.versions import gpu_name, processor_features, processor_name
+
+    computer = [processor_name(), processor_features(), gpu_name()]
+    key = json.dumps([sha256, batch, onnxruntime.__version__, *computer])
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "sail" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def load_optimised(
+    path: Path,
+    options: onnxruntime.SessionOptions,
+    providers: Sequence[tuple[str, dict[str, Any]]],
+    folder: Path,
+) -> onnxruntime.InferenceSession:
+    """A session of the graph as it was optimised for its first provider before, or optimised now and kept in
+    `folder`. A kept graph that does not load is made again; where nothing can be written nothing is kept."""
+    first = providers[0][0]
+    kept = folder / f"{first}.onnx"
+    level = options.graph_optimization_level
+    if kept.is_file():
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            return onnxruntime.InferenceSession(str(kept), options, providers=providers)
+        except Exception:  # its own exceptions have no common base but this
+            kept.unlink(missing_ok=True)
+            options.graph_optimization_level = level
+    part = folder / f"{first}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    options.optimized_model_filepath = str(part)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        if session.get_providers()[0] == first:  # optimised for another, it would stay slow for ever
+            os.replace(part, kept)
+        return session
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+class Placed:
+    """inputs: arrays like those of every later run. outputs: shapes of what comes out, float32. device: "cpu"
+    or "cuda"."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        device: str,
+        inputs: Mapping[str, NDArray[Any]],
+        outputs: Mapping[str, Sequence[int]],
+    ) -> None:
+        value = onnxruntime.OrtValue
+        self._session, self._binding = session, session.io_binding()
+        # On the CPU a value made of an array is that array: not the caller's.
+        self._inputs = {
+            name: value.ortvalue_from_numpy(np.array(array, order="C"), device)
+            for name, array in inputs.items()
+        }
+        self._outputs = {
+            name: value.ortvalue_from_shape_and_type(shape, np.float32, device)
+            for name, shape in outputs.items()
+        }
+        for name, place in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, place)
+        for name, place in self._outputs.items():
+            self._binding.bind_ortvalue_output(name, place)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """What comes out, as ONNX Runtime's values: good until the next run."""
+        for name, array in inputs.items():
+            self._inputs[name].update_inplace(np.ascontiguousarray(array))
+        self._session.run_with_iobinding(self._binding)
+        return self._outputs

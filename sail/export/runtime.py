@@ -3,20 +3,120 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from sail.export.binding import Placed
-from sail.export.folder import DECODE, DYNAMICS, PLAN, ExportConfig, ExportError, kind_of, read_config
-from sail.export.noise import normal_noise
-from sail.export.policy_runtime import ExportedPolicy
-from sail.export.providers import RECORDING, ProviderWarning, device_of, name_of, open_session
-from sail.export.text import ExportedText
+from sail.export.folder import (
+    DECIDE,
+    DECODE,
+    DYNAMICS,
+    PLAN,
+    TEXT,
+    TOKENIZER,
+    CommonConfig,
+    ExportConfig,
+    ExportError,
+    kind_of,
+    read_config,
+    read_policy_config,
+)
+from sail.export.providers import RECORDING, Placed, ProviderWarning, device_of, name_of, open_session
 from sail.types import ACTION_SIZE, Float32, UInt8
 from sail_models.interfaces import Plan, Sampling, check_prompts
+
+_BLOCK = 16
+
+
+def normal_noise(seed: int, shape: tuple[int, ...]) -> Float32:
+    """What `torch.randn(shape, generator=torch.Generator().manual_seed(seed))` gives, up to rounding of the
+    last digits: float32 of that shape, of at least 16 numbers."""
+    count = prod(shape)
+    if count < _BLOCK:
+        raise ValueError(f"{count} numbers: torch draws fewer than {_BLOCK} in another way")
+    twister = np.random.RandomState(seed % 2**32)  # seeded as torch seeds its own
+    # The last block is drawn anew where it is not a whole one.
+    left = count % _BLOCK
+    drawn = np.frombuffer(twister.bytes(4 * (count + (_BLOCK if left else 0))), "<u4")
+    uniform = (drawn % 2**24).astype(np.float32) * np.float32(2.0**-24)
+    whole = count - left
+    noise = np.empty(count, np.float32)
+    noise[:whole] = _normal(uniform[:whole])
+    if left:
+        noise[-_BLOCK:] = _normal(uniform[count:])
+    return noise.reshape(shape)
+
+
+def _normal(uniform: Float32) -> Float32:
+    """Blocks of uniform numbers in 0..1 (1 left out) as normal ones (Box & Muller, 1958)."""
+    blocks = uniform.reshape(-1, 2, _BLOCK // 2)
+    radius = np.sqrt(np.float32(-2.0) * np.log1p(-blocks[:, 0]))
+    angle = np.float32(2.0 * np.pi) * blocks[:, 1]
+    normal: Float32 = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
+    return normal
+
+
+class ExportedText:
+    """The encoder in a folder. Raises ExportError."""
+
+    def __init__(self, folder: Path, config: CommonConfig, threads: int | None) -> None:
+        self._shape = config.text_shape
+        self._session = open_session(folder / TEXT, config.sha256[TEXT], "cpu", threads, None)
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.enable_truncation(self._shape[0])
+        self._tokenizer.no_padding()
+        self._known: dict[str, Float32] = {}
+
+    def embed(self, prompts: Sequence[str]) -> Float32:
+        """Embeddings float32 (N, L, D), each prompt's computed once."""
+        for prompt in prompts:
+            if prompt not in self._known:
+                self._known[prompt] = self.read(prompt)
+        return np.stack([self._known[prompt] for prompt in prompts])
+
+    def read(self, prompt: str) -> Float32:
+        """One prompt's embeddings, computed anew: float32 (L, D)."""
+        ids = np.array([self._tokenizer.encode(prompt).ids], np.int64)
+        tokens = self._session.run(None, {"ids": ids})[0][0]
+        padded = np.zeros(self._shape, np.float32)
+        padded[: len(tokens)] = tokens
+        return padded
+
+
+class ExportedPolicy:
+    """The policy in a folder that `sail export` wrote. provider, threads: see `open_session`. Raises
+    ExportError."""
+
+    def __init__(self, folder: Path, provider: str | None = None, threads: int | None = None) -> None:
+        self.config = config = read_policy_config(folder)
+        self.identity, self.embodiment = config.identity, config.embodiment
+        self.text = ExportedText(folder, config, threads)
+        self._session = open_session(folder / DECIDE, config.sha256[DECIDE], provider, threads, None)
+
+    def decide(
+        self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
+    ) -> Float32:
+        """Action chunks; see `Deciding`. Raises ExportError for more than were exported at once."""
+        check_prompts(prompts)
+        if len(frames) > self.config.most:
+            raise ExportError(
+                f"{len(frames)} arms asked for, exported for at most {self.config.most}: ask twice"
+            )
+        size = self.config.chunk * ACTION_SIZE
+        inputs = {
+            "frames": frames,
+            "text": self.text.embed(prompts),
+            "proprioception": proprioception,
+            "noise": np.stack([normal_noise(seed, (size,)) for seed in seeds]),
+        }
+        # The regression head takes no noise, and its graph has no such input.
+        taken = {one.name: inputs[one.name] for one in self._session.get_inputs()}
+        actions: Float32 = self._session.run(None, taken)[0]
+        return actions
 
 
 class ExportedPlanner:

@@ -1,5 +1,6 @@
 """Networks to a folder of ONNX models: traced, made smaller where asked for, compared with their source."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,30 +10,43 @@ import torch
 from torch import Tensor, nn
 
 from sail.embodiment import Embodiment
-from sail.export.building import MOST, new_folder, write_text_encoder, written_by
 from sail.export.folder import (
+    DECIDE,
     DECODE,
     DYNAMICS,
     MODELS,
     PLAN,
     SAMPLES,
+    TEXT,
     TOKENIZER,
     ExportConfig,
     ExportError,
+    PolicyExportConfig,
     Precision,
     file_hash,
+    new_folder,
     write_config,
 )
-from sail.export.graphs import DecodeGraph, DynamicsGraph, PlanGraph
-from sail.export.noise import normal_noise
-from sail.export.parity import Samples, check_folder, write_samples
-from sail.export.precision import halve, quantise
+from sail.export.graphs import (
+    OPSET,
+    DecodeGraph,
+    DynamicsGraph,
+    PlanGraph,
+    PolicyGraph,
+    TextGraph,
+    halve,
+    quantise,
+    trace,
+)
+from sail.export.parity import PolicySamples, Samples, check_folder, write_samples
+from sail.export.runtime import normal_noise
 from sail.export.scenes import Scenes
-from sail.export.trace import OPSET, trace
-from sail.loop.agent import Agent
+from sail.loop.agent import Agent, PolicyAgent
+from sail.system.versions import environment_versions, package_version
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
 from sail_models.interfaces import Sampling
 from sail_models.saving import model_identity
+from sail_models.spaces.text_encoder import load_encoder, model_folder
 
 
 @dataclass(frozen=True)
@@ -173,3 +187,65 @@ def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfi
         versions=written_by(),
         parity={},
     )
+
+
+def export_policy(
+    agent: PolicyAgent,
+    embodiment: Embodiment,
+    compared: Scenes,
+    out: Path,
+    report: Callable[[str], None] = lambda stage: None,
+) -> PolicyExportConfig:
+    """Fill the empty folder `out`, and compare what is in it with its source; see `write.export`."""
+    with new_folder(out) as folder:
+        report("trace the policy")
+        graph, count = PolicyGraph(agent.policy.eval()), len(compared.frames)
+        size = agent.policy.config.chunk * ACTION_SIZE
+        inputs = {
+            "frames": torch.from_numpy(compared.frames),
+            "text": agent.text(list(compared.prompts)),
+            "proprioception": torch.zeros(count, PROPRIOCEPTION_SIZE),
+            "noise": torch.from_numpy(np.stack([normal_noise(seed, (size,)) for seed in range(count)])),
+        }
+        trace(graph, {name: value[:2] for name, value in inputs.items()}, ("actions",), folder / DECIDE)
+        report("trace the text encoder")
+        write_text_encoder(folder)
+        with torch.no_grad():
+            actions = graph(**inputs).numpy()
+        text = inputs["text"].numpy()
+        write_samples(folder, PolicySamples(compared.prompts, compared.frames, text, actions))
+        config = PolicyExportConfig(
+            frame_size=agent.policy.config.frame_size,
+            text_shape=(int(text.shape[1]), int(text.shape[2])),
+            chunk=agent.policy.config.chunk,
+            most=MOST,
+            identity=agent.identity,
+            embodiment=embodiment,
+            opset=OPSET,
+            sha256={name: file_hash(folder / name) for name in (DECIDE, TEXT, TOKENIZER, SAMPLES)},
+            versions=written_by(),
+            parity={},
+        )
+        write_config(folder, config)
+        report("compare")
+        config = replace(config, parity=check_folder(folder, "cpu"))
+        write_config(folder, config)
+    return config
+
+
+# Plans, or policies' arms, of one batch, at most.
+MOST = 64
+
+
+def write_text_encoder(folder: Path) -> None:
+    """The graph and its tokenizer."""
+    _, encoder = load_encoder()
+    assert isinstance(encoder, nn.Module)
+    trace(TextGraph(encoder), {"ids": torch.ones(1, 2).long()}, ("tokens",), folder / TEXT, axis=1)
+    shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
+
+
+def written_by() -> dict[str, str]:
+    """The versions of what writes, as far as it is installed."""
+    tools = {name: package_version(name) for name in ("onnx", "onnxruntime")}
+    return {name: value for name, value in {**environment_versions(), **tools}.items() if value}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sail.export import start
+from sail.export import cold_start
 from sail.export.folder import read_config
 from sail.loop.run_folder import open_run
 from sail_models.saving import load_model, model_identity
@@ -73,7 +73,7 @@ def test_what_is_exported_is_evaluated(
 def test_what_planning_costs(
     capsys: Capture, exported: Path, exported_as: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "_TIMES", 2)
+    monkeypatch.setattr(cold_start, "_TIMES", 2)
     words = ("bench", "inference", *exported_as, "--exported", exported, "--batches", "1,2", "--rounds", "2")
     code, out, error = sail(capsys, *words, "--json")
     assert code == 0, error

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from sail.export.cached import cache_folder, load_optimised
+from sail.export.providers import cache_folder, load_optimised
 
 CPU = [("CPUExecutionProvider", {})]
 INPUT = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}

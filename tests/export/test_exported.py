@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from sail.config.schema import load_config
 from sail.embodiment import EMBODIMENTS
-from sail.export import binding, providers, runtime
+from sail.export import providers, runtime
 from sail.export.folder import CONFIG, DYNAMICS, PLAN, SAMPLES, ExportError, file_hash, read_config
 from sail.export.parity import Samples, check_folder, read_samples
 from sail.export.providers import ProviderWarning
@@ -234,14 +234,14 @@ def test_where_plans_cannot_be_recorded_they_are_made_without(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    opened, run = runtime.open_session, binding.Placed.run
+    opened, run = runtime.open_session, runtime.Placed.run
 
     def spy(path: Path, *words: object, **more: object) -> object:
         if path.name == PLAN:
             asked.append(bool(words[4]))
         return opened(path, *words, **more)  # type: ignore[arg-type]
 
-    def failing(placed: binding.Placed, inputs: dict[str, np.ndarray]) -> object:
+    def failing(placed: runtime.Placed, inputs: dict[str, np.ndarray]) -> object:
         if asked == [True]:
             raise RuntimeError("this graph cannot be captured\nand more")
         return run(placed, inputs)
@@ -250,7 +250,7 @@ def test_where_plans_cannot_be_recorded_they_are_made_without(
     monkeypatch.setattr(runtime, "RECORDING", ("cpu",))
     monkeypatch.setattr(runtime, "device_of", lambda provider: "cpu")
     monkeypatch.setattr(runtime, "open_session", spy)
-    monkeypatch.setattr(binding.Placed, "run", failing)
+    monkeypatch.setattr(runtime.Placed, "run", failing)
     with pytest.warns(ProviderWarning, match=r"cannot record .* \(this graph cannot be captured\): .*slower"):
         planner = ExportedPlanner(exported, "cpu", batch=1)
     assert asked == [True, False]

@@ -11,10 +11,8 @@ import pytest
 import torch
 
 from sail.export.folder import CONFIG, DECIDE, ExportError, kind_of, read_config, read_policy_config
-from sail.export.noise import normal_noise
 from sail.export.parity import PolicySamples, check_folder, read_samples, write_samples
-from sail.export.policy_runtime import ExportedPolicy
-from sail.export.runtime import load_exported
+from sail.export.runtime import ExportedPolicy, load_exported, normal_noise
 from sail.loop.agent import load_policy
 from sail_models.interfaces import Deciding, PromptError
 from sail_models.spaces.autoencoder import frames_to_tensor
@@ -49,7 +47,7 @@ def test_it_decides_the_same_without_torch(exported_policy: Path, tmp_path: Path
     script.write_text(
         WITHOUT_TORCH + "import numpy as np\n"
         "from pathlib import Path\n"
-        "from sail.export.policy_runtime import ExportedPolicy\n"
+        "from sail.export.runtime import ExportedPolicy\n"
         "policy, given = ExportedPolicy(Path(sys.argv[1]), 'cpu'), np.load(sys.argv[2])\n"
         f"actions = policy.decide(given['frames'], {PROMPTS!r}, given['arms'], {SEEDS!r})\n"
         "np.save(sys.argv[3], actions)\n"

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import conv2d
 
-from sail.export.measure import work
+from sail.export.benchmark import work
 
 
 def test_a_products_work_in_closed_form() -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sail.export.noise import normal_noise
+from sail.export.runtime import normal_noise
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,6 +7,7 @@ import pytest
 
 from sail.export import cold_start
 from sail.export.folder import read_config
+from sail.loop.agent import load_policy
 from sail.loop.run_folder import open_run
 from sail_models.saving import load_model, model_identity
 
@@ -107,3 +108,17 @@ def test_what_is_there_is_not_written_over(capsys: Capture, exported: Path, tiny
     before = sorted(path.name for path in exported.iterdir())
     assert "is not empty" in refused(capsys, "export", f"base={tiny_base}", "--out", exported)
     assert sorted(path.name for path in exported.iterdir()) == before
+
+
+def test_an_exported_policy_is_evaluated_and_compared(
+    capsys: Capture, exported_policy: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    few = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=16", "task=cups-red")
+    code, out, error = sail(capsys, "evaluate", "--exported", exported_policy, *few, "--json")
+    assert code == 0, error
+    (row,) = json.loads(out)["rows"]
+    assert row["episodes"] == 2 and row["model"] == load_policy(tiny_base).identity
+    code, out, error = sail(capsys, "export", "--check", exported_policy)
+    assert code == 0 and "is as its source: relative errors text" in out, error
+    words = ("export", f"base={tiny_base}", "method=bc-loop", "--out", tmp_path / "x", "--precision", "int8")
+    assert "leave --precision out" in refused(capsys, *words)

@@ -1,0 +1,34 @@
+"""Exported models that compute something else than their source are refused."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sail.export.folder import SAMPLES, ExportError, Precision, file_hash, read_config, write_config
+from sail.export.parity import Samples, check_folder, read_samples, write_samples
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "says"),
+    [
+        ("actions", "fp32", "actions of .* are 0.0099 off their source"),
+        ("moved", "fp32", "moved of .* off their source"),
+        ("imagined", "int8", "of the pixels' range off their source's, more than 1%"),
+    ],
+)
+def test_what_is_not_like_its_source_is_refused(
+    exported: Path, tmp_path: Path, name: str, precision: Precision, says: str
+) -> None:
+    folder = Path(shutil.copytree(exported, tmp_path / "altered"))
+    samples = read_samples(folder, Samples)
+    array = getattr(samples, name)
+    changed = np.roll(array, 8, axis=1) if name == "imagined" else array * np.float32(1.01)
+    write_samples(folder, replace(samples, **{name: changed}))
+    config = read_config(exported)
+    hashes = {**config.sha256, SAMPLES: file_hash(folder / SAMPLES)}
+    write_config(folder, replace(config, sha256=hashes, precision=precision))
+    with pytest.raises(ExportError, match=says):
+        check_folder(folder, "cpu")

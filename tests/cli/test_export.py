@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sail.export import cold_start
-from sail.export.folder import read_config
+from sail.export.folder import read_planner_config
 from sail.loop.agent import load_policy
 from sail.loop.run_folder import open_run
 from sail_models.saving import load_model, model_identity
@@ -48,7 +48,7 @@ def test_what_a_run_learnt_is_exported_and_distilled(
         words = ("export", finished, "--frames", two_episodes, "--out", out)
         code, told, error = sail(capsys, *words, *(() if iteration else ("--iteration", "0")))
         assert code == 0, error
-        assert f"export of planner {identity}" in told and read_config(out).identity == identity
+        assert f"export of planner {identity}" in told and read_planner_config(out).identity == identity
     words = ("distill", "few-step", finished, "--pairs", 4, "--steps", 2, "--batch", 2)
     code, told, error = sail(capsys, *words, "--out", tmp_path / "student")
     assert code == 0, error
@@ -66,7 +66,7 @@ def test_what_is_exported_is_evaluated(
     assert code == 0, error
     (row,) = json.loads(out)["rows"]
     assert row["candidate"] == "exported folder" and row["episodes"] == 2
-    assert row["model"] == read_config(exported).identity
+    assert row["model"] == read_planner_config(exported).identity
     assert "acts by itself" in refused(capsys, *words, "--random")
     assert "exported with steps = 2, asked for 3" in refused(capsys, *words, "planner.steps=3")
 

@@ -9,13 +9,13 @@ import pytest
 from sail.config.schema import load_config
 from sail.export.folder import (
     CONFIG,
-    DECIDE,
     DYNAMICS,
     PLAN,
+    POLICY,
     ExportError,
     file_hash,
     kind_of,
-    read_config,
+    read_planner_config,
     read_policy_config,
 )
 from sail.export.parity import PolicySamples, Samples, check_folder, read_samples, write_samples
@@ -32,7 +32,7 @@ def copied(folder: Path, to: Path, **changed: object) -> Path:
 
 
 def test_the_folder_says_what_it_holds(exported: Path, exported_as: tuple[str, ...]) -> None:
-    config, samples = read_config(exported), read_samples(exported, Samples)
+    config, samples = read_planner_config(exported), read_samples(exported, Samples)
     assert config.sampling == sampling_of(load_config(None, None, exported_as)) and config.precision == "fp32"
     assert config.latent_shape == (8, 4, 8, 8) and config.chunk == 8
     assert set(config.sources) == {"planner", "autoencoder", "inverse_dynamics", "prior"}
@@ -54,7 +54,7 @@ def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:
     (folder / PLAN).unlink()
     with pytest.raises(ExportError, match=rf"{PLAN} cannot be read"):
         ExportedPlanner(folder)
-    config = read_config(exported)
+    config = read_planner_config(exported)
     (folder / DYNAMICS).write_bytes(b"nothing")
     shutil.copy(exported / PLAN, folder / PLAN)
     sound = copied(
@@ -79,7 +79,7 @@ def test_a_policys_folder_says_what_it_holds_and_is_checked(exported_policy: Pat
     assert config.parity.keys() == {"text", "actions"}
     assert isinstance(load_exported(exported_policy), ExportedPolicy)
     with pytest.raises(ExportError, match="holds a policy: name a folder with an exported planner"):
-        read_config(exported_policy)
+        read_planner_config(exported_policy)
     other = tmp_path / "other"
     shutil.copytree(exported_policy, other)
     samples = read_samples(other, PolicySamples)
@@ -91,6 +91,6 @@ def test_a_policys_folder_says_what_it_holds_and_is_checked(exported_policy: Pat
     (other / CONFIG).write_text(json.dumps(content))
     with pytest.raises(ExportError, match=r"actions of .* off their source"):
         check_folder(other)
-    (other / DECIDE).unlink()
+    (other / POLICY).unlink()
     with pytest.raises(ExportError, match="copy the whole folder again"):
         ExportedPolicy(other)

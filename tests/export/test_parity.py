@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail.export.folder import SAMPLES, ExportError, Precision, file_hash, read_config, write_config
+from sail.export.folder import SAMPLES, ExportError, Precision, file_hash, read_planner_config, write_config
 from sail.export.parity import Samples, check_folder, read_samples, write_samples
 
 
@@ -27,7 +27,7 @@ def test_what_is_not_like_its_source_is_refused(
     array = getattr(samples, name)
     changed = np.roll(array, 8, axis=1) if name == "imagined" else array * np.float32(1.01)
     write_samples(folder, replace(samples, **{name: changed}))
-    config = read_config(exported)
+    config = read_planner_config(exported)
     hashes = {**config.sha256, SAMPLES: file_hash(folder / SAMPLES)}
     write_config(folder, replace(config, sha256=hashes, precision=precision))
     with pytest.raises(ExportError, match=says):

@@ -108,7 +108,7 @@ def test_providers(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_a_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    told = providers.options_of
+    told = providers.provider_options
     assert told("cpu", "a", 1, True, 2) == told("cuda", "a", None, False, 2) == {}
     assert told("cuda", "a", 1, True, 2) == {"enable_cuda_graph": "1"}
     engines = told("tensorrt", "a", 1, True, 2)
@@ -117,6 +117,6 @@ def test_what_a_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_openvino_is_told_the_precision_and_the_threads() -> None:
-    told = providers.options_of("openvino", "a", 1, False, 3)
+    told = providers.provider_options("openvino", "a", 1, False, 3)
     on_cpu = json.loads(told["load_config"])["CPU"]
     assert on_cpu == {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 3}

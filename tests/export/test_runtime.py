@@ -17,7 +17,7 @@ from sail.export import runtime
 from sail.export.folder import PLAN, ExportError
 from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy, normal_noise
-from sail.export.write import Source
+from sail.export.write import Exportable
 from sail.loop.agent import load_agent, load_base, load_policy, sampling_of
 from sail_models.diffusion import video_planner as planning
 from sail_models.interfaces import Deciding, PromptError, Sampling
@@ -40,9 +40,9 @@ def precise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def source(exported_as: tuple[str, ...]) -> Source:
+def source(exported_as: tuple[str, ...]) -> Exportable:
     config = load_config(None, None, exported_as)
-    return Source(load_agent(config), sampling_of(config), EMBODIMENTS["panda"])
+    return Exportable(load_agent(config), sampling_of(config), EMBODIMENTS["panda"])
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def off(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one.astype(int) - other).mean())
 
 
-def test_plans_are_the_sources(planner: ExportedPlanner, source: Source) -> None:
+def test_plans_are_the_sources(planner: ExportedPlanner, source: Exportable) -> None:
     expected = source.agent.video_planner.plan(FRAMES, PROMPTS, SEEDS, source.sampling)
     plan = planner.plan(FRAMES, PROMPTS, SEEDS, source.sampling)
     assert plan.frames.shape == (3, 8, 64, 64, 3) and plan.frames.dtype == np.uint8
@@ -71,7 +71,7 @@ def test_a_plan_does_not_depend_on_what_is_planned_beside_it(planner: ExportedPl
         assert off(alone.frames[0], together.frames[i]) < 0.05
 
 
-def test_guidance_temperature_and_fewer_frames_are_free(planner: ExportedPlanner, source: Source) -> None:
+def test_guidance_temperature_and_fewer_frames_are_free(planner: ExportedPlanner, source: Exportable) -> None:
     sampling = replace(source.sampling, temperature=0.5)
     weights = np.array([0.0, 1.0, 4.0], np.float32)
     expected = source.agent.video_planner.plan(FRAMES, PROMPTS, SEEDS, sampling, weights, keep=2)
@@ -91,7 +91,7 @@ def test_a_student_is_exported_like_any_planner(exported_student: Path, tiny_stu
     assert "prior" not in exported.config.sources
 
 
-def test_inverse_dynamics_acts_as_its_source(exported: Path, source: Source) -> None:
+def test_inverse_dynamics_acts_as_its_source(exported: Path, source: Exportable) -> None:
     arms = np.random.default_rng(1).uniform(0, 1, (3, 4)).astype(np.float32)
     expected = source.agent.inverse_dynamics.act(FRAMES, FRAMES[::-1].copy(), arms)
     actions = ExportedInverseDynamics(exported).act(FRAMES, FRAMES[::-1].copy(), arms)
@@ -125,7 +125,7 @@ def test_more_plans_than_were_exported_are_refused(exported: Path, planner: Expo
         one.plan(FRAMES, PROMPTS, SEEDS)
 
 
-def test_plans_drawn_in_another_way_are_refused(planner: ExportedPlanner, source: Source) -> None:
+def test_plans_drawn_in_another_way_are_refused(planner: ExportedPlanner, source: Exportable) -> None:
     with pytest.raises(ExportError, match="exported with steps = 2, asked for 4"):
         planner.plan(FRAMES, PROMPTS, SEEDS, replace(source.sampling, steps=4))
     with pytest.raises(PromptError):
@@ -147,14 +147,14 @@ def test_where_plans_cannot_be_recorded_they_are_made_without(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    opened, run = runtime.open_session, runtime.Placed.run
+    opened, run = runtime.open_session, runtime.BoundSession.run
 
     def spy(path: Path, *words: object, **more: object) -> object:
         if path.name == PLAN:
             asked.append(bool(words[4]))
         return opened(path, *words, **more)  # type: ignore[arg-type]
 
-    def failing(placed: runtime.Placed, inputs: dict[str, np.ndarray]) -> object:
+    def failing(placed: runtime.BoundSession, inputs: dict[str, np.ndarray]) -> object:
         if asked == [True]:
             raise RuntimeError("this graph cannot be captured\nand more")
         return run(placed, inputs)
@@ -163,7 +163,7 @@ def test_where_plans_cannot_be_recorded_they_are_made_without(
     monkeypatch.setattr(runtime, "RECORDING", ("cpu",))
     monkeypatch.setattr(runtime, "device_of", lambda provider: "cpu")
     monkeypatch.setattr(runtime, "open_session", spy)
-    monkeypatch.setattr(runtime.Placed, "run", failing)
+    monkeypatch.setattr(runtime.BoundSession, "run", failing)
     with pytest.warns(ProviderWarning, match=r"cannot record .* \(this graph cannot be captured\): .*slower"):
         planner = ExportedPlanner(exported, "cpu", batch=1)
     assert asked == [True, False]

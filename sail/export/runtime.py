@@ -169,7 +169,10 @@ class ExportedPlanner:
 
 
 class ExportedInverseDynamics:
-    """The inverse dynamics of an exported folder. provider, threads: see `open_session`. Raises ExportError."""
+    """The inverse dynamics of an exported folder.
+
+    provider, threads: see `open_session`. Raises ExportError.
+    """
 
     def __init__(self, folder: Path, provider: str | None = None, threads: int | None = None) -> None:
         config = read_planner_config(folder)

@@ -190,7 +190,12 @@ class ExportedInverseDynamics:
         """
         seeds = [0] * len(current) if seeds is None else seeds
         noise = np.stack([normal_noise(seed, (self._size,)) for seed in seeds])
-        inputs = {"current": current, "goal": goal, "proprioception": proprioception, "noise": noise}
+        inputs: dict[str, NDArray[Any]] = {
+            "current": current,
+            "goal": goal,
+            "proprioception": proprioception,
+            "noise": noise,
+        }
         return _actions(self._session, inputs)
 
 
@@ -217,7 +222,7 @@ class ExportedPolicy:
                 f"{len(frames)} arms asked for, exported for at most {self.config.most}: ask twice"
             )
         size = self.config.chunk * ACTION_SIZE
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             "frames": frames,
             "text": self.text.embed(prompts),
             "proprioception": proprioception,

@@ -1,6 +1,9 @@
-"""Exported models that compute something else than their source are refused."""
+"""An exported folder is compared with its source, without torch, and refused where it differs."""
 
+import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 
 from sail.export.folder import SAMPLES, ExportError, Precision, file_hash, read_planner_config, write_config
 from sail.export.parity import Samples, check_folder, read_samples, write_samples
+
+from helpers import WITHOUT_TORCH
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,15 @@ def test_what_is_not_like_its_source_is_refused(
     write_config(folder, replace(config, sha256=hashes, precision=precision))
     with pytest.raises(ExportError, match=says):
         check_folder(folder, "cpu")
+
+
+def test_a_folder_is_checked_without_torch(exported: Path, tmp_path: Path) -> None:
+    script = tmp_path / "check.py"
+    script.write_text(
+        WITHOUT_TORCH + "import json\n"
+        "from pathlib import Path\n"
+        "from sail.export.parity import check_folder\n"
+        "print(json.dumps(check_folder(Path(sys.argv[1]), 'cpu')))\n"
+    )
+    told = subprocess.run([sys.executable, script, exported], check=True, capture_output=True, text=True)
+    assert json.loads(told.stdout) == read_planner_config(exported).parity

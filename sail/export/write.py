@@ -19,6 +19,7 @@ from sail.export.folder import (
     SAMPLES,
     TEXT,
     TOKENIZER,
+    Config,
     ExportedPlannerConfig,
     ExportedPolicyConfig,
     ExportError,
@@ -106,12 +107,7 @@ def export_planner(
             quantise(
                 folder / PLAN, [{name: value[i : i + 1] for name, value in inputs.items()} for i in rows]
             )
-        config = _describe(source, folder, precision)
-        write_config(folder, config)
-        report("compare")
-        config = replace(config, parity=check_folder(folder, "cpu"))
-        write_config(folder, config)
-    return config
+        return _compared(_describe(source, folder, precision), folder, report)
 
 
 def _write_graphs(source: Exportable, compared: Scenes, folder: Path, report: Callable[[str], None]) -> None:
@@ -126,7 +122,7 @@ def _write_graphs(source: Exportable, compared: Scenes, folder: Path, report: Ca
     trace(decode, {"latents": torch.zeros(2, *source.latent_shape[1:])}, ("frames",), folder / DECODE)
     acting = _acting(dynamics, inputs["frames"], inputs["frames"])
     trace(dynamics, {name: value[:2] for name, value in acting.items()}, ("actions",), folder / DYNAMICS)
-    write_text_encoder(folder)
+    _write_text_encoder(folder)
     report("plan with the source")
     samples = _sample(plan, decode, dynamics, inputs, compared.prompts)
     write_samples(folder, samples)
@@ -188,7 +184,7 @@ def _describe(source: Exportable, folder: Path, precision: Precision) -> Exporte
         },
         opset=OPSET,
         sha256={name: file_hash(folder / name) for name in (*MODELS, TOKENIZER, SAMPLES)},
-        versions=written_by(),
+        versions=_written_by(),
         parity={},
     )
 
@@ -213,7 +209,7 @@ def export_policy(
         }
         trace(graph, {name: value[:2] for name, value in inputs.items()}, ("actions",), folder / POLICY)
         report("trace the text encoder")
-        write_text_encoder(folder)
+        _write_text_encoder(folder)
         with torch.no_grad():
             actions = graph(**inputs).numpy()
         text = inputs["text"].numpy()
@@ -227,17 +223,25 @@ def export_policy(
             embodiment=embodiment,
             opset=OPSET,
             sha256={name: file_hash(folder / name) for name in (POLICY, TEXT, TOKENIZER, SAMPLES)},
-            versions=written_by(),
+            versions=_written_by(),
             parity={},
         )
-        write_config(folder, config)
-        report("compare")
-        config = replace(config, parity=check_folder(folder, "cpu"))
-        write_config(folder, config)
+        return _compared(config, folder, report)
+
+
+def _compared(config: Config, folder: Path, report: Callable[[str], None]) -> Config:
+    """Write config.json, compare the models with their source, and write the errors found into config.json.
+
+    Raises ExportError where one is too large.
+    """
+    write_config(folder, config)
+    report("compare")
+    config = replace(config, parity=check_folder(folder, "cpu"))
+    write_config(folder, config)
     return config
 
 
-def write_text_encoder(folder: Path) -> None:
+def _write_text_encoder(folder: Path) -> None:
     """Write the graph of the text encoder, and its tokenizer."""
     _, encoder = load_encoder()
     assert isinstance(encoder, nn.Module)
@@ -245,7 +249,7 @@ def write_text_encoder(folder: Path) -> None:
     shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
 
 
-def written_by() -> dict[str, str]:
+def _written_by() -> dict[str, str]:
     """Versions of packages and machine, without those that are not installed."""
     tools = {name: package_version(name) for name in ("onnx", "onnxruntime")}
     return {name: value for name, value in {**environment_versions(), **tools}.items() if value}

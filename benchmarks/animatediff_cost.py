@@ -18,7 +18,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.controlnets.controlnet_sparsectrl import SparseControlNetModel
 from diffusers.models.unets.unet_motion_model import UNetMotionModel
 
-from sail.export.measure import ceiling, work
+from sail.export.benchmark import count_operations, machine_peak
 from sail_models.device import best_device
 from sail_models.diffusion.schedule import stable_diffusion_alphas
 from sail_models.diffusion.video_planner import VideoPlanner
@@ -72,22 +72,22 @@ def main() -> None:
     )
     frame = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8)
     sampling = Sampling(steps=arguments.steps, guidance=3.0, rule="normalised", strength=0.5)
-    most, seconds = ceiling(device), []
+    peak, seconds = machine_peak(device), []
     for _ in range(arguments.rounds + 2):
         began = time.perf_counter()
         video.plan(frame, ["anything"], [0], sampling)
         seconds.append(time.perf_counter() - began)
     median = statistics.median(seconds[2:])
-    done = work(lambda: video.plan(frame, ["anything"], [0], sampling))
+    done = count_operations(lambda: video.plan(frame, ["anything"], [0], sampling))
     row = {
         "steps": arguments.steps,
         "seconds": median,
         "worst": max(seconds[2:]),
         "operations": done.operations,
         "bytes": done.bytes,
-        "ceiling": most.operations,
-        "copied": most.bytes,
-        "share": done.operations / median / most.operations,
+        "ceiling": peak.operations,
+        "copied": peak.bytes,
+        "share": done.operations / median / peak.operations,
     }
     print(row)
     write_result("animatediff_cost", row)

@@ -10,7 +10,7 @@ from sail_robot.acting import Playing
 
 def load_exported_policy(folder: str) -> tuple[Deciding, Embodiment]:
     """What `sail export` wrote into a folder, on one thread. Raises SailError."""
-    from sail.export.policy_runtime import ExportedPolicy
+    from sail.export.runtime import ExportedPolicy
 
     policy = ExportedPolicy(Path(folder), threads=1)
     return policy, policy.embodiment

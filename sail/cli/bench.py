@@ -1,10 +1,9 @@
-"""`sail bench`: what planning costs on this machine, and how far the loop comes on many tasks."""
+"""`sail bench`: the cost of planning on this machine, and the loop on many tasks."""
 
 import argparse
 import json
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sail.cli.bench_protocol import configure_protocol, run_protocol
-from sail.cli.export import source_of
+from sail.cli.export import exportable_of, stage_report
 from sail.cli.options import (
     OVERRIDES,
     Command,
@@ -25,8 +24,7 @@ from sail.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sail.export.benchmark import Row
-    from sail.export.measure import Ceiling
+    from sail.export.benchmark import MachinePeak, Row
 
 INFERENCE, PROTOCOL = "inference", "protocol"
 
@@ -69,25 +67,21 @@ def _inference(arguments: argparse.Namespace) -> None:
     from sail.system.versions import environment_versions
 
     folder, config = run_or_config(arguments)
-    source = source_of(folder, config, arguments.iteration)
-    began = time.monotonic()
-
-    def report(stage: str) -> None:
-        print(f"  {time.monotonic() - began:5.0f} s  {stage}", file=sys.stderr, flush=True)
-
+    source = exportable_of(folder, config, arguments.iteration)
+    report = stage_report(sys.stderr)
     scenes = simulated(config.task, max(batches))
     rounds, compiled = int(arguments.rounds), bool(arguments.compile)
     if compiled and shutil.which("g++") is None:
         raise UsageError("torch.compile needs g++: install it, or leave --compile out")
-    most, rows = bench(source, arguments.exported, scenes, batches, rounds, report, compiled)
+    peak, rows = bench(source, arguments.exported, scenes, batches, rounds, report, compiled)
     if arguments.json:
-        print(json.dumps({**as_json(most, rows), "environment": environment_versions()}, indent=2))
+        print(json.dumps({**as_json(peak, rows), "environment": environment_versions()}, indent=2))
         return
-    _print(most, rows)
+    _print(peak, rows)
 
 
-def _print(most: "Ceiling", rows: "list[Row]") -> None:
-    possible = f"{most.operations / 1e9:.0f} GFLOP/s and {most.bytes / 1e9:.0f} GB/s"
+def _print(peak: "MachinePeak", rows: "list[Row]") -> None:
+    possible = f"{peak.operations / 1e9:.0f} GFLOP/s and {peak.bytes / 1e9:.0f} GB/s"
     table = Table(
         title=f"milliseconds, medians of a call; this machine does {possible}", box=SIMPLE, padding=(0, 0)
     )

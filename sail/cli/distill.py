@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sail.cli.export import source_of
+from sail.cli.export import exportable_of
 from sail.cli.options import (
     OVERRIDES,
     Command,
@@ -74,7 +74,7 @@ def _few_step(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
     if config.method in POLICIES:
         raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
-    teacher = source_of(folder, config, arguments.iteration)
+    teacher = exportable_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
     from sail.data.store import EpisodeStore

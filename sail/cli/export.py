@@ -1,10 +1,10 @@
-"""`sail export`: a planner and its inverse dynamics, or a policy, as ONNX models that run without torch."""
+"""`sail export`: write a planner and inverse dynamics, or a policy, as ONNX models that run without torch."""
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from sail.cli.options import (
     OVERRIDES,
@@ -17,16 +17,15 @@ from sail.cli.options import (
     whole_number,
 )
 from sail.config.schema import POLICIES
+from sail.export.folder import PRECISIONS, check_empty
 
 if TYPE_CHECKING:
     from sail.config.schema import RunConfig
     from sail.embodiment import Embodiment
     from sail.export.scenes import Scenes
-    from sail.export.write import Source
+    from sail.export.write import Exportable
     from sail.loop.agent import PolicyAgent
     from sail.loop.run_folder import RunFolder
-
-PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Export and compare, or only compare."""
+    """Export and compare with the source, or only compare."""
     if arguments.check is not None:
         if arguments.out is not None or arguments.words:
             raise UsageError("--check compares what is there: give nothing else to export")
@@ -64,22 +63,18 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         raise UsageError("where to? give --out DIR")
     from sail.data.store import EpisodeStore
-    from sail.export.folder import check_empty
     from sail.export.scenes import CHECKED, recorded, simulated
 
     check_empty(arguments.out)
     folder, config = run_or_config(arguments)
-    began = time.monotonic()
-
-    def report(stage: str) -> None:
-        print(f"  {time.monotonic() - began:5.0f} s  {stage}", flush=True)
+    report = stage_report()
 
     def scenes() -> "Scenes":
         store = arguments.frames
         return simulated(config.task) if store is None else recorded(EpisodeStore(store))
 
     if config.method in POLICIES:
-        from sail.export.policy import export_policy
+        from sail.export.write import export_policy
 
         if arguments.precision != "fp32":
             raise UsageError("a policy is small and exported in fp32: leave --precision out")
@@ -87,20 +82,21 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"export of policy {agent.identity} into {arguments.out}", flush=True)
         parity = export_policy(agent, embodiment, scenes().split(CHECKED)[0], arguments.out, report).parity
     else:
-        from sail.export.write import export
+        from sail.export.write import export_planner
 
-        source = source_of(folder, config, arguments.iteration)
+        source = exportable_of(folder, config, arguments.iteration)
         identity = source.agent.identity
         print(f"export of planner {identity} ({arguments.precision}) into {arguments.out}", flush=True)
         compared, calibration = scenes().split(CHECKED)
-        parity = export(source, compared, calibration, arguments.out, arguments.precision, report).parity
+        precision = arguments.precision
+        parity = export_planner(source, compared, calibration, arguments.out, precision, report).parity
     _tell(arguments.out, parity)
 
 
 def _policy_of(
     folder: "RunFolder | None", config: "RunConfig", iteration: int | None
 ) -> "tuple[PolicyAgent, Embodiment]":
-    """The policy of a configuration, or of a run's checkpoint, and what it was trained to see and do."""
+    """The policy of a configuration, or of a run's checkpoint, and its embodiment."""
     import torch
 
     from sail.embodiment import read_embodiment
@@ -111,12 +107,15 @@ def _policy_of(
     return load_policy(at, device=torch.device("cpu")), read_embodiment(base)
 
 
-def source_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | None) -> "Source":
-    """What plans by a configuration, with the planner of a run's checkpoint where there is a run."""
+def exportable_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | None) -> "Exportable":
+    """The planning agent of a configuration, with the planner of a run's checkpoint if there is a run.
+
+    iteration: the checkpoint; None is the last one. Raises SailError.
+    """
     import torch
 
     from sail.embodiment import read_embodiment
-    from sail.export.write import Source
+    from sail.export.write import Exportable
     from sail.loop.agent import base_of, load_agent, sampling_of, with_checkpoint
     from sail_envs.rendering import choose_backend
 
@@ -125,7 +124,17 @@ def source_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | 
     at = checkpoint_of(iteration, folder)
     if at is not None:
         agent = with_checkpoint(agent, at)
-    return Source(agent, sampling_of(config), read_embodiment(base_of(config)))
+    return Exportable(agent, sampling_of(config), read_embodiment(base_of(config)))
+
+
+def stage_report(stream: TextIO | None = None) -> Callable[[str], None]:
+    """A function that prints a stage's name after the seconds since now. stream: None is standard output."""
+    began = time.monotonic()
+
+    def report(stage: str) -> None:
+        print(f"  {time.monotonic() - began:5.0f} s  {stage}", file=stream, flush=True)
+
+    return report
 
 
 def _check(folder: Path) -> None:

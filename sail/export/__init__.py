@@ -1,1 +1,1 @@
-"""Models as ONNX, and what runs them without torch."""
+"""Export to ONNX, and inference with exported models without torch."""

@@ -1,42 +1,80 @@
-"""One table of what planning costs: eager and exported, by stage and batch, in one run."""
+"""The cost of planning, eager and exported: seconds by stage, operations, memory and cold start."""
 
 import copy
 import functools
-from collections.abc import Callable, Sequence
+import gc
+import resource
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from sail.export.cold_start import cold_start
-from sail.export.folder import DECODE, ExportConfig, read_config
+from sail.export.folder import DECODE, ExportedPlannerConfig, read_planner_config
 from sail.export.graphs import DecodeGraph, PlanGraph
-from sail.export.measure import Ceiling, Timing, Work, ceiling, memory, timings, work
 from sail.export.providers import loadable
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.export.scenes import Scenes
-from sail.export.write import Source
+from sail.export.write import Exportable
 from sail.loop.agent import moved_to
 from sail.types import PROPRIOCEPTION_SIZE
 from sail_models.device import best_device
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.spaces import text_encoder as text
 
+# What is timed, by the stage's name.
 Stages = dict[str, Callable[[], object]]
+
+# The machine's peak is measured with square matrices of this side and a copy of this many bytes, by device,
+# and with a convolution of this many channels and pixels a side.
+_SIDE, _BYTES = {"cpu": 2048, "cuda": 8192}, {"cpu": 2**28, "cuda": 2**32}
+_CHANNELS, _PIXELS = 256, 64
+# Calls before the timed ones: the first calls also compile and allocate.
+_WARM = 2
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call: median and 99th percentile over the rounds."""
+
+    median: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class MachinePeak:
+    """The machine's peak: operations a second (float32, on a GPU bfloat16) and copied bytes a second."""
+
+    operations: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class OperationCount:
+    """Floating-point operations of a call's matrix products and convolutions, and their memory traffic."""
+
+    operations: int
+    bytes: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """One engine at one batch. stages: "text" (one prompt, not known yet), "draw" (encoding and all denoising
-    steps), "decode", "dynamics", and "plan", the whole of a call.
+    """Costs of one engine (eager, compiled, or an exported folder on a provider) at one batch.
 
-    operations, bytes: of a plan, as it is eagerly (see `Work`); None of an exported planner other than the
-    source. share: of the operations that the machine can do, at the median; bits count for nothing there.
-    memory: bytes of a process that plans so and does nothing else. start: seconds of a new process to its
-    first plan. Both are of one plan at a time, and None where they were not measured.
+    stages: "text" (encode one prompt), "draw" (encode the frames, all denoising steps), "decode", "dynamics"
+    (inverse dynamics), "plan" (a whole call). operations, bytes: `OperationCount` of the eager plan; None for
+    a folder of other weights or other sampling. share: operations a second at the median, as a share of the
+    machine's peak, whatever the precision. memory: bytes of a process that only plans. start: seconds of a
+    cold start. Memory and start are of one plan at a time, and None where not measured.
     """
 
     engine: str
@@ -50,31 +88,35 @@ class Row:
 
 
 def bench(
-    source: Source,
+    source: Exportable,
     folders: Sequence[Path],
     scenes: Scenes,
     batches: Sequence[int],
     rounds: int,
     report: Callable[[str], None] = lambda stage: None,
     compiled: bool = False,
-) -> tuple[Ceiling, list[Row]]:
-    """Measure the source's planner as it runs (on the GPU, if there is one), in float32, where asked for also
-    by torch.compile, and every exported folder on every provider that there is. Raises SailError."""
+) -> tuple[MachinePeak, list[Row]]:
+    """Measure the source's planner beside exported folders, in one run.
+
+    The source plans in mixed precision and in float32, on the GPU if there is one; if `compiled` also by
+    torch.compile. Every folder plans on every provider that can load it. batches: plans per call. rounds:
+    calls of each stage. report: called with the name of each stage. Raises SailError.
+    """
     rows: list[Row] = []
     device = best_device()
     source = replace(source, agent=moved_to(device, copy.deepcopy(source.agent)))
     report("memory")
     once = Scenes(scenes.frames[:1], scenes.prompts[:1])
     _eager(source, once, exact=False)["plan"]()
-    held: dict[str, int] = {"eager": memory()}  # before anything else is loaded
+    held: dict[str, int] = {"eager": resident_memory()}  # before anything else is loaded
     report("what the machine can do")
-    most = ceiling(device)
+    peak = machine_peak(device)
     starts: dict[str, float] = {}
-    others: set[str] = set()  # exported from another planner, or drawn in another way: another count
+    others: set[str] = set()  # folders of other weights or other sampling: their operations are not known
     for folder in folders:
         for provider in loadable(folder / DECODE):
             name = _name(folder, provider)
-            if not _alike(read_config(folder), source):
+            if not _same_plans(read_planner_config(folder), source):
                 others.add(name)
             report(f"cold start: {name}")
             start = cold_start(folder, provider)
@@ -82,7 +124,7 @@ def bench(
     for batch in batches:
         some = Scenes(np.resize(scenes.frames, (batch, *scenes.frames.shape[1:])), scenes.prompts[:1] * batch)
         report(f"batch {batch}: operations")
-        count = _work(source, some)
+        count = _plan_operations(source, some)
         engines: dict[str, Stages] = {}
         for name, make in _engines(source, folders, compiled).items():
             report(f"batch {batch}: {name}")
@@ -105,28 +147,28 @@ def bench(
                     bytes=None if known is None else known.bytes,
                     share=None
                     if known is None
-                    else known.operations / taken["plan"].median / most.operations,
+                    else known.operations / taken["plan"].median / peak.operations,
                     memory=held.get(name),
                     start=starts.get(name),
                 )
             )
-    return most, rows
+    return peak, rows
 
 
-def _alike(config: ExportConfig, source: Source) -> bool:
-    """Whether as much is computed."""
+def _same_plans(config: ExportedPlannerConfig, source: Exportable) -> bool:
+    """Whether a folder computes the plans of this source."""
     exported, sampling = config.sampling, source.sampling
     same = all(getattr(exported, name) == getattr(sampling, name) for name in ("steps", "rule", "until"))
     return same and config.identity == source.agent.identity
 
 
-def as_json(most: Ceiling, rows: Sequence[Row]) -> dict[str, object]:
-    """All of it, for a file."""
-    return {"ceiling": asdict(most), "rows": [asdict(row) for row in rows]}
+def as_json(peak: MachinePeak, rows: Sequence[Row]) -> dict[str, object]:
+    """The result of `bench` as a JSON document."""
+    return {"ceiling": asdict(peak), "rows": [asdict(row) for row in rows]}
 
 
 def _engines(
-    source: Source, folders: Sequence[Path], compiled: bool
+    source: Exportable, folders: Sequence[Path], compiled: bool
 ) -> dict[str, Callable[[Scenes], Stages]]:
     made: dict[str, Callable[[Scenes], Stages]] = {
         "eager": lambda scenes: _eager(source, scenes, exact=False),
@@ -145,8 +187,8 @@ def _name(folder: Path, provider: str) -> str:
     return f"ONNX {folder.name}" + (f" ({provider})" if provider != "cpu" else "")
 
 
-def _compiled(source: Source) -> Source:
-    """The same with planner and prior compiled at their first plan, for every shape anew: minutes."""
+def _compiled(source: Exportable) -> Exportable:
+    """The source with planner and prior compiled by torch, at the first plan of every batch: minutes each."""
     agent = copy.deepcopy(source.agent)
     for network in (agent.planner, agent.prior):
         if isinstance(network, nn.Module):
@@ -154,7 +196,7 @@ def _compiled(source: Source) -> Source:
     return replace(source, agent=agent)
 
 
-def _eager(source: Source, scenes: Scenes, exact: bool) -> Stages:
+def _eager(source: Exportable, scenes: Scenes, exact: bool) -> Stages:
     agent, sampling = source.agent, source.sampling
     planner, count = agent.video_planner, len(scenes.frames)
     if exact:
@@ -179,7 +221,7 @@ def _exported(folder: Path, provider: str, scenes: Scenes) -> Stages:
     latents = planner.latents(scenes.frames, prompts, seeds)
     arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
     return {
-        "text": lambda: planner.text.read(prompts[0]),
+        "text": lambda: planner.text.encode(prompts[0]),
         "draw": lambda: planner.latents(scenes.frames, prompts, seeds),
         "decode": lambda: planner.decode(latents),
         "dynamics": lambda: dynamics.act(scenes.frames, scenes.frames, arms),
@@ -187,9 +229,91 @@ def _exported(folder: Path, provider: str, scenes: Scenes) -> Stages:
     }
 
 
-def _work(source: Source, scenes: Scenes) -> Work:
+def _plan_operations(source: Exportable, scenes: Scenes) -> OperationCount:
+    """Operations of an eager plan of these scenes, with decoding."""
     agent = moved_to(torch.device("cpu"), copy.deepcopy(source.agent))
     planner: VideoPlanner = agent.video_planner
     plan, decode = PlanGraph(planner, source.sampling), DecodeGraph(agent.autoencoder)
     inputs = replace(source, agent=agent).inputs(scenes)
-    return work(lambda: decode(plan(**inputs)[0]))
+    return count_operations(lambda: decode(plan(**inputs)[0]))
+
+
+def timings(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
+    """Time calls, by name. Every round makes each call once, so that other load falls on all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        for _ in range(_WARM):
+            call()
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            for name, call in calls.items():
+                begun = time.perf_counter()
+                call()
+                seconds[name].append(time.perf_counter() - begun)
+    finally:
+        gc.enable()
+    return {
+        name: Timing(float(np.median(some)), float(np.quantile(some, 0.99))) for name, some in seconds.items()
+    }
+
+
+def machine_peak(device: torch.device, rounds: int = 5) -> MachinePeak:
+    """Measure a large copy, and the faster one of a large matrix product and a large convolution."""
+    kind = {"device": device, "dtype": torch.float32 if device.type == "cpu" else torch.bfloat16}
+    side, size = _SIDE[device.type], _BYTES[device.type]
+    image = torch.randn((1, _CHANNELS, _PIXELS, _PIXELS), **kind)  # type: ignore[call-overload]
+    kernel = torch.randn((_CHANNELS, _CHANNELS, 3, 3), **kind)  # type: ignore[call-overload]
+    a, b = (torch.randn((side, side), **kind) for _ in range(2))  # type: ignore[call-overload]
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+
+    def finished(call: Callable[[], Tensor]) -> Callable[[], object]:
+        return lambda: call()[..., :1].cpu()  # waits for a GPU: the call itself returns before it is done
+
+    found = timings(
+        {
+            "product": finished(lambda: a @ b),
+            "convolution": finished(lambda: torch.nn.functional.conv2d(image, kernel)),
+            "copy": finished(lambda: target.copy_(source)),
+        },
+        rounds,
+    )
+    convolved = 2 * 9 * _CHANNELS**2 * (_PIXELS - 2) ** 2
+    operations = max(2 * side**3 / found["product"].median, convolved / found["convolution"].median)
+    return MachinePeak(operations, 2 * size / found["copy"].median)  # a copy reads and writes
+
+
+def count_operations(call: Callable[[], object]) -> OperationCount:
+    """Count the operations of a call that computes with torch."""
+    with FlopCounterMode(display=False) as counter, _Traffic() as traffic, torch.no_grad():
+        call()
+    return OperationCount(int(counter.get_total_flops()), traffic.bytes)
+
+
+class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up bytes of inputs and outputs of every operation that FlopCounterMode counts."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.overloadpacket not in flop_registry:
+            with self:  # in inference mode an operation made of others arrives whole
+                parts = func.decompose(*args, **(kwargs or {}))
+            if parts is not NotImplemented:
+                return parts
+        found = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            moved = [one for one in tree_leaves((args, found)) if isinstance(one, Tensor)]
+            self.bytes += sum(one.numel() * one.element_size() for one in moved)
+        return found
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()

@@ -1,4 +1,7 @@
-"""What a new process needs to plan: `python -m sail.export.cold_start FOLDER PROVIDER` plans once."""
+"""Time and memory of a new process that plans once with an exported folder.
+
+`python -m sail.export.cold_start FOLDER PROVIDER` is that process.
+"""
 
 import resource
 import subprocess
@@ -12,21 +15,21 @@ import numpy as np
 from sail.export.folder import ExportError
 from sail.export.runtime import ExportedPlanner
 
-# The first makes the files and caches warm, and is not counted.
+# Processes that are started. The first one fills the caches and is not counted.
 _TIMES = 4
 _KILOBYTE = 1024
 
 
 @dataclass(frozen=True)
-class Start:
-    """seconds: from nothing, interpreter and imports included, to a first plan. memory: bytes at most."""
+class ColdStart:
+    """seconds: from the start of the interpreter to the first plan. memory: the process' peak, in bytes."""
 
     seconds: float
     memory: int
 
 
-def cold_start(folder: Path, provider: str) -> Start:
-    """The median of several new processes, after one that leaves all caches warm. Raises ExportError."""
+def cold_start(folder: Path, provider: str) -> ColdStart:
+    """Measure a cold start: medians over several new processes, with warm caches. Raises ExportError."""
     found = []
     for _ in range(_TIMES):
         begun = time.perf_counter()
@@ -36,7 +39,7 @@ def cold_start(folder: Path, provider: str) -> Start:
             raise ExportError(f"a new process cannot plan with {folder}: {ended.stderr.strip()[-200:]}")
         found.append((time.perf_counter() - begun, int(ended.stdout)))
     seconds, memory = np.median(np.array(found[1:]), axis=0)
-    return Start(float(seconds), int(memory))
+    return ColdStart(float(seconds), int(memory))
 
 
 def _plan_once(folder: Path, provider: str) -> None:

@@ -1,8 +1,13 @@
-"""A folder of exported models: what lies in it, and whether all of it is there and whole. Without torch."""
+"""The exported folder: names of its files, config.json, and a check that every file is whole.
+
+Imports no torch: a robot's computer reads such a folder without it.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,10 +16,11 @@ from sail.embodiment import Embodiment
 from sail.errors import SailError
 from sail_models.interfaces import Sampling
 
+# Version of config.json.
 FORMAT = 2
 CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"
 PLAN, DECODE, TEXT, DYNAMICS = "plan.onnx", "decode.onnx", "text.onnx", "inverse_dynamics.onnx"
-DECIDE = "policy.onnx"
+POLICY = "policy.onnx"
 MODELS = (PLAN, DECODE, TEXT, DYNAMICS)
 Kind = Literal["planner", "policy"]
 KINDS: tuple[Kind, ...] = ("planner", "policy")
@@ -23,16 +29,18 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
 class ExportError(SailError):
-    """A model that cannot be exported, or a folder that does not hold what was exported."""
+    """A model cannot be exported, or an exported folder is damaged or asked for something else."""
 
 
 @dataclass(frozen=True)
-class CommonConfig:
-    """What config.json says of whatever was exported.
+class ExportedConfig:
+    """The part of config.json that planners and policies share.
 
-    text_shape: (L, D) of a prompt. chunk: actions decided at once. most: plans, or arms, of one batch.
-    identity: of the planner or policy, the first digits of the SHA-256 of its weights. sha256: of each file.
-    versions: of what wrote it. parity: how far from the source, and what was allowed (see `parity`).
+    frame_size: S, side of a frame in pixels. text_shape: (L, D), tokens and width of a prompt's embedding.
+    chunk: K, actions per decision. most: the largest batch. identity: first digits of the SHA-256 of the
+    weights of the planner or policy. opset: version of ONNX's operators. sha256: hash of each file, by name.
+    versions: packages and machine that wrote the folder. parity: error of each output, see
+    `parity.check_folder`.
     """
 
     frame_size: int
@@ -48,14 +56,17 @@ class CommonConfig:
 
 
 @dataclass(frozen=True)
-class PolicyExportConfig(CommonConfig):
-    """Of a policy: nothing more."""
+class ExportedPolicyConfig(ExportedConfig):
+    """config.json of a policy."""
 
 
 @dataclass(frozen=True)
-class ExportConfig(CommonConfig):
-    """Of a planner: sampling, what was unrolled into its graph; latent_shape, (F, C, h, w) of a plan;
-    sources, of every network the first digits of the SHA-256 of its weights."""
+class ExportedPlannerConfig(ExportedConfig):
+    """config.json of a planner.
+
+    sampling: the settings that are fixed in the graph, and the defaults of guidance and temperature.
+    latent_shape: (F, C, h, w) of a plan. sources: first digits of the SHA-256 of each network's weights.
+    """
 
     precision: Precision
     sampling: Sampling
@@ -63,34 +74,51 @@ class ExportConfig(CommonConfig):
     sources: Mapping[str, str]
 
 
-Config = TypeVar("Config", ExportConfig, PolicyExportConfig)
+Config = TypeVar("Config", ExportedPlannerConfig, ExportedPolicyConfig)
 
 
 def check_empty(out: Path) -> None:
-    """Refuse to write into a folder that holds something. Raises ExportError."""
+    """Check that `out` is a new or empty folder. Raises ExportError."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExportError(f"{out} is not empty: name another folder, or empty it")
 
 
-def write_config(folder: Path, config: CommonConfig) -> None:
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, and rename it to `out` at the end; after an exception nothing is left.
+
+    Raises ExportError where `out` is not empty.
+    """
+    check_empty(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        folder = Path(temporary) / out.name
+        folder.mkdir()
+        yield folder
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
+
+
+def write_config(folder: Path, config: ExportedConfig) -> None:
     """Write config.json."""
-    kind: Kind = "planner" if isinstance(config, ExportConfig) else "policy"
+    kind: Kind = "planner" if isinstance(config, ExportedPlannerConfig) else "policy"
     text = json.dumps({"format": FORMAT, "kind": kind, **asdict(config)}, indent=2)
     (folder / CONFIG).write_text(text + "\n")
 
 
 def kind_of(folder: Path) -> Kind:
-    """What was exported there. Raises ExportError."""
+    """Whether the folder holds a planner or a policy. Raises ExportError."""
     kind: Kind = _read(folder)["kind"]
     return kind
 
 
-def read_config(folder: Path) -> ExportConfig:
-    """What config.json says of a planner, once every file is the one that it names. Raises ExportError."""
+def read_planner_config(folder: Path) -> ExportedPlannerConfig:
+    """Read config.json of a planner and check every file's SHA-256. Raises ExportError."""
     return _read_as(
         folder,
         "planner",
-        lambda content: ExportConfig(
+        lambda content: ExportedPlannerConfig(
             **content
             | _shapes(content)
             | {
@@ -101,9 +129,9 @@ def read_config(folder: Path) -> ExportConfig:
     )
 
 
-def read_policy_config(folder: Path) -> PolicyExportConfig:
-    """The same of a policy. Raises ExportError."""
-    return _read_as(folder, "policy", lambda content: PolicyExportConfig(**content | _shapes(content)))
+def read_policy_config(folder: Path) -> ExportedPolicyConfig:
+    """Read config.json of a policy and check every file's SHA-256. Raises ExportError."""
+    return _read_as(folder, "policy", lambda content: ExportedPolicyConfig(**content | _shapes(content)))
 
 
 def _shapes(content: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +154,7 @@ def _read_as(folder: Path, wanted: Kind, parse: Callable[[dict[str, Any]], Confi
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """The content of config.json, its kind a known one. Raises ExportError."""
+    """The content of config.json, with a known format and kind. Raises ExportError."""
     path = folder / CONFIG
     try:
         content: dict[str, Any] = json.loads(path.read_text())
@@ -148,7 +176,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal. Raises ExportError where it is not there."""
+    """SHA-256 of a file, as hexadecimal digits. Raises ExportError where the file cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,7 @@
-"""How far exported models are from their source, on the samples that lie beside them. Without torch."""
+"""Parity: exported models compared with their source, on samples of the source kept in the folder.
+
+Imports no torch, so that a folder can be checked on the machine where it runs.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +11,25 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sail.export.folder import SAMPLES, ExportError, kind_of, read_config
-from sail.export.policy_runtime import ExportedPolicy
-from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
+from sail.export.folder import SAMPLES, ExportError, kind_of, read_planner_config
+from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy
 from sail.types import PROPRIOCEPTION_SIZE, Float32, UInt8
 
-# The most by which an output may differ, relative to the source's size. What int8 computes is not compared
-# number by number: its plans are, like all plans, by their pixels.
+# The largest allowed |exported - source| / |source| of an output (Euclidean norms), by precision. Of int8
+# only the plans' pixels are gated.
 RELATIVE = {"fp32": 1e-3, "fp16": 2e-2}
-# The most by which plans may differ on average, of the pixels' range.
+# The largest allowed mean difference of the plans' pixels, as a share of their range of 255.
 PIXELS = 0.01
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What the source made of N real frames, with seeds 0 to N - 1: text (N, L, D), latents (N × F, C, h, w),
-    moved (N,), imagined frames uint8 (N × F, S, S, 3); actions (N, K, 4) of inverse dynamics towards goals
-    uint8 (N, S, S, 3), with the arm at zero."""
+    """Plans and actions of the source at N frames, plan i with seed i.
+
+    prompts: N. frames: uint8 (N, S, S, 3). text: float32 (N, L, D). latents: float32 (N × F, C, h, w). moved:
+    float32 (N,). imagined: uint8 (N × F, S, S, 3). actions: float32 (N, K, A) of inverse dynamics from frames
+    to goals uint8 (N, S, S, 3), with proprioception zero and seed 0.
+    """
 
     prompts: tuple[str, ...]
     frames: UInt8
@@ -38,8 +43,10 @@ class Samples:
 
 @dataclass(frozen=True)
 class PolicySamples:
-    """What a policy decided at N real frames, with seeds 0 to N - 1 and the arm at zero: text (N, L, D),
-    actions (N, K, 4)."""
+    """Actions of a policy at N frames, with proprioception zero, decision i with seed i.
+
+    prompts: N. frames: uint8 (N, S, S, 3). text: float32 (N, L, D). actions: float32 (N, K, A).
+    """
 
     prompts: tuple[str, ...]
     frames: UInt8
@@ -51,13 +58,14 @@ SamplesKind = TypeVar("SamplesKind", Samples, PolicySamples)
 
 
 def write_samples(folder: Path, samples: Samples | PolicySamples) -> None:
-    """Beside the models; contiguous, for safetensors writes whatever lies there."""
+    """Write the samples into an exported folder."""
+    # safetensors writes an array's memory as it lies there: it must be contiguous.
     arrays = {name: np.ascontiguousarray(value) for name, value in vars(samples).items() if name != "prompts"}
     save_file(arrays, folder / SAMPLES, {"prompts": "\n".join(samples.prompts)})
 
 
 def read_samples(folder: Path, kind: type[SamplesKind]) -> SamplesKind:
-    """The samples in a folder. Raises ExportError."""
+    """Read the samples of an exported folder. Raises ExportError."""
     path = folder / SAMPLES
     try:
         with safe_open(path, "numpy") as file:
@@ -68,8 +76,11 @@ def read_samples(folder: Path, kind: type[SamplesKind]) -> SamplesKind:
 
 
 def check_folder(folder: Path, provider: str | None = None) -> dict[str, float]:
-    """How far each output is from the source's: relative errors by name, and of a planner `pixels`, the
-    plans' mean difference as a share of the pixels' range. Raises ExportError where one is too far."""
+    """Compare every output of an exported folder with its source, on a provider (None: the fastest).
+
+    Gives |exported - source| / |source| by output (Euclidean norms), and for a planner "pixels": the mean
+    difference of the plans' pixels as a share of their range. Raises ExportError where one is too large.
+    """
     check = _check_policy if kind_of(folder) == "policy" else _check_planner
     return check(folder, provider)
 
@@ -89,7 +100,7 @@ def _check_policy(folder: Path, provider: str | None) -> dict[str, float]:
 
 
 def _check_planner(folder: Path, provider: str | None) -> dict[str, float]:
-    config, samples = read_config(folder), read_samples(folder, Samples)
+    config, samples = read_planner_config(folder), read_samples(folder, Samples)
     planner = ExportedPlanner(folder, provider)
     count = len(samples.frames)
     plans = [planner.plan(samples.frames[i : i + 1], [samples.prompts[i]], [i]) for i in range(count)]
@@ -107,7 +118,7 @@ def _check_planner(folder: Path, provider: str | None) -> dict[str, float]:
     limit = RELATIVE.get(config.precision)
     exact = RELATIVE["fp32"]
     for name, error in found.items():
-        # Text encoder and inverse dynamics are of float32 whatever the planner is of.
+        # Text encoder and inverse dynamics stay in float32, whatever the planner's precision.
         allowed = exact if name in ("text", "actions") else limit
         if allowed is not None:
             _allow(folder, name, error, allowed)
@@ -128,7 +139,7 @@ def _allow(folder: Path, name: str, error: float, allowed: float) -> None:
 
 
 def _latents(planner: ExportedPlanner, samples: Samples) -> Float32:
-    """All plans in batches of another size than one: the graph's batch is free."""
+    """All plans' latents, four plans at once: the graph must give the same in a batch as alone."""
     latents: list[Float32] = []
     for first in range(0, len(samples.frames), 4):
         some = slice(first, first + 4)

@@ -1,44 +1,51 @@
-"""ONNX Runtime's execution providers: the fastest that there is, and what each is told. Without torch."""
+"""Sessions of ONNX Runtime: which execution provider runs a graph, with which options, caches and buffers.
 
+Imports no torch.
+"""
+
+import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
-from sail.export.cached import cache_folder, load_optimised
 from sail.export.folder import ExportError
+from sail.system import versions
 
-# The fastest first.
+# Our name and ONNX Runtime's name of each provider, the fastest first.
 PROVIDERS: Mapping[str, str] = {
     "tensorrt": "TensorrtExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "openvino": "OpenVINOExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
-# Those that run on the GPU, and can record a run as a CUDA graph.
+# Providers on a GPU. They can record a run as a CUDA graph.
 RECORDING = ("tensorrt", "cuda")
-# Those for which ONNX Runtime's own optimisations make the graph, and can be kept.
+# Providers that run the graph as ONNX Runtime optimised it. That graph can be kept on disk.
 _OPTIMISING = ("cuda", "cpu")
-# What brings them.
+# The package that installs each provider.
 _PACKAGES = {
     "tensorrt": "sail-planner[tensorrt]",
     "cuda": "sail-planner[gpu]",
     "openvino": "sail-planner[openvino]",
 }
-# ONNX Runtime's: errors alone. What it warns of is told in our own words.
+# ONNX Runtime logs errors only; we warn in our own words.
 _SEVERITY = 3
 
 
 class ProviderWarning(UserWarning):
-    """A slower provider takes over."""
+    """A slower provider, or a slower way to run, replaces the one that was asked for."""
 
 
 def available() -> list[str]:
-    """The providers that this ONNX Runtime was built with, the fastest first; they may lack a library yet."""
+    """Providers that this ONNX Runtime was built with, the fastest first. A library may still be missing."""
     built = set(onnxruntime.get_available_providers())
     return [name for name, theirs in PROVIDERS.items() if theirs in built]
 
@@ -52,13 +59,13 @@ def open_session(
     recorded: bool = False,
     large: bool = False,
 ) -> onnxruntime.InferenceSession:
-    """A model, ready to run.
+    """Load a graph.
 
-    provider: one of `PROVIDERS`, the fastest where None. threads: on the CPU; as many as it has cores where
-    None. batch: the only batch size, which the graph is then optimised for. recorded: as a CUDA graph, where
-    the provider can; whoever runs it then keeps inputs and outputs where they are. large: worth keeping
-    as it was optimised, for the next process. Raises ExportError; warns where a provider is there but cannot
-    be loaded, and a slower one takes over.
+    sha256: hash of the file. provider: one of `PROVIDERS`; None takes the fastest. threads: CPU threads; None
+    takes one a core. batch: the only batch size that will be used, for which the graph is then optimised.
+    recorded: record the run as a CUDA graph, where the provider can; inputs and outputs must then stay at
+    their addresses (`BoundSession`). large: keep the optimised graph on disk for the next process. Raises
+    ExportError. Warns with ProviderWarning where the provider cannot be loaded and a slower one replaces it.
     """
     there = available()
     if provider is not None and provider not in PROVIDERS:
@@ -71,22 +78,24 @@ def open_session(
     options.log_severity_level = _SEVERITY
     threads = threads or os.cpu_count() or 1
     options.intra_op_num_threads = threads
-    # Several small models wait for each other: threads that spin between two runs take the others' time.
+    # Several sessions take turns. Threads that spin between two runs would take time from the other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if batch is not None:
         options.add_free_dimension_override_by_name("batch", batch)
-    providers = [(PROVIDERS[name], options_of(name, sha256, batch, recorded, threads)) for name in wanted]
+    providers = [
+        (PROVIDERS[name], provider_options(name, sha256, batch, recorded, threads)) for name in wanted
+    ]
     try:
         if large and wanted[0] in _OPTIMISING:
             session = load_optimised(path, options, providers, cache_folder(sha256, batch))
         else:
             session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # its own exceptions have no common base but this
+    except Exception as error:  # ONNX Runtime's exceptions share no other base class
         raise ExportError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot load {path} ({_first_line(error)}): "
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {path} ({first_line(error)}): "
             "export again, or try another provider"
         ) from error
-    taken = name_of(session)
+    taken = provider_of(session)
     if taken != wanted[0]:
         warnings.warn(
             f"{wanted[0]} is there but cannot be loaded (a library is missing?): {taken} plans, slower",
@@ -97,31 +106,33 @@ def open_session(
 
 
 def loadable(path: Path) -> list[str]:
-    """The providers that really run this model here, the fastest first."""
+    """The providers that can load this graph on this machine, the fastest first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ProviderWarning)
-        return [name for name in available() if name_of(open_session(path, "", name, 1, None)) == name]
+        return [name for name in available() if provider_of(open_session(path, "", name, 1, None)) == name]
 
 
-def name_of(session: onnxruntime.InferenceSession) -> str:
-    """The provider that a session runs on."""
+def provider_of(session: onnxruntime.InferenceSession) -> str:
+    """Our name of the provider on which a session runs."""
     first = session.get_providers()[0]
     return next(name for name, theirs in PROVIDERS.items() if theirs == first)
 
 
 def device_of(provider: str) -> str:
-    """Where a provider keeps its values, as ONNX Runtime calls it."""
+    """The device of a provider's inputs and outputs: "cuda" or "cpu"."""
     return "cuda" if provider in RECORDING else "cpu"
 
 
-def options_of(name: str, sha256: str, batch: int | None, recorded: bool, threads: int) -> dict[str, Any]:
-    """What a provider is told, in ONNX Runtime's words; see `open_session`."""
+def provider_options(
+    name: str, sha256: str, batch: int | None, recorded: bool, threads: int
+) -> dict[str, Any]:
+    """ONNX Runtime's options for a provider. Arguments as of `open_session`."""
     if name == "cuda" and recorded:
         return {"enable_cuda_graph": "1"}
     if name == "openvino":
-        # Left alone it may compute in bfloat16, where the processor has that, whatever was exported.
-        told = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-        return {"device_type": "CPU", "load_config": json.dumps({"CPU": told})}
+        # Its default is bfloat16 where the processor has it, whatever precision was exported.
+        options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+        return {"device_type": "CPU", "load_config": json.dumps({"CPU": options})}
     if name != "tensorrt":
         return {}
     folder = cache_folder(sha256, batch)
@@ -135,5 +146,98 @@ def options_of(name: str, sha256: str, batch: int | None, recorded: bool, thread
     }
 
 
-def _first_line(error: Exception) -> str:
+def cache_folder(sha256: str, batch: int | None) -> Path:
+    """The folder of TensorRT's engines and optimised graphs for one model, batch, ONNX Runtime and machine.
+
+    The key holds the processor's features: a graph that was optimised for other instruction sets computes
+    other numbers.
+    """
+    computer = [versions.processor_name(), versions.processor_features(), versions.gpu_name()]
+    key = json.dumps([sha256, batch, onnxruntime.__version__, *computer])
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "sail" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def load_optimised(
+    path: Path,
+    options: onnxruntime.SessionOptions,
+    providers: Sequence[tuple[str, dict[str, Any]]],
+    folder: Path,
+) -> onnxruntime.InferenceSession:
+    """Load a graph as it was optimised for the first provider, from `folder`, or optimise and keep it there.
+
+    To optimise a large graph takes most of a cold start. A kept graph that does not load is made again. Where
+    `folder` cannot be written, nothing is kept.
+    """
+    first = providers[0][0]
+    kept = folder / f"{first}.onnx"
+    level = options.graph_optimization_level
+    if kept.is_file():
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            return onnxruntime.InferenceSession(str(kept), options, providers=providers)
+        except Exception:  # ONNX Runtime's exceptions share no other base class
+            kept.unlink(missing_ok=True)
+            options.graph_optimization_level = level
+    part = folder / f"{first}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    options.optimized_model_filepath = str(part)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # A graph that was optimised for a slower provider must not be found in the place of a faster one's.
+        if session.get_providers()[0] == first:
+            os.replace(part, kept)
+        return session
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+class BoundSession:
+    """A session whose inputs and outputs stay at fixed addresses, filled anew for every run.
+
+    Nothing is allocated while planning. The output of one model can feed the next without leaving the device.
+    A CUDA graph needs fixed addresses.
+
+    inputs: arrays of the shapes and dtypes of every later run. outputs: shapes of the float32 outputs.
+    device: "cpu" or "cuda".
+    """
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        device: str,
+        inputs: Mapping[str, NDArray[Any]],
+        outputs: Mapping[str, Sequence[int]],
+    ) -> None:
+        value = onnxruntime.OrtValue
+        self._session, self._binding = session, session.io_binding()
+        # On the CPU an OrtValue shares memory with its array: give it a copy of the caller's.
+        self._inputs = {
+            name: value.ortvalue_from_numpy(np.array(array, order="C"), device)
+            for name, array in inputs.items()
+        }
+        self._outputs = {
+            name: value.ortvalue_from_shape_and_type(shape, np.float32, device)
+            for name, shape in outputs.items()
+        }
+        for name, place in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, place)
+        for name, place in self._outputs.items():
+            self._binding.bind_ortvalue_output(name, place)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """Run the graph. The outputs, as OrtValues by name, hold until the next run."""
+        for name, array in inputs.items():
+            self._inputs[name].update_inplace(np.ascontiguousarray(array))
+        self._session.run_with_iobinding(self._binding)
+        return self._outputs
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, at most 200 characters."""
     return str(error).strip().splitlines()[0][:200]

@@ -1,4 +1,4 @@
-"""Real frames and prompts: what exported models are calibrated with and compared by."""
+"""Frames and prompts to compare exported models by, and to calibrate int8 with."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,23 @@ from sail.types import ACTION_SIZE, FRAME_SIZE, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import seen_like
 
-# Compared by, and calibrated with.
+# Scenes that are compared, and scenes that set the ranges of int8.
 CHECKED, CALIBRATED = 32, 16
-# Control steps of a wandering arm, at most, before a frame is taken.
+# Most control steps of random drift before a frame is taken.
 _WANDERING = 60
-# Far from the seeds of collecting and of evaluation.
+# Away from the seeds of collection and evaluation.
 _SEED = 2**30
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """frames: uint8 (N, S, S, 3). prompts: N."""
+    """Frames uint8 (N, S, S, 3) RGB, and the prompt of each."""
 
     frames: UInt8
     prompts: tuple[str, ...]
 
     def split(self, count: int) -> "tuple[Scenes, Scenes]":
-        """The first `count`, and the others."""
+        """The first `count` scenes, and the rest."""
         return (
             Scenes(self.frames[:count], self.prompts[:count]),
             Scenes(self.frames[count:], self.prompts[count:]),
@@ -34,8 +34,7 @@ class Scenes:
 
 
 def simulated(task: str, count: int = CHECKED + CALIBRATED) -> Scenes:
-    """Frames of a task and of the seen ones of its family, in turn, at the beginning and after the arm has
-    wandered about."""
+    """Frames of a task and of the seen tasks of its family, at the start and after the arm has drifted."""
     rng = np.random.default_rng(_SEED)
     tasks = list(dict.fromkeys([task, *seen_like(task)]))
     frames: list[UInt8] = []
@@ -56,7 +55,7 @@ def simulated(task: str, count: int = CHECKED + CALIBRATED) -> Scenes:
 
 
 def recorded(store: EpisodeStore, count: int = CHECKED + CALIBRATED) -> Scenes:
-    """Frames from the first halves of a store's episodes. Raises ExportError where it holds none."""
+    """Frames from the first halves of a store's episodes. Raises ExportError where the store is empty."""
     records = store.records()
     if not records:
         raise ExportError(f"{store.folder} holds no episodes to take frames from: name another store")

@@ -1,5 +1,6 @@
-"""Networks to a folder of ONNX models: traced, made smaller where asked for, compared with their source."""
+"""Export of a planner or a policy: write the graphs into a folder and compare them with their source."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,35 +10,52 @@ import torch
 from torch import Tensor, nn
 
 from sail.embodiment import Embodiment
-from sail.export.building import MOST, new_folder, write_text_encoder, written_by
 from sail.export.folder import (
     DECODE,
     DYNAMICS,
     MODELS,
     PLAN,
+    POLICY,
     SAMPLES,
+    TEXT,
     TOKENIZER,
-    ExportConfig,
+    Config,
+    ExportedPlannerConfig,
+    ExportedPolicyConfig,
     ExportError,
     Precision,
     file_hash,
+    new_folder,
     write_config,
 )
-from sail.export.graphs import DecodeGraph, DynamicsGraph, PlanGraph
-from sail.export.noise import normal_noise
-from sail.export.parity import Samples, check_folder, write_samples
-from sail.export.precision import halve, quantise
+from sail.export.graphs import (
+    OPSET,
+    DecodeGraph,
+    DynamicsGraph,
+    PlanGraph,
+    PolicyGraph,
+    TextGraph,
+    halve,
+    quantise,
+    trace,
+)
+from sail.export.parity import PolicySamples, Samples, check_folder, write_samples
+from sail.export.runtime import normal_noise
 from sail.export.scenes import Scenes
-from sail.export.trace import OPSET, trace
-from sail.loop.agent import Agent
+from sail.loop.agent import Agent, PolicyAgent
+from sail.system.versions import environment_versions, package_version
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
 from sail_models.interfaces import Sampling
 from sail_models.saving import model_identity
+from sail_models.spaces.text_encoder import load_encoder, model_folder
+
+# Most plans, or decisions of a policy, in one call.
+MAX_BATCH = 64
 
 
 @dataclass(frozen=True)
-class Source:
-    """What is exported: an agent, how its plans are drawn, and what it was trained to see and do."""
+class Exportable:
+    """A planning agent with its sampling settings and its embodiment."""
 
     agent: Agent
     sampling: Sampling
@@ -49,7 +67,7 @@ class Source:
         return (self.agent.planner.frames, *self.agent.planner.latent_shape)
 
     def inputs(self, scenes: Scenes) -> dict[str, Tensor]:
-        """What the plan's graph takes, with seeds from 0 on."""
+        """Inputs of `PlanGraph` for N scenes; plan i has seed i."""
         count = len(scenes.frames)
         noise = np.stack([normal_noise(seed, self.latent_shape) for seed in range(count)])
         return {
@@ -60,18 +78,19 @@ class Source:
         }
 
 
-def export(
-    source: Source,
+def export_planner(
+    source: Exportable,
     compared: Scenes,
     calibration: Scenes,
     out: Path,
     precision: Precision = "fp32",
     report: Callable[[str], None] = lambda stage: None,
-) -> ExportConfig:
-    """Fill the empty folder `out`, and compare what is in it with its source.
+) -> ExportedPlannerConfig:
+    """Write planner, prior, autoencoder, text encoder and inverse dynamics into the empty folder `out`.
 
-    compared: scenes whose plans are compared. calibration: others, that set the ranges of int8. report:
-    called with each stage's name. Raises ExportError; nothing is left in `out` then.
+    compared: scenes at which the exported models are compared with their source. calibration: other scenes,
+    that set the ranges of int8. report: called with the name of each stage. Raises ExportError, also where an
+    output is too far from its source; then nothing is left in `out`.
     """
     if source.agent.prior is not None and not isinstance(source.agent.prior, nn.Module):
         raise ExportError("this prior cannot be exported: choose prior.kind=compact or none")
@@ -88,15 +107,10 @@ def export(
             quantise(
                 folder / PLAN, [{name: value[i : i + 1] for name, value in inputs.items()} for i in rows]
             )
-        config = _describe(source, folder, precision)
-        write_config(folder, config)
-        report("compare")
-        config = replace(config, parity=check_folder(folder, "cpu"))
-        write_config(folder, config)
-    return config
+        return _compared(_describe(source, folder, precision), folder, report)
 
 
-def _write_graphs(source: Source, compared: Scenes, folder: Path, report: Callable[[str], None]) -> None:
+def _write_graphs(source: Exportable, compared: Scenes, folder: Path, report: Callable[[str], None]) -> None:
     agent = source.agent
     plan, decode = PlanGraph(agent.video_planner, source.sampling), DecodeGraph(agent.autoencoder)
     dynamics = DynamicsGraph(agent.inverse_dynamics)
@@ -108,14 +122,14 @@ def _write_graphs(source: Source, compared: Scenes, folder: Path, report: Callab
     trace(decode, {"latents": torch.zeros(2, *source.latent_shape[1:])}, ("frames",), folder / DECODE)
     acting = _acting(dynamics, inputs["frames"], inputs["frames"])
     trace(dynamics, {name: value[:2] for name, value in acting.items()}, ("actions",), folder / DYNAMICS)
-    write_text_encoder(folder)
+    _write_text_encoder(folder)
     report("plan with the source")
     samples = _sample(plan, decode, dynamics, inputs, compared.prompts)
     write_samples(folder, samples)
 
 
 def _acting(dynamics: DynamicsGraph, current: Tensor, goal: Tensor) -> dict[str, Tensor]:
-    """What the graph of inverse dynamics takes, with the arm at zero and seed 0."""
+    """Inputs of the graph of inverse dynamics, with proprioception zero and seed 0."""
     count, size = len(current), dynamics.model.config.chunk * ACTION_SIZE
     noise = torch.from_numpy(normal_noise(0, (size,))).expand(count, -1).contiguous()
     arm = torch.zeros(count, PROPRIOCEPTION_SIZE)
@@ -130,7 +144,7 @@ def _sample(
     inputs: dict[str, Tensor],
     prompts: Sequence[str],
 ) -> Samples:
-    """What the source makes of real frames, in float32."""
+    """Plans and actions of the source, computed in float32."""
     latents, moved = plan(**inputs)
     imagined = decode(latents)
     goals = imagined.unflatten(0, (len(prompts), -1))[:, 0]
@@ -147,7 +161,7 @@ def _sample(
     )
 
 
-def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfig:
+def _describe(source: Exportable, folder: Path, precision: Precision) -> ExportedPlannerConfig:
     agent, text = source.agent, source.agent.text(["text"])
     networks = {
         "planner": agent.planner,
@@ -155,14 +169,14 @@ def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfi
         "inverse_dynamics": agent.inverse_dynamics,
         "prior": agent.prior,
     }
-    return ExportConfig(
+    return ExportedPlannerConfig(
         precision=precision,
         sampling=source.sampling,
         latent_shape=source.latent_shape,
         frame_size=FRAME_SIZE,
         text_shape=(int(text.shape[1]), int(text.shape[2])),
         chunk=agent.inverse_dynamics.config.chunk,
-        most=MOST,
+        most=MAX_BATCH,
         identity=agent.identity,
         embodiment=source.embodiment,
         sources={
@@ -170,6 +184,72 @@ def _describe(source: Source, folder: Path, precision: Precision) -> ExportConfi
         },
         opset=OPSET,
         sha256={name: file_hash(folder / name) for name in (*MODELS, TOKENIZER, SAMPLES)},
-        versions=written_by(),
+        versions=_written_by(),
         parity={},
     )
+
+
+def export_policy(
+    agent: PolicyAgent,
+    embodiment: Embodiment,
+    compared: Scenes,
+    out: Path,
+    report: Callable[[str], None] = lambda stage: None,
+) -> ExportedPolicyConfig:
+    """Write a policy and its text encoder into the empty folder `out`. See `export_planner`."""
+    with new_folder(out) as folder:
+        report("trace the policy")
+        graph, count = PolicyGraph(agent.policy.eval()), len(compared.frames)
+        size = agent.policy.config.chunk * ACTION_SIZE
+        inputs = {
+            "frames": torch.from_numpy(compared.frames),
+            "text": agent.text(list(compared.prompts)),
+            "proprioception": torch.zeros(count, PROPRIOCEPTION_SIZE),
+            "noise": torch.from_numpy(np.stack([normal_noise(seed, (size,)) for seed in range(count)])),
+        }
+        trace(graph, {name: value[:2] for name, value in inputs.items()}, ("actions",), folder / POLICY)
+        report("trace the text encoder")
+        _write_text_encoder(folder)
+        with torch.no_grad():
+            actions = graph(**inputs).numpy()
+        text = inputs["text"].numpy()
+        write_samples(folder, PolicySamples(compared.prompts, compared.frames, text, actions))
+        config = ExportedPolicyConfig(
+            frame_size=agent.policy.config.frame_size,
+            text_shape=(int(text.shape[1]), int(text.shape[2])),
+            chunk=agent.policy.config.chunk,
+            most=MAX_BATCH,
+            identity=agent.identity,
+            embodiment=embodiment,
+            opset=OPSET,
+            sha256={name: file_hash(folder / name) for name in (POLICY, TEXT, TOKENIZER, SAMPLES)},
+            versions=_written_by(),
+            parity={},
+        )
+        return _compared(config, folder, report)
+
+
+def _compared(config: Config, folder: Path, report: Callable[[str], None]) -> Config:
+    """Write config.json, compare the models with their source, and write the errors found into config.json.
+
+    Raises ExportError where one is too large.
+    """
+    write_config(folder, config)
+    report("compare")
+    config = replace(config, parity=check_folder(folder, "cpu"))
+    write_config(folder, config)
+    return config
+
+
+def _write_text_encoder(folder: Path) -> None:
+    """Write the graph of the text encoder, and its tokenizer."""
+    _, encoder = load_encoder()
+    assert isinstance(encoder, nn.Module)
+    trace(TextGraph(encoder), {"ids": torch.ones(1, 2).long()}, ("tokens",), folder / TEXT, axis=1)
+    shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
+
+
+def _written_by() -> dict[str, str]:
+    """Versions of packages and machine, without those that are not installed."""
+    tools = {name: package_version(name) for name in ("onnx", "onnxruntime")}
+    return {name: value for name, value in {**environment_versions(), **tools}.items() if value}

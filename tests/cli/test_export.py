@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sail.export import start
-from sail.export.folder import read_config
+from sail.export import cold_start
+from sail.export.folder import read_planner_config
+from sail.loop.agent import load_policy
 from sail.loop.run_folder import open_run
 from sail_models.saving import load_model, model_identity
 
@@ -47,7 +48,7 @@ def test_what_a_run_learnt_is_exported_and_distilled(
         words = ("export", finished, "--frames", two_episodes, "--out", out)
         code, told, error = sail(capsys, *words, *(() if iteration else ("--iteration", "0")))
         assert code == 0, error
-        assert f"export of planner {identity}" in told and read_config(out).identity == identity
+        assert f"export of planner {identity}" in told and read_planner_config(out).identity == identity
     words = ("distill", "few-step", finished, "--pairs", 4, "--steps", 2, "--batch", 2)
     code, told, error = sail(capsys, *words, "--out", tmp_path / "student")
     assert code == 0, error
@@ -65,7 +66,7 @@ def test_what_is_exported_is_evaluated(
     assert code == 0, error
     (row,) = json.loads(out)["rows"]
     assert row["candidate"] == "exported folder" and row["episodes"] == 2
-    assert row["model"] == read_config(exported).identity
+    assert row["model"] == read_planner_config(exported).identity
     assert "acts by itself" in refused(capsys, *words, "--random")
     assert "exported with steps = 2, asked for 3" in refused(capsys, *words, "planner.steps=3")
 
@@ -73,7 +74,7 @@ def test_what_is_exported_is_evaluated(
 def test_what_planning_costs(
     capsys: Capture, exported: Path, exported_as: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "_TIMES", 2)
+    monkeypatch.setattr(cold_start, "_TIMES", 2)
     words = ("bench", "inference", *exported_as, "--exported", exported, "--batches", "1,2", "--rounds", "2")
     code, out, error = sail(capsys, *words, "--json")
     assert code == 0, error
@@ -107,3 +108,17 @@ def test_what_is_there_is_not_written_over(capsys: Capture, exported: Path, tiny
     before = sorted(path.name for path in exported.iterdir())
     assert "is not empty" in refused(capsys, "export", f"base={tiny_base}", "--out", exported)
     assert sorted(path.name for path in exported.iterdir()) == before
+
+
+def test_an_exported_policy_is_evaluated_and_compared(
+    capsys: Capture, exported_policy: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    few = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=16", "task=cups-red")
+    code, out, error = sail(capsys, "evaluate", "--exported", exported_policy, *few, "--json")
+    assert code == 0, error
+    (row,) = json.loads(out)["rows"]
+    assert row["episodes"] == 2 and row["model"] == load_policy(tiny_base).identity
+    code, out, error = sail(capsys, "export", "--check", exported_policy)
+    assert code == 0 and "is as its source: relative errors text" in out, error
+    words = ("export", f"base={tiny_base}", "method=bc-loop", "--out", tmp_path / "x", "--precision", "int8")
+    assert "leave --precision out" in refused(capsys, *words)

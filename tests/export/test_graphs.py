@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from sail.export.folder import PLAN
-from sail.export.precision import halve, quantise
+from sail.export.graphs import halve, quantise
 
 RNG = np.random.default_rng(0)
 

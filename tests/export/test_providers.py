@@ -1,5 +1,6 @@
-"""Graphs that are kept as they were optimised: the same results, made again where what is kept is damaged."""
+"""The provider that is chosen and its options, and optimised graphs that are kept for the next process."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from sail.export.cached import cache_folder, load_optimised
+from sail.export import providers
+from sail.export.folder import ExportError
+from sail.export.providers import ProviderWarning, cache_folder, load_optimised
+from sail.export.runtime import ExportedPlanner
 
 CPU = [("CPUExecutionProvider", {})]
+FRAME = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
 INPUT = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
@@ -85,3 +90,33 @@ def test_what_belongs_to_another_computer_or_version_is_not_found(monkeypatch: p
         monkeypatch.setattr(f"sail.system.versions.{part}", lambda: "another")
         others.add(cache_folder("a" * 64, 1))
     assert len(others) == 6 and first not in others
+
+
+def test_providers(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ExportError, match="nobody knows the provider 'gpu'"):
+        ExportedPlanner(exported, "gpu")
+    monkeypatch.setattr(providers, "available", lambda: ["cpu"])
+    with pytest.raises(ExportError, match=r"has no cuda, only cpu: pip install 'sail-planner\[gpu\]'"):
+        ExportedPlanner(exported, "cuda")
+    # Built in, but its library is not there: it plans all the same, slower, and says so.
+    monkeypatch.setattr(providers, "available", lambda: ["cuda", "cpu"])
+    with pytest.warns(ProviderWarning, match="cuda is there but cannot be loaded"):
+        planner = ExportedPlanner(exported)
+    assert planner.provider == "cpu"
+    assert planner.plan(FRAME, ["push the green cup forward"], [0]).frames.shape == (1, 8, 64, 64, 3)
+
+
+def test_what_a_gpu_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    told = providers.provider_options
+    assert told("cpu", "a", 1, True, 2) == told("cuda", "a", None, False, 2) == {}
+    assert told("cuda", "a", 1, True, 2) == {"enable_cuda_graph": "1"}
+    engines = told("tensorrt", "a", 1, True, 2)
+    assert engines["trt_cuda_graph_enable"] and engines["trt_engine_cache_enable"]
+    assert Path(engines["trt_engine_cache_path"]).is_relative_to(tmp_path)
+
+
+def test_openvino_is_told_the_precision_and_the_threads() -> None:
+    told = providers.provider_options("openvino", "a", 1, False, 3)
+    on_cpu = json.loads(told["load_config"])["CPU"]
+    assert on_cpu == {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 3}

@@ -1,0 +1,96 @@
+"""An exported folder says what it holds, and one that is damaged, or of another version, is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sail.config.schema import load_config
+from sail.export.folder import (
+    CONFIG,
+    DYNAMICS,
+    PLAN,
+    POLICY,
+    ExportError,
+    file_hash,
+    kind_of,
+    read_planner_config,
+    read_policy_config,
+)
+from sail.export.parity import PolicySamples, Samples, check_folder, read_samples, write_samples
+from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy, load_exported
+from sail.loop.agent import sampling_of
+
+
+def copied(folder: Path, to: Path, **changed: object) -> Path:
+    """The folder, with something else in its config.json."""
+    shutil.copytree(folder, to)
+    content = json.loads((to / CONFIG).read_text())
+    (to / CONFIG).write_text(json.dumps(content | changed))
+    return to
+
+
+def test_the_folder_says_what_it_holds(exported: Path, exported_as: tuple[str, ...]) -> None:
+    config, samples = read_planner_config(exported), read_samples(exported, Samples)
+    assert config.sampling == sampling_of(load_config(None, None, exported_as)) and config.precision == "fp32"
+    assert config.latent_shape == (8, 4, 8, 8) and config.chunk == 8
+    assert set(config.sources) == {"planner", "autoencoder", "inverse_dynamics", "prior"}
+    assert config.parity == check_folder(exported, "cpu")
+    assert samples.frames.shape == (32, 64, 64, 3) and len(samples.prompts) == 32
+
+
+def test_a_folder_of_a_newer_version_is_refused(exported: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="has format 3, this version of sail reads 2"):
+        ExportedPlanner(copied(exported, tmp_path / "newer", format=3))
+
+
+def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:
+    folder = copied(exported, tmp_path / "short")
+    content = (folder / PLAN).read_bytes()
+    (folder / PLAN).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ExportError, match=rf"{PLAN} is damaged .*copy it again"):
+        ExportedPlanner(folder)
+    (folder / PLAN).unlink()
+    with pytest.raises(ExportError, match=rf"{PLAN} cannot be read"):
+        ExportedPlanner(folder)
+    config = read_planner_config(exported)
+    (folder / DYNAMICS).write_bytes(b"nothing")
+    shutil.copy(exported / PLAN, folder / PLAN)
+    sound = copied(
+        folder, tmp_path / "sound", sha256={**config.sha256, DYNAMICS: file_hash(folder / DYNAMICS)}
+    )
+    with pytest.raises(ExportError, match=r"cannot load .*: export again, or try another provider"):
+        ExportedInverseDynamics(sound)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="name a folder that sail export wrote"):
+        ExportedPlanner(tmp_path / "nowhere")
+    (tmp_path / CONFIG).write_text("{")
+    with pytest.raises(ExportError, match="is damaged"):
+        ExportedPlanner(tmp_path)
+
+
+def test_a_policys_folder_says_what_it_holds_and_is_checked(exported_policy: Path, tmp_path: Path) -> None:
+    config = read_policy_config(exported_policy)
+    assert kind_of(exported_policy) == "policy" and config.chunk == 8 and config.frame_size == 64
+    assert config.parity == check_folder(exported_policy, "cpu")
+    assert config.parity.keys() == {"text", "actions"}
+    assert isinstance(load_exported(exported_policy), ExportedPolicy)
+    with pytest.raises(ExportError, match="holds a policy: name a folder with an exported planner"):
+        read_planner_config(exported_policy)
+    other = tmp_path / "other"
+    shutil.copytree(exported_policy, other)
+    samples = read_samples(other, PolicySamples)
+    write_samples(other, PolicySamples(samples.prompts, samples.frames, samples.text, samples.actions + 0.01))
+    with pytest.raises(ExportError, match="damaged"):
+        check_folder(other)
+    content = json.loads((other / CONFIG).read_text())
+    del content["sha256"]["samples.safetensors"]
+    (other / CONFIG).write_text(json.dumps(content))
+    with pytest.raises(ExportError, match=r"actions of .* off their source"):
+        check_folder(other)
+    (other / POLICY).unlink()
+    with pytest.raises(ExportError, match="copy the whole folder again"):
+        ExportedPolicy(other)

@@ -11,13 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from arm_processes import Arm
-from common import write_result
+from common import RESULTS, write_result
 
 from sail.config.schema import load_config
 from sail.loop.agent import load_agent
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.statistics import wilson_interval
+from sail_robot.nodes.arm_processes import Arm
+
+PANDA = RESULTS.parent / "robot" / "config" / "panda.yaml"
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
     changes = {"planner": exported, "controller": exported}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Arm(arguments.task, Path(folder), arguments.overrides, arguments.speed, changes) as arm,
+        Arm(arguments.task, Path(folder), PANDA, arguments.overrides, arguments.speed, changes) as arm,
     ):
         for number in range(arguments.attempts):
             endings.append(arm.attempt())

@@ -11,9 +11,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from arm_processes import Arm
-from common import write_result
+from common import RESULTS, write_result
 
+from sail_robot.nodes.arm_processes import Arm
+
+PANDA = RESULTS.parent / "robot" / "config" / "panda.yaml"
 # m/s: slower than that is no motion worth stopping.
 MOVING = 0.05
 
@@ -27,7 +29,7 @@ def main() -> None:
     changes = {"controller": {"always": True}}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Arm("cups-green", Path(folder), ["prior.kind=none"], changes=changes) as arm,
+        Arm("cups-green", Path(folder), PANDA, ["prior.kind=none"], changes=changes) as arm,
     ):
         operator = arm.operator
         commands = operator.speeds()

@@ -12,7 +12,7 @@ import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
 from sail.types import Float32, UInt8
-from sail_models.interfaces import Acting
+from sail_models.interfaces import Acting, Deciding, check_prompts
 
 
 def load_dynamics(base: str) -> tuple[Acting, Embodiment]:
@@ -30,6 +30,14 @@ def load_exported_dynamics(folder: str) -> tuple[Acting, Embodiment]:
 
     model = ExportedInverseDynamics(Path(folder), threads=1)
     return model, model.embodiment
+
+
+def load_exported_policy(folder: str) -> tuple[Deciding, Embodiment]:
+    """What `sail export` wrote into a folder, on one thread. Raises SailError."""
+    from sail.export.policy_runtime import ExportedPolicy
+
+    policy = ExportedPolicy(Path(folder), threads=1)
+    return policy, policy.embodiment
 
 
 @dataclass(frozen=True)
@@ -121,3 +129,31 @@ class Follower:
             return None
         frame: UInt8 = plan.frames[ahead]
         return frame
+
+
+class Decider:
+    """Ask it for one action every control step. seconds: of a control step. Raises PromptError for an empty
+    prompt."""
+
+    def __init__(self, policy: Deciding, prompt: str, seconds: float) -> None:
+        self._policy, self._playing, self._chunks = policy, Playing(seconds), 0
+        self.ask(prompt)
+
+    def ask(self, prompt: str) -> None:
+        """Do this from the next chunk on. Raises PromptError."""
+        check_prompts([prompt])
+        self._prompt = prompt
+
+    def forget(self, now: float) -> None:
+        """Decide anew: an attempt begins."""
+        self._playing.stop()
+
+    def act(self, now: float, frame: UInt8, proprioception: Float32) -> Float32 | None:
+        """The action for now, float32 (4,). frame: uint8 (S, S, 3). proprioception: float32 (4,)."""
+
+        def next_chunk() -> Float32 | None:
+            self._chunks += 1
+            seen = frame[None], [self._prompt], proprioception[None]
+            return self._policy.decide(*seen, [self._chunks])[0]
+
+        return self._playing.act(now, next_chunk)

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from sail.embodiment import Embodiment
+from sail.errors import SailError
 from sail_robot.motion import LimitsError, MotionLimits
 
 _DEGREE = pi / 180.0
@@ -29,6 +31,10 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "time": {"s": 1.0, "ms": 0.001},
 }
 _NUMBER = re.compile(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(\S*)")
+
+
+class FittingError(SailError):
+    """Weights of another camera or another action space."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,23 @@ def read_limits(path: Path) -> RobotLimits:
         return _robot(_Group(tree, ""))
     except LimitsError as error:
         raise LimitsError(f"{path}: {error}") from error
+
+
+def check_fit(known: Embodiment, camera: str, name: str) -> None:
+    """Refuse weights of another camera than the robot's, or of actions that are no displacements of
+    STEP_LENGTH within CONTROL_SECONDS. name: what to call them. Raises FittingError."""
+    from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH  # Gymnasium, which the guard does without
+
+    if known.camera != camera:
+        raise FittingError(
+            f"{name} knows the camera '{known.camera}', the robot's is '{camera}': take weights that were "
+            "trained with it (base), or correct the robot's file (camera)"
+        )
+    if (known.control_seconds, known.step_length) != (CONTROL_SECONDS, STEP_LENGTH):
+        raise FittingError(
+            f"{name} was trained for actions of {known.step_length:g} m in {known.control_seconds:g} s, not "
+            f"{STEP_LENGTH:g} m in {CONTROL_SECONDS:g} s: take weights that were trained for these (base)"
+        )
 
 
 class _Group:

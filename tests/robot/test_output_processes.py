@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
 
-from arm_processes import Arm
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
@@ -22,10 +21,12 @@ from sail_robot.messages import (
     trajectory_message,
     twist_message,
 )
+from sail_robot.nodes.arm_processes import Arm
 from sail_robot.nodes.managed_node import NEWEST, OUTPUTS, SENSOR
 
 pytestmark = pytest.mark.alone
 
+PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
 FRAME = "panda_link0"
 JOINTS = tuple(f"panda_joint{number}" for number in range(1, 8))
 NONE = ("controller", "planner", "episode")
@@ -34,7 +35,7 @@ NONE = ("controller", "planner", "episode")
 @pytest.mark.parametrize("output", sorted(OUTPUTS))
 def test_what_is_commanded_is_done(output: str, tmp_path: Path) -> None:
     changes = {**dict.fromkeys(NONE), "guard": {"output": output}, "sim_arm": {"output": output}}
-    with Arm("cups-green", tmp_path, speed=0.7, changes=changes, domain=53, ready=False) as arm:
+    with Arm("cups-green", tmp_path, PANDA, speed=0.7, changes=changes, domain=53, ready=False) as arm:
         operator = arm.operator
         last: dict[str, list[float]] = {}
         operator.create_subscription(

@@ -1,5 +1,6 @@
 """A robot's file: what ships is read right, and whatever is wrong is one line that names it."""
 
+from dataclasses import replace
 from math import radians
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
+from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment, write_embodiment
+from sail_envs.environment import TaskEnv
+from sail_models.saving import find_base
 from sail_robot.motion import LimitsError
-from sail_robot.robot_file import read_limits
+from sail_robot.robot_file import FittingError, check_fit, read_limits
 
 CONFIG = Path(__file__).parents[2] / "robot" / "config"
+KNOWN = EMBODIMENTS["panda"]
 PANDA = yaml.safe_load((CONFIG / "panda.yaml").read_text())
 
 
@@ -89,3 +94,36 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "robot.yaml").write_text("arm")
     with pytest.raises(LimitsError, match="the file must hold"):
         read_limits(tmp_path / "robot.yaml")
+
+
+def test_the_shipped_weights_say_what_they_are() -> None:
+    check_fit(read_embodiment(find_base("panda")), "panda/workspace", "base 'panda'")
+    for name, scenes in (("panda", "panda"), ("base", "metaworld")):
+        assert read_embodiment(find_base(name)) == EMBODIMENTS[scenes]
+
+
+@pytest.mark.parametrize(("scenes", "task"), [("metaworld", "reach"), ("panda", "cups-red")])
+def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None:
+    env = TaskEnv(task, size=32)
+    assert env.simulation.control_seconds == pytest.approx(EMBODIMENTS[scenes].control_seconds)
+    family, _, camera = EMBODIMENTS[scenes].camera.partition("/")
+    assert family == scenes and env.simulation.cameras[camera] == env.camera
+    env.close()
+
+
+def test_other_cameras_and_actions_are_refused(tmp_path: Path) -> None:
+    write_embodiment(tmp_path, replace(KNOWN, camera="lab/left"))
+    left = read_embodiment(tmp_path)
+    check_fit(left, "lab/left", "it")
+    with pytest.raises(FittingError, match="knows the camera 'lab/left', the robot's is 'panda/workspace'"):
+        check_fit(left, "panda/workspace", "it")
+    with pytest.raises(FittingError, match=r"actions of 0.01 m in 0.1 s, not 0.01 m in 0.05 s"):
+        check_fit(replace(KNOWN, control_seconds=0.1), "panda/workspace", "it")
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"camera": "panda/workspace"}'])
+def test_weights_that_do_not_say(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_text(content)
+    with pytest.raises(EmbodimentError, match=FILE):
+        read_embodiment(tmp_path)

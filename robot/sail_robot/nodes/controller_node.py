@@ -16,14 +16,14 @@ from sail.errors import SailError
 from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, UInt8
 from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
 from sail_robot.acting import (
+    Decider,
     Follower,
     TimedPlan,
     load_dynamics,
     load_exported_dynamics,
+    load_exported_policy,
 )
-from sail_robot.deciding import Decider, load_exported_policy
 from sail_robot.durations import Durations
-from sail_robot.embodiment_check import check_fit
 from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
 from sail_robot.messages import (
     joint_values,
@@ -38,7 +38,7 @@ from sail_robot.messages import (
     twist_message,
 )
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.robot_file import read_limits
+from sail_robot.robot_file import check_fit, read_limits
 
 # Radians by which a joint may lag behind before it is led from where it is.
 _BEHIND = 0.1

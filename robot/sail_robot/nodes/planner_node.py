@@ -13,11 +13,10 @@ from sail.errors import SailError
 from sail.types import FRAME_SIZE, FRAME_SKIP
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_models.interfaces import PromptError
-from sail_robot.embodiment_check import check_fit
 from sail_robot.messages import image_message, pixels, plan_message, seconds_of, square
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
 from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
-from sail_robot.robot_file import read_limits
+from sail_robot.robot_file import check_fit, read_limits
 
 # Where it shares a computer with controller and guard it gives way to them.
 _NICENESS = 10

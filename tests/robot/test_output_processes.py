@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
 
 from sail_robot.messages import (
+    COMMANDS,
     joint_values,
     plan_message,
     pose_message,
@@ -21,8 +22,9 @@ from sail_robot.messages import (
     trajectory_message,
     twist_message,
 )
-from sail_robot.nodes.arm_processes import Arm
-from sail_robot.nodes.managed_node import NEWEST, OUTPUTS, SENSOR
+from sail_robot.nodes.arm_processes import ArmProcesses
+from sail_robot.nodes.managed_node import NEWEST, SENSOR
+from sail_robot.outputs import OUTPUTS
 
 pytestmark = pytest.mark.alone
 
@@ -35,7 +37,9 @@ NONE = ("controller", "planner", "episode")
 @pytest.mark.parametrize("output", sorted(OUTPUTS))
 def test_what_is_commanded_is_done(output: str, tmp_path: Path) -> None:
     changes = {**dict.fromkeys(NONE), "guard": {"output": output}, "sim_arm": {"output": output}}
-    with Arm("cups-green", tmp_path, PANDA, speed=0.7, changes=changes, domain=53, ready=False) as arm:
+    with ArmProcesses(
+        "cups-green", tmp_path, PANDA, speed=0.7, changes=changes, domain=53, ready=False
+    ) as arm:
         operator = arm.operator
         last: dict[str, list[float]] = {}
         operator.create_subscription(
@@ -45,7 +49,7 @@ def test_what_is_commanded_is_done(output: str, tmp_path: Path) -> None:
             JointState, "joint_states", lambda m: last.update(joints=joint_values(m, JOINTS)), SENSOR
         )
         plans = operator.create_publisher(Image, "plan", NEWEST)
-        commands = operator.create_publisher(OUTPUTS[output], "command", NEWEST)
+        commands = operator.create_publisher(COMMANDS[output].message, "command", NEWEST)
 
         def drive(seconds: float, command: Callable[[float], object] | None) -> None:
             """Play planner and controller, at 20 Hz of the arm's clock."""

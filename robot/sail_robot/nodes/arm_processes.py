@@ -16,7 +16,7 @@ TIMEOUT = 15.0
 Value = str | float | int | bool | Sequence[str]
 
 
-class Arm:
+class ArmProcesses:
     """A context that starts the nodes and stops them at its end.
 
     folder: for episodes, bags and logs. limits: the robot's file. overrides: of the preset panda. speed: of
@@ -69,7 +69,7 @@ class Arm:
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "Arm":
+    def __enter__(self) -> "ArmProcesses":
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ |= {name: self._environment[name] for name in ("ROS_DOMAIN_ID", "RMW_IMPLEMENTATION")}
         self.operator = Operator.join()
@@ -94,11 +94,11 @@ class Arm:
             )
 
     def attempt(self) -> str:
-        """One attempt: how it ended."""
+        """Make one attempt and return its outcome."""
         return self.operator.attempt(TIMEOUT)
 
     def interventions(self) -> dict[str, str]:
-        """What the guard has counted."""
+        """The guard's counts of faults and limited commands."""
         return self.operator.status["guard"][1]
 
     def __exit__(
@@ -107,7 +107,7 @@ class Arm:
         self.stop()
 
     def stop(self) -> None:
-        """Stop all processes, and leave."""
+        """Stop all processes, and leave the domain."""
         for process in self.processes.values():
             process.send_signal(signal.SIGINT)
         for process in self.processes.values():

@@ -1,7 +1,7 @@
-"""The same checkpoint on the simulated arm, over ROS 2, and in the plain environment: success of both.
+"""Success of one checkpoint on the simulated arm, over ROS 2, and in the plain environment.
 
-All nodes run as processes of their own and talk over DDS; attempts are labelled by service. The arm's clock
-may run slower than the wall's (--speed) where the machine is busy.
+Every node is a process of its own, and they talk over DDS. Attempts are labelled by service. On a busy
+machine let the arm's clock run slower than the wall's (--speed).
 
 python benchmarks/arm.py --task cups-green --attempts 20
 """
@@ -11,13 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from arm_processes import Arm
-from common import write_result
+from common import RESULTS, write_result
 
 from sail.config.schema import load_config
 from sail.loop.agent import load_agent
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.statistics import wilson_interval
+from sail_robot.nodes.arm_processes import ArmProcesses
+
+PANDA = RESULTS.parent / "robot" / "config" / "panda.yaml"
 
 
 def main() -> None:
@@ -36,7 +38,9 @@ def main() -> None:
     changes = {"planner": exported, "controller": exported}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Arm(arguments.task, Path(folder), arguments.overrides, arguments.speed, changes) as arm,
+        ArmProcesses(
+            arguments.task, Path(folder), PANDA, arguments.overrides, arguments.speed, changes
+        ) as arm,
     ):
         for number in range(arguments.attempts):
             endings.append(arm.attempt())

@@ -1,7 +1,7 @@
-"""How steady the control is while plans are made, what the guard costs, and how long a stop takes.
+"""The control's jitter while plans are made, the cost of a guard's cycle, and the duration of a stop.
 
-All nodes as processes of their own, the arm's clock as fast as the wall's. A stop is timed on the arm's
-clock, from the last command that moves the arm as it was asked to, to the first that is standstill.
+Every node is a process of its own, and the arm's clock is as fast as the wall's. A stop is timed on the arm's
+clock, from the last command that does not slow down to the first that is standstill.
 
 python benchmarks/arm_timing.py --seconds 60 --stops 20
 """
@@ -11,10 +11,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from arm_processes import Arm
-from common import write_result
+from common import RESULTS, write_result
 
-# m/s: slower than that is no motion worth stopping.
+from sail_robot.nodes.arm_processes import ArmProcesses
+
+PANDA = RESULTS.parent / "robot" / "config" / "panda.yaml"
+# m/s. A stop from a slower motion is not timed.
 MOVING = 0.05
 
 
@@ -27,7 +29,7 @@ def main() -> None:
     changes = {"controller": {"always": True}}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Arm("cups-green", Path(folder), ["prior.kind=none"], changes=changes) as arm,
+        ArmProcesses("cups-green", Path(folder), PANDA, ["prior.kind=none"], changes=changes) as arm,
     ):
         operator = arm.operator
         commands = operator.speeds()
@@ -40,7 +42,7 @@ def main() -> None:
             operator.stop()
             operator.until(operator.now + 0.5)
             rest = next(i for i in range(len(commands)) if all(speed == 0.0 for _, speed in commands[i:]))
-            # Backwards from standstill, as long as it was slower every time: that was the stop.
+            # The stop is the commands before standstill, each slower than the one before it.
             begin = rest
             while begin > 0 and commands[begin - 1][1] > commands[begin][1]:
                 begin -= 1

@@ -1,6 +1,7 @@
-"""Planner, controller, guard and recorder on a robot arm: `ros2 launch sail_robot deploy.launch.py -s`.
+"""Planner, controller, guard and recorder on a robot arm.
 
-With use_mock_hardware:=true the arm is the simulated one, and its clock is everybody's.
+`ros2 launch sail_robot deploy.launch.py -s` shows all arguments. With use_mock_hardware:=true the
+arm is the simulated one, and all nodes use its clock.
 """
 
 from pathlib import Path
@@ -16,80 +17,114 @@ OUTPUTS = ("twist", "pose", "joint_trajectory")
 YES_NO = ("true", "false")
 ARGUMENTS = (
     DeclareLaunchArgument(
-        "arm", default_value="panda", choices=ARMS, description="whose limits file is taken"
+        "arm", default_value="panda", choices=ARMS, description="the arm, whose limits file is used"
     ),
-    DeclareLaunchArgument("limits", default_value="", description="another limits file than the arm's own"),
+    DeclareLaunchArgument("limits", default_value="", description="a limits file in place of the arm's"),
     DeclareLaunchArgument(
-        "output", default_value="twist", choices=OUTPUTS, description="what the arm's own controller takes"
+        "output",
+        default_value="twist",
+        choices=OUTPUTS,
+        description="the kind of command that the arm's own controller takes",
     ),
     DeclareLaunchArgument(
-        "robot_description", default_value="", description="the arm's URDF file, for joint_trajectory"
+        "robot_description",
+        default_value="",
+        description="the arm's URDF file, needed by output joint_trajectory",
     ),
     DeclareLaunchArgument(
         "dry_run",
         default_value="true",
         choices=YES_NO,
-        description="plan and judge, but send the arm nothing",
+        description="run everything, but send the arm nothing; always false on the simulated arm",
     ),
     DeclareLaunchArgument(
-        "use_mock_hardware", default_value="false", choices=YES_NO, description="the simulated arm instead"
+        "use_mock_hardware", default_value="false", choices=YES_NO, description="use the simulated arm"
     ),
     DeclareLaunchArgument(
-        "prompt", default_value="push the green cup forward", description="the task in words"
+        "prompt", default_value="push the green cup forward", description="the task's prompt"
     ),
     DeclareLaunchArgument(
-        "task", default_value="cups-green", description="the task's name, for its episodes"
-    ),
-    DeclareLaunchArgument("preset", default_value="panda", description="of `sail run`: how plans are drawn"),
-    DeclareLaunchArgument("base", default_value="panda", description="base weights: a name, or a folder"),
-    DeclareLaunchArgument(
-        "prior", default_value="none", choices=("none", "compact", "animatediff"), description="the prior"
+        "task",
+        default_value="cups-green",
+        description="the task's name in its episodes; on the simulated arm the task itself",
     ),
     DeclareLaunchArgument(
-        "overrides", default_value="", description="other settings of the preset: 'planner.steps=2 seed=1'"
-    ),
-    DeclareLaunchArgument("checkpoint", default_value="", description="a run's checkpoints/iteration_NNN"),
-    DeclareLaunchArgument(
-        "exported", default_value="", description="a folder of sail export, instead of base and checkpoint"
+        "preset", default_value="panda", description="a preset of `sail run`, for how plans are drawn"
     ),
     DeclareLaunchArgument(
-        "policy", default_value="", description="a folder of sail export with a policy: nothing is planned"
-    ),
-    DeclareLaunchArgument("image_topic", default_value="image", description="the camera's images"),
-    DeclareLaunchArgument("compressed", default_value="false", choices=YES_NO, description="CompressedImage"),
-    DeclareLaunchArgument(
-        "joint_states_topic", default_value="joint_states", description="the joints' states"
-    ),
-    DeclareLaunchArgument("hand_pose_topic", default_value="hand_pose", description="the hand's PoseStamped"),
-    DeclareLaunchArgument("arm_command_topic", default_value="arm_command", description="what moves the arm"),
-    DeclareLaunchArgument(
-        "arm_gripper_topic", default_value="arm_gripper", description="finger position, metres"
+        "base", default_value="panda", description="base weights: a shipped name, or a folder"
     ),
     DeclareLaunchArgument(
-        "episodes", default_value="episodes", description="the store that attempts go into"
+        "prior",
+        default_value="none",
+        choices=("none", "compact", "animatediff"),
+        description="the kind of prior that is composed with the planner",
     ),
-    DeclareLaunchArgument("bags", default_value="", description="a folder for MCAP bags; none where empty"),
+    DeclareLaunchArgument(
+        "overrides",
+        default_value="",
+        description="further settings of the preset, such as 'planner.steps=2 seed=1'",
+    ),
+    DeclareLaunchArgument(
+        "checkpoint", default_value="", description="a run's folder checkpoints/iteration_NNN"
+    ),
+    DeclareLaunchArgument(
+        "exported", default_value="", description="a folder of `sail export`, in place of base and checkpoint"
+    ),
+    DeclareLaunchArgument(
+        "policy",
+        default_value="",
+        description="a folder of `sail export` with a policy, which acts without plans",
+    ),
+    DeclareLaunchArgument("image_topic", default_value="image", description="topic of the camera's images"),
+    DeclareLaunchArgument(
+        "compressed", default_value="false", choices=YES_NO, description="whether images are CompressedImage"
+    ),
+    DeclareLaunchArgument(
+        "joint_states_topic", default_value="joint_states", description="topic of the JointState"
+    ),
+    DeclareLaunchArgument(
+        "hand_pose_topic", default_value="hand_pose", description="topic of the hand's PoseStamped"
+    ),
+    DeclareLaunchArgument(
+        "arm_command_topic", default_value="arm_command", description="topic of commands to the arm"
+    ),
+    DeclareLaunchArgument(
+        "arm_gripper_topic",
+        default_value="arm_gripper",
+        description="topic of the finger's position, in metres",
+    ),
+    DeclareLaunchArgument("episodes", default_value="episodes", description="folder of the episode store"),
+    DeclareLaunchArgument("bags", default_value="", description="folder of MCAP bags; none if empty"),
     DeclareLaunchArgument(
         "demonstrate",
         default_value="false",
         choices=YES_NO,
-        description="only record: somebody else moves the arm, and shows how it is done",
+        description="only record demonstrations, while somebody else moves the arm",
     ),
-    DeclareLaunchArgument("timeout", default_value="15.0", description="seconds of an attempt"),
-    DeclareLaunchArgument("seed", default_value="1000", description="of the simulated table's first scene"),
-    DeclareLaunchArgument("speed", default_value="1.0", description="of the simulated arm's clock"),
-    DeclareLaunchArgument("latency", default_value="0.0", description="simulated camera: seconds it is late"),
+    DeclareLaunchArgument("timeout", default_value="15.0", description="longest attempt, in seconds"),
     DeclareLaunchArgument(
-        "dropped", default_value="0.0", description="simulated camera: share of lost frames"
+        "seed", default_value="1000", description="seed of the simulated table's first scene"
     ),
-    DeclareLaunchArgument("noise", default_value="0.0", description="simulated camera: grey levels of noise"),
-    DeclareLaunchArgument("namespace", default_value="", description="before all names but /clock's"),
-    DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error"),
+    DeclareLaunchArgument(
+        "speed", default_value="1.0", description="simulated clock's speed against the wall's"
+    ),
+    DeclareLaunchArgument(
+        "latency", default_value="0.0", description="simulated camera: its delay in seconds"
+    ),
+    DeclareLaunchArgument(
+        "dropped", default_value="0.0", description="simulated camera: share of lost frames, 0 to 1"
+    ),
+    DeclareLaunchArgument(
+        "noise", default_value="0.0", description="simulated camera: noise, in grey levels"
+    ),
+    DeclareLaunchArgument("namespace", default_value="", description="of all nodes and topics but /clock"),
+    DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn or error"),
 )
 
 
 def nodes(context: LaunchContext) -> list[Node]:
-    """All nodes, with their parameters."""
+    """The nodes, with their parameters."""
 
     def of(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
@@ -105,7 +140,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     description = of("robot_description") or ("simulated" if simulated else "")
     overrides = [f"base={of('base')}", f"prior.kind={of('prior')}", *of("overrides").split()]
     parameters: dict[str, dict[str, object]] = {
-        # The simulated arm can be hurt by nothing: there is no need to ask for motion twice.
+        # The simulated arm cannot do harm, so it moves without dry_run:=false.
         "guard": {
             **robot,
             "dry_run": of("dry_run") == "true" and not simulated,
@@ -173,5 +208,5 @@ def nodes(context: LaunchContext) -> list[Node]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What ROS 2's launch asks for."""
+    """The launch description, for ROS 2's launch."""
     return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=nodes)])

@@ -1,6 +1,6 @@
-"""The improvement loop on an arm: attempts, training, evaluation, and the better planner goes on.
+"""The improvement loop on an arm: attempts, fine-tuning, and the better planner goes on.
 
-Takes deploy.launch.py's arguments too. On a real arm somebody lays the table and labels the attempts.
+Takes the arguments of deploy.launch.py, too. On a real arm a person lays the table and labels the attempts.
 """
 
 from pathlib import Path
@@ -20,17 +20,31 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 ARGUMENTS = (
-    DeclareLaunchArgument("out", default_value="runs/arm", description="checkpoints and results.json"),
-    DeclareLaunchArgument("iterations", default_value="3", description="rounds of collecting and training"),
-    DeclareLaunchArgument("attempts", default_value="20", description="attempts a round"),
-    DeclareLaunchArgument("steps", default_value="250", description="optimiser steps a round"),
-    DeclareLaunchArgument("self_fraction", default_value="1.0", description="share of a batch that is new"),
-    DeclareLaunchArgument("demonstrations", default_value="", description="a store to rehearse, or none"),
+    DeclareLaunchArgument(
+        "out", default_value="runs/arm", description="folder of checkpoints and results.json"
+    ),
+    DeclareLaunchArgument(
+        "iterations",
+        default_value="3",
+        description="rounds of fine-tuning and attempts, after those of the base",
+    ),
+    DeclareLaunchArgument("attempts", default_value="20", description="attempts in a round"),
+    DeclareLaunchArgument("steps", default_value="250", description="optimiser steps in a round"),
+    DeclareLaunchArgument(
+        "self_fraction",
+        default_value="1.0",
+        description="share of a batch from the arm's own episodes, 0 to 1",
+    ),
+    DeclareLaunchArgument(
+        "demonstrations",
+        default_value="",
+        description="episode store of demonstrations to rehearse; none if empty",
+    ),
 )
 
 
 def improve(context: LaunchContext) -> list[Node | RegisterEventHandler]:
-    """The node that runs the loop; when it ends, all is over."""
+    """The loop's node. When it ends, everything is shut down."""
 
     def of(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
@@ -60,6 +74,6 @@ def improve(context: LaunchContext) -> list[Node | RegisterEventHandler]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What ROS 2's launch asks for."""
+    """The launch description, for ROS 2's launch."""
     deploy = PythonLaunchDescriptionSource(str(Path(__file__).with_name("deploy.launch.py")))
     return LaunchDescription([*ARGUMENTS, IncludeLaunchDescription(deploy), OpaqueFunction(function=improve)])

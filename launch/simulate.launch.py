@@ -1,4 +1,4 @@
-"""deploy.launch.py on the simulated arm, which takes its arguments too (task, prompt, output, speed, …)."""
+"""deploy.launch.py on the simulated arm. Takes its arguments, too (task, prompt, output, speed, …)."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What ROS 2's launch asks for."""
+    """The launch description, for ROS 2's launch."""
     deploy = PythonLaunchDescriptionSource(str(Path(__file__).with_name("deploy.launch.py")))
     return LaunchDescription(
         [IncludeLaunchDescription(deploy, launch_arguments={"use_mock_hardware": "true"}.items())]

@@ -1,7 +1,7 @@
-"""What the controller does at its rate: it follows the newest plan with inverse dynamics, by the clock.
+"""The controller's actions, one every control step: from plans (`Follower`) or from a policy (`Decider`).
 
-A plan is made for the time at which its first frame was taken. When it arrives some of its frames are past
-already; those are skipped, so that the arm goes on without a break where one plan replaces another.
+A plan goes on from a camera frame, and its times count from that frame's. Planning takes a while, so some
+planned frames are past when the plan arrives. Those are skipped, and the arm moves on without a break.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ import numpy as np
 
 from sail.embodiment import Embodiment, read_embodiment
 from sail.types import Float32, UInt8
-from sail_models.interfaces import Acting
+from sail_models.interfaces import Acting, Deciding, check_prompts
 
 
 def load_dynamics(base: str) -> tuple[Acting, Embodiment]:
-    """Those of base weights, a shipped name or a folder. Raises SailError."""
-    from sail.loop.agent import load_base  # torch, which an exported model is without
+    """The inverse dynamics of base weights and its embodiment. base: a shipped name, or a folder. Raises
+    SailError."""
+    from sail.loop.agent import load_base  # torch, not needed for an exported model
     from sail_models.saving import find_base
 
     embodiment = read_embodiment(find_base(base))
@@ -25,36 +26,49 @@ def load_dynamics(base: str) -> tuple[Acting, Embodiment]:
 
 
 def load_exported_dynamics(folder: str) -> tuple[Acting, Embodiment]:
-    """Those that `sail export` wrote into a folder, on one thread. Raises SailError."""
+    """The inverse dynamics that `sail export` wrote into a folder, on one thread, and its embodiment. Raises
+    SailError."""
     from sail.export.runtime import ExportedInverseDynamics
 
     model = ExportedInverseDynamics(Path(folder), threads=1)
     return model, model.embodiment
 
 
+def load_exported_policy(folder: str) -> tuple[Deciding, Embodiment]:
+    """The policy that `sail export` wrote into a folder, on one thread, and its embodiment. Raises
+    SailError."""
+    from sail.export.policy_runtime import ExportedPolicy
+
+    policy = ExportedPolicy(Path(folder), threads=1)
+    return policy, policy.embodiment
+
+
 @dataclass(frozen=True)
 class TimedPlan:
-    """frames: uint8 (F, S, S, 3). made: the time in seconds of the camera's frame that they go on from."""
+    """frames: uint8 (F, S, S, 3) RGB. made: when the camera's frame was taken that they go on from, in
+    seconds."""
 
     frames: UInt8
     made: float
 
 
-class Playing:
-    """One chunk of actions after another, by the clock. seconds: of a control step."""
+class ChunkPlayer:
+    """Plays one chunk of actions after another, by the clock. seconds: of a control step."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.stop()
 
     def stop(self) -> None:
-        """Drop what is left of a chunk."""
+        """Drop the rest of the chunk."""
         self._chunk: Float32 | None = None
         self._begun = 0.0
 
     def act(self, now: float, next_chunk: Callable[[], Float32 | None]) -> Float32 | None:
-        """The action for now, float32 (4,), of the next chunk (K, 4) where this one is over; None where there
-        is none."""
+        """The action for now, float32 (4,), or None where there is no chunk.
+
+        next_chunk: makes the next chunk, float32 (K, 4), when this one is over.
+        """
         step = round((now - self._begun) / self._seconds)
         if self._chunk is None or not 0 <= step < len(self._chunk):
             self._chunk = next_chunk()
@@ -66,36 +80,36 @@ class Playing:
 
 
 class Follower:
-    """Feed it plans; ask it for one action every control step.
+    """Takes plans, and gives one action every control step, by inverse dynamics.
 
     seconds: of a control step. skip: control steps between two planned frames, as many as a chunk has
-    actions. at_least: planned frames that are followed before a newer plan takes over: plans differ in how
-    they do a thing, and an arm that changes its mind too often does nothing.
+    actions. at_least: planned frames that are followed before a newer plan takes over. Two plans may do the
+    task in two ways, and an arm that changes between them too often gets nowhere.
     """
 
     def __init__(self, inverse_dynamics: Acting, seconds: float, skip: int, at_least: int = 1) -> None:
         self._inverse_dynamics, self._seconds = inverse_dynamics, seconds
         self._skip, self._at_least = skip, at_least
-        self._playing = Playing(seconds)
+        self._player = ChunkPlayer(seconds)
         self.forget(-np.inf)
 
     def forget(self, now: float) -> None:
-        """Drop the plan, and refuse those that were made before `now`."""
+        """Drop the plan, and refuse plans from frames taken before `now`."""
         self._since = now
         self._newest: TimedPlan | None = None
         self._plan: TimedPlan | None = None
         self._followed = 0
-        self._playing.stop()
+        self._player.stop()
 
     def take(self, plan: TimedPlan) -> None:
-        """Follow this plan in its turn, if it is newer than all others."""
+        """Follow this plan in its turn, if it is the newest."""
         if plan.made > (self._since if self._newest is None else self._newest.made):
             self._newest = plan
 
     def act(self, now: float, frame: UInt8, proprioception: Float32) -> Float32 | None:
-        """The action for now, float32 (4,); None where no plan says what to do.
+        """The action for now, float32 (4,) in -1..1, or None where no planned frame is due.
 
-        frame: uint8 (S, S, 3). proprioception: float32 (4,).
+        now: in seconds. frame: uint8 (S, S, 3) RGB. proprioception: float32 (4,).
         """
 
         def next_chunk() -> Float32 | None:
@@ -104,10 +118,10 @@ class Follower:
                 return None
             return self._inverse_dynamics.act(frame[None], goal[None], proprioception[None])[0]
 
-        return self._playing.act(now, next_chunk)
+        return self._player.act(now, next_chunk)
 
     def _goal(self, now: float) -> UInt8 | None:
-        """The planned frame that is due when the next chunk has been made."""
+        """The planned frame to go to now, or None."""
         if self._plan is None or self._followed >= self._at_least or self._due(self._plan, now) is None:
             self._plan, self._followed = self._newest, 0
         if self._plan is None:
@@ -121,3 +135,34 @@ class Follower:
             return None
         frame: UInt8 = plan.frames[ahead]
         return frame
+
+
+class Decider:
+    """Gives one action every control step, by a policy. seconds: of a control step. Raises PromptError for an
+    empty prompt."""
+
+    def __init__(self, policy: Deciding, prompt: str, seconds: float) -> None:
+        self._policy, self._player, self._chunks = policy, ChunkPlayer(seconds), 0
+        self.ask(prompt)
+
+    def ask(self, prompt: str) -> None:
+        """Use this prompt from the next chunk on. Raises PromptError."""
+        check_prompts([prompt])
+        self._prompt = prompt
+
+    def forget(self, now: float) -> None:
+        """Drop the chunk, because an attempt begins."""
+        self._player.stop()
+
+    def act(self, now: float, frame: UInt8, proprioception: Float32) -> Float32 | None:
+        """The action for now, float32 (4,) in -1..1.
+
+        now: in seconds. frame: uint8 (S, S, 3) RGB. proprioception: float32 (4,).
+        """
+
+        def next_chunk() -> Float32 | None:
+            self._chunks += 1
+            seen = frame[None], [self._prompt], proprioception[None]
+            return self._policy.decide(*seen, [self._chunks])[0]
+
+        return self._player.act(now, next_chunk)

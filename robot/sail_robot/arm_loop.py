@@ -1,6 +1,6 @@
-"""Learning on the arm: rounds of attempts, each measuring one planner and teaching the next. Plain Python.
+"""The improvement loop on an arm, in rounds: attempts, a verdict on the planner, fine-tuning. Plain Python.
 
-On an arm an attempt is dear: those that measure a planner are those that the next one learns from.
+Attempts on an arm take a person's time, so the same attempts measure a planner and teach the next one.
 """
 
 import json
@@ -21,15 +21,18 @@ from sail_models.saving import save_model
 RESULTS = "results.json"
 
 
-class ProgressError(SailError):
-    """A results file that is not of such rounds."""
+class RoundsError(SailError):
+    """Rounds without attempts, or a results file of something else."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """iteration: whose planner acted, 0 the base. checkpoint: its folder within the rounds' own, "" for the
-    base. promoted: it was not worse than the best before it, and goes on. kept: episodes that teach, of all
-    rounds so far."""
+    """One iteration on the arm.
+
+    iteration: of the planner that acted; 0 is the base. checkpoint: the planner's folder within the run's, ""
+    for the base. promoted: the planner was not worse than the best before it, and the loop goes on with it.
+    kept: episodes of all rounds so far that teach.
+    """
 
     iteration: int
     checkpoint: str
@@ -40,20 +43,20 @@ class Round:
 
     @property
     def rate(self) -> float:
-        """Share of successes."""
+        """The success rate, 0 to 1."""
         return self.successes / self.attempts
 
 
 def best(rounds: list[Round]) -> Round:
-    """The one that goes on: the last that was promoted."""
+    """The round whose planner the loop goes on with: the last one promoted."""
     return next(one for one in reversed(rounds) if one.promoted)
 
 
-def judged(rounds: list[Round], iteration: int, checkpoint: str, store: EpisodeStore, task: str) -> Round:
-    """What the attempts of an iteration say of its planner. Raises ProgressError where there are none."""
+def judge(rounds: list[Round], iteration: int, checkpoint: str, store: EpisodeStore, task: str) -> Round:
+    """The round that the attempts of an iteration make. Raises RoundsError where there are none."""
     records = store.records(task=task, source="self", iteration=iteration)
     if not records:
-        raise ProgressError(f"no attempt of iteration {iteration} at {task} in {store.folder}")
+        raise RoundsError(f"no attempt of iteration {iteration} at {task} in {store.folder}")
     successes = sum(record.success for record in records)
     rate = successes / len(records)
     promoted = not rounds or rate >= best(rounds).rate
@@ -70,8 +73,11 @@ def learn(
     out: Path,
     report: Callable[[int, float], None],
 ) -> str:
-    """Fine-tune the planner in the checkpoint `start` ("": the base's) on what was kept so far; the new
-    checkpoint. Both are folders within `out`."""
+    """Fine-tune a planner on the episodes kept so far. Returns the new checkpoint, a folder within `out`.
+
+    start: the checkpoint to begin with, a folder within `out`, or "" for the base. demonstrations: rehearsed
+    beside the episodes; None for none. report: called with each step and its loss.
+    """
     agent = load_agent(config)
     if start:
         agent = with_checkpoint(agent, out / start)
@@ -90,7 +96,7 @@ def learn(
 
 
 def write_rounds(out: Path, task: str, rounds: list[Round]) -> None:
-    """Write results.json, atomically."""
+    """Write results.json into `out`, atomically."""
     rows = [
         {
             **asdict(one),
@@ -104,15 +110,15 @@ def write_rounds(out: Path, task: str, rounds: list[Round]) -> None:
 
 
 def read_rounds(out: Path, task: str) -> list[Round]:
-    """The rounds that are finished. Raises ProgressError."""
+    """The finished rounds in `out`, none where nothing is there. Raises RoundsError."""
     path = out / RESULTS
     if not path.exists():
         return []
     try:
         content = json.loads(path.read_text())
         if content["task"] != task:
-            raise ProgressError(f"{path} is of {content['task']}, not {task}: choose another folder")
+            raise RoundsError(f"{path} is of {content['task']}, not {task}: choose another folder")
         fields = Round.__dataclass_fields__
         return [Round(**{key: row[key] for key in fields}) for row in content["iterations"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise ProgressError(f"{path} does not hold rounds on an arm: choose another folder") from error
+        raise RoundsError(f"{path} does not hold rounds on an arm: choose another folder") from error

@@ -1,4 +1,4 @@
-"""How long a thing takes, over its last times."""
+"""The last durations of something that happens again and again."""
 
 from collections import deque
 
@@ -12,9 +12,9 @@ class Durations:
         self._last: deque[float] = deque(maxlen=count)
 
     def add(self, seconds: float) -> None:
-        """One more."""
+        """Add one duration."""
         self._last.append(seconds)
 
     def p99(self) -> str:
-        """What 99 of 100 are below, in milliseconds."""
+        """The 99th percentile, as a text in milliseconds."""
         return f"{1e3 * float(np.percentile(self._last, 99)):.2f} ms" if self._last else "none yet"

@@ -1,7 +1,7 @@
-"""The guard's logic: between controller and arm it has the last word. Plain Python; the time is given to it.
+"""The guard's logic, in plain Python. The guard stands between controller and arm and has the last word.
 
-Commands pass through `MotionLimiter`. A fault brings the arm to rest by the stop that is always at hand, and
-stays until somebody clears it: a stop that ends by itself would begin again by itself.
+Commands pass through `MotionLimiter`. A fault brings the arm to rest by the stop that the limiter always has
+ready. The fault stays until somebody clears it: an arm that went on by itself would hit the same thing again.
 """
 
 from collections import Counter
@@ -14,9 +14,11 @@ import numpy as np
 from sail_robot.motion import MotionLimiter, MotionLimits, Vector
 from sail_robot.robot_file import Watch
 
+# What a command says of the arm's motion.
+CommandKind = Literal["velocity", "position"]
 # What is watched, by the name of its deadline in the robot's file.
-Source = Literal["camera", "joints", "plan", "command"]
-_SILENT: dict[Source, str] = {
+Signal = Literal["camera", "joints", "plan", "command"]
+_SILENT: dict[Signal, str] = {
     "camera": "the camera is silent",
     "joints": "the joint states are silent",
     "plan": "the plan is stale",
@@ -29,9 +31,12 @@ LIMITED = "limited"
 
 @dataclass(frozen=True)
 class Order:
-    """What is sent to the arm. velocity: (n,). position: (n,), where that leads in a cycle; None as long as
-    nobody knows where the arm is: then nothing may be sent. fault: why the arm is stopped or stopping, None
-    where it is not. limited: what the controller asked for is not allowed."""
+    """What the guard sends the arm in one cycle.
+
+    velocity: (n,). position: (n,), where that velocity leads within the cycle. It is None as long as nobody
+    knows where the arm is; then nothing may be sent. fault: why the arm is stopped or stopping, None where it
+    may move. limited: the controller asked for more than is allowed.
+    """
 
     velocity: Vector
     position: Vector | None
@@ -40,12 +45,15 @@ class Order:
 
 
 class Guard:
-    """Feed it what arrives, with the time in seconds; ask it for one order a cycle.
+    """Tell it what arrives, with the time in seconds, and ask it for one order a cycle.
 
-    kind: of the commands, and of what is taken of the orders. With "velocity" the arm's measured position is
-    kept within limits; with "position" the commanded one, and the arm has to be within `step` (metres, or
-    radians for joints) of it, as has every command. frame: commands have to be in it. interventions: how
-    often each fault and limit came in. waiting: the fault until all that is watched is there.
+    limits, watch: see the robot's file. seconds: of a cycle. frame: the one that commands have to be in.
+    kind: with "velocity" the arm's measured position is kept within the limits, with "position" the commanded
+    one. step: with "position", how far in metres or radians each command and the arm itself may be from the
+    commanded position.
+
+    fault: why the arm is stopped, None where it may move. waiting: the fault until everything that is watched
+    has been heard. interventions: how often each fault and limit came in.
     """
 
     def __init__(
@@ -54,12 +62,12 @@ class Guard:
         watch: Watch,
         seconds: float,
         frame: str,
-        kind: Literal["velocity", "position"],
+        kind: CommandKind,
         step: float,
     ) -> None:
         self._limiter = MotionLimiter(limits, seconds)
         self._seconds, self._frame, self._kind, self._step = seconds, frame, kind, step
-        self._deadlines: dict[Source, float] = {
+        self._deadlines: dict[Signal, float] = {
             "camera": watch.camera,
             "joints": watch.joints,
             "command": watch.command,
@@ -70,26 +78,26 @@ class Guard:
         # A commanded position is approached within about half the time of a stop.
         self._approach = limits.stop_seconds / 2.0
         axes = len(limits.low)
-        self._seen: dict[Source, float] = {}
+        self._seen: dict[Signal, float] = {}
         self._now = -np.inf
         self._measured, self._wanted = np.zeros(axes), np.zeros(axes)
         self._setpoint: Vector | None = None
         self.fault: str | None = self.waiting
         self.interventions: Counter[str] = Counter()
 
-    def saw(self, source: Literal["camera", "plan"], now: float, stamp: float) -> None:
-        """There is a camera frame that was taken, or a plan that was made, at the time `stamp`."""
-        self._note(source, now, stamp)
+    def saw(self, signal: Literal["camera", "plan"], now: float, stamp: float) -> None:
+        """A camera frame was taken, or a plan was made, at the time `stamp`."""
+        self._note(signal, now, stamp)
 
     def measured(self, now: float, stamp: float, position: Sequence[float]) -> None:
-        """Where the arm was at the time `stamp`: (n,)."""
+        """The arm was at this position, (n,), at the time `stamp`."""
         values = self._checked(position, "joint states")
         if values is not None:
             self._measured = values
             self._note("joints", now, stamp)
 
     def command(self, now: float, frame: str, values: Sequence[float]) -> None:
-        """The controller's wish: (n,) velocities or positions."""
+        """The controller asks for these velocities or positions, (n,)."""
         if frame != self._frame:
             self.stop(f"a command in frame '{frame}', not '{self._frame}'")
             return
@@ -105,20 +113,20 @@ class Guard:
         self._note("command", now, now)
 
     def stop(self, fault: str) -> None:
-        """Stop for this reason, until it is cleared; the first one is told."""
+        """Stop until somebody clears it. Of several faults the first one is told."""
         self.interventions[fault] += 1
         if self.fault in (None, self.waiting):
             self.fault = fault
 
     def clear(self, now: float) -> str | None:
-        """Let the arm move again, once the controller asks for it: None, or why it may not yet."""
+        """Let the arm move again. Returns None, or why it may not move yet."""
         if not self._limiter.at_rest:
             return "the arm is not at rest yet"
         self._seen.pop("command", None)
         silent = self._silent(now)
         if silent is not None:
             return silent
-        # What a position controller holds is not changed in a leap, unless somebody has moved the arm.
+        # The arm's controller holds the last position. It must not leap, unless somebody has moved the arm.
         if self._setpoint is None or self._away(self._measured) > self._step:
             self._setpoint = self._measured.copy()
         self._wanted = np.zeros_like(self._measured) if self._kind == "velocity" else self._setpoint.copy()
@@ -150,17 +158,17 @@ class Guard:
         self._setpoint = at + velocity * self._seconds
         return Order(velocity, self._setpoint, self.fault, limited)
 
-    def _note(self, source: Source, now: float, stamp: float) -> None:
-        # A stamp from the future would keep a dead source alive; an old one that comes late says nothing.
-        self._seen[source] = max(self._seen.get(source, -np.inf), min(stamp, now))
+    def _note(self, signal: Signal, now: float, stamp: float) -> None:
+        # A stamp from the future would keep a dead signal alive. A stamp older than the last one is no news.
+        self._seen[signal] = max(self._seen.get(signal, -np.inf), min(stamp, now))
 
     def _silent(self, now: float) -> str | None:
-        """Which source has been quiet for too long, or whether the arm is too far behind."""
-        for source, deadline in self._deadlines.items():
-            if source == "command" and source not in self._seen:
-                continue  # the arm holds still until it is told something
-            if now - self._seen.get(source, -np.inf) > deadline:
-                return _SILENT[source]
+        """Which signal has been silent for too long, or that the arm is too far behind its commands."""
+        for signal, deadline in self._deadlines.items():
+            if signal == "command" and signal not in self._seen:
+                continue  # without any command yet, the arm holds still
+            if now - self._seen.get(signal, -np.inf) > deadline:
+                return _SILENT[signal]
         if self._kind == "position" and self.fault is None:
             lag = self._away(self._measured)
             if lag > self._step:

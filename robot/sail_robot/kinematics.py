@@ -1,11 +1,11 @@
-"""From where the hand is to go to where the joints are to be: differential inverse kinematics by mink.
+"""Differential inverse kinematics by mink: from the hand's motion to the joints' angles.
 
-The arm's shape comes from its URDF, of which only links and joints are read, or for the simulated arm from
-the model that it is simulated with.
+The arm's shape comes from the links and joints of its URDF. The simulated arm's comes from its MuJoCo model.
 """
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import mink
@@ -14,19 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sail.errors import SailError
+from sail_envs.panda.arm import arm_scene, compile_model
+from sail_robot.robot_file import Robot
 
 Vector = NDArray[np.float64]
 
-# Rounds of differential inverse kinematics a step.
+# The description that stands for the simulated arm.
+SIMULATED = "simulated"
+# Solutions of differential inverse kinematics in one step.
 _SOLUTIONS = 4
 
 
 class KinematicsError(SailError):
-    """A robot's description that lacks what its limits file names, or is none."""
+    """A robot's description that cannot be read, or lacks what the robot's file names."""
 
 
 def model_of_urdf(urdf: str) -> Any:
-    """A MuJoCo model with a URDF's links and joints, without its meshes. Raises KinematicsError."""
+    """A MuJoCo model of a URDF's links and joints, without meshes. Raises KinematicsError.
+
+    urdf: the XML text.
+    """
     try:
         root = ElementTree.fromstring(urdf)
     except ElementTree.ParseError as error:
@@ -44,9 +51,10 @@ def model_of_urdf(urdf: str) -> Any:
 
 
 class Kinematics:
-    """Follows the hand's motion in the joints; its orientation is held as `start` finds it.
+    """Moves the hand as it is asked, by the joints. The hand keeps the orientation that `start` finds.
 
-    joints: the arm's, by name in the model. hand: the name of the body or site. Raises KinematicsError.
+    joints: the names of the arm's joints in the model. hand, kind: the name of the hand's body or site.
+    Raises KinematicsError.
     """
 
     def __init__(self, model: Any, joints: Sequence[str], hand: str, kind: Literal["body", "site"]) -> None:
@@ -65,7 +73,7 @@ class Kinematics:
         self._hand: tuple[str, str] = (hand, kind)
 
     def start(self, joints: Sequence[float] | Vector) -> None:
-        """The joints are here: (n,) in radians."""
+        """Set where the joints are, (n,) in radians."""
         q = self._configuration.q.copy()
         q[self._places] = joints
         self._configuration.update(q)
@@ -73,7 +81,10 @@ class Kinematics:
         self._goal = self._configuration.get_transform_frame_to_world(*self._hand)
 
     def step(self, motion: Sequence[float] | Vector, seconds: float) -> Vector:
-        """Where the joints are to be, (n,), when the hand has moved on by (3,) metres in so many seconds."""
+        """The joints' angles, (n,) in radians, after the hand has moved by `motion`, (3,) in metres.
+
+        seconds: how long the motion takes.
+        """
         translation = self._goal.translation() + np.asarray(motion, np.float64)
         self._goal = mink.SE3.from_rotation_and_translation(self._goal.rotation(), translation)
         self._reach.set_target(self._goal)
@@ -89,3 +100,17 @@ class Kinematics:
             self._configuration.integrate_inplace(velocity, seconds / _SOLUTIONS)
         joints: Vector = self._configuration.q[self._places]
         return joints
+
+
+def kinematics_of(description: str, robot: Robot) -> Kinematics:
+    """The kinematics of an arm. description: a URDF file's path, or "simulated". Raises KinematicsError."""
+    if not description:
+        raise KinematicsError("joint_trajectory needs the arm's URDF: give its path as robot_description")
+    if description == SIMULATED:
+        names = [name.replace("panda_", "robot:panda0_") for name in robot.joint_names]
+        return Kinematics(compile_model(arm_scene()), names, "end_effector", "site")
+    try:
+        urdf = Path(description).read_text()
+    except OSError as error:
+        raise KinematicsError(f"cannot read {description}: {error.strerror}") from error
+    return Kinematics(model_of_urdf(urdf), robot.joint_names, robot.hand_link, "body")

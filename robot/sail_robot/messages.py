@@ -1,23 +1,25 @@
-"""ROS messages to what SAIL works with, and back."""
+"""Conversion between ROS messages and what SAIL works with: arrays, lists of numbers, seconds.
 
-from collections.abc import Sequence
+`COMMANDS` says how each kind of command (outputs.py) travels.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, TwistStamped
-from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from sail.errors import SailError
 from sail.types import UInt8
+from sail_robot.outputs import Numbers
 from sail_robot.robot_file import Gripper
 
-Numbers = Sequence[float] | NDArray[np.float64]
-
-# Encoding -> channels, and how OpenCV makes RGB of it (None where it is RGB).
+# Encoding -> number of channels, and OpenCV's conversion to RGB (None where the image is RGB).
 _ENCODINGS: dict[str, tuple[int, int | None]] = {
     "rgb8": (3, None),
     "bgr8": (3, cv2.COLOR_BGR2RGB),
@@ -28,7 +30,7 @@ _ENCODINGS: dict[str, tuple[int, int | None]] = {
 
 
 class MessageError(SailError):
-    """A message that does not hold what its header says."""
+    """A message whose content contradicts its header, or lacks what is needed."""
 
 
 def seconds_of(stamp: Time) -> float:
@@ -43,7 +45,7 @@ def stamp_of(seconds: float) -> Time:
 
 
 def pixels(message: Image | CompressedImage) -> UInt8:
-    """What an image shows: uint8 (H, W, 3) RGB. Raises MessageError."""
+    """An image's pixels, uint8 (H, W, 3) RGB. Raises MessageError."""
     data = np.frombuffer(message.data, np.uint8)
     if isinstance(message, CompressedImage):
         decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
@@ -63,8 +65,11 @@ def pixels(message: Image | CompressedImage) -> UInt8:
 
 
 def glance(message: Image | CompressedImage) -> UInt8:
-    """Enough of an image to tell a black or a frozen one, at a fraction of the cost of decoding it: uint8 of
-    any length. Raises MessageError."""
+    """Some bytes of an image, uint8 of any length, that show whether it is black or frozen.
+
+    A compressed image is decoded at an eighth of its size, which takes a fraction of the time. Raises
+    MessageError.
+    """
     data = np.frombuffer(message.data, np.uint8)
     if isinstance(message, Image):
         return data
@@ -75,7 +80,7 @@ def glance(message: Image | CompressedImage) -> UInt8:
 
 
 def square(image: UInt8, size: int) -> UInt8:
-    """The largest square in the middle of an image (H, W, 3), scaled to (size, size, 3)."""
+    """The largest square in the middle of an image, uint8 (H, W, 3), scaled to (size, size, 3) pixels."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -87,7 +92,7 @@ def square(image: UInt8, size: int) -> UInt8:
 
 
 def image_message(image: UInt8, seconds: float, frame: str) -> Image:
-    """An image (H, W, 3) RGB as a message."""
+    """The message for an image, uint8 (H, W, 3) RGB. seconds: when it was taken. frame: the camera's."""
     message = Image(height=image.shape[0], width=image.shape[1], encoding="rgb8", step=3 * image.shape[1])
     message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
     message.data.frombytes(np.ascontiguousarray(image).tobytes())
@@ -95,13 +100,15 @@ def image_message(image: UInt8, seconds: float, frame: str) -> Image:
 
 
 def plan_message(frames: UInt8, seconds: float, frame: str) -> Image:
-    """A plan (F, S, S, 3) as one tall image, its frames from the top down, stamped with the time of the
-    camera's frame that it was made from."""
+    """The message for a plan, uint8 (F, S, S, 3): one tall image, the first frame on top.
+
+    seconds: when the camera's frame was taken that the plan goes on from.
+    """
     return image_message(frames.reshape(-1, *frames.shape[2:]), seconds, frame)
 
 
 def planned_frames(message: Image) -> UInt8:
-    """A plan's frames (F, S, S, 3). Raises MessageError."""
+    """A plan's frames, uint8 (F, S, S, 3). Raises MessageError."""
     tall = pixels(message)
     side = tall.shape[1]
     if tall.shape[0] % side:
@@ -110,7 +117,7 @@ def planned_frames(message: Image) -> UInt8:
 
 
 def twist_message(velocity: Numbers, seconds: float, frame: str) -> TwistStamped:
-    """A velocity (6,) in m/s and rad/s."""
+    """The message for a velocity, (6,) in m/s and rad/s."""
     message = TwistStamped()
     message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
     linear, angular = message.twist.linear, message.twist.angular
@@ -119,13 +126,13 @@ def twist_message(velocity: Numbers, seconds: float, frame: str) -> TwistStamped
 
 
 def twist_values(message: TwistStamped) -> list[float]:
-    """A twist's six numbers."""
+    """A twist's velocity, (6,) in m/s and rad/s."""
     linear, angular = message.twist.linear, message.twist.angular
     return [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]
 
 
 def pose_message(position: Numbers, orientation: Numbers, seconds: float, frame: str) -> PoseStamped:
-    """A position (3,) in metres and an orientation x, y, z, w."""
+    """The message for a position, (3,) in metres, and an orientation, (4,) x, y, z, w."""
     message = PoseStamped()
     message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
     at, turned = message.pose.position, message.pose.orientation
@@ -135,20 +142,20 @@ def pose_message(position: Numbers, orientation: Numbers, seconds: float, frame:
 
 
 def pose_values(message: PoseStamped) -> tuple[list[float], list[float]]:
-    """A pose's position (3,) and orientation x, y, z, w."""
+    """A pose's position, (3,) in metres, and its orientation, (4,) x, y, z, w."""
     at, turned = message.pose.position, message.pose.orientation
     return [at.x, at.y, at.z], [turned.x, turned.y, turned.z, turned.w]
 
 
 def joint_message(names: Sequence[str], position: Numbers, seconds: float) -> JointState:
-    """Joint positions in radians (fingers: metres)."""
+    """The message for joint positions, in radians (fingers: metres)."""
     message = JointState(name=list(names), position=[float(value) for value in position])
     message.header.stamp = stamp_of(seconds)
     return message
 
 
 def joint_values(message: JointState, names: Sequence[str]) -> list[float]:
-    """The positions of the joints of these names, in their order. Raises MessageError."""
+    """The positions of the named joints, in the order of the names. Raises MessageError."""
     known = dict(zip(message.name, message.position, strict=False))
     missing = [name for name in names if name not in known]
     if missing:
@@ -159,14 +166,14 @@ def joint_values(message: JointState, names: Sequence[str]) -> list[float]:
 
 
 def opening(message: JointState, gripper: Gripper) -> float:
-    """How far a gripper is open, 0 to 1. Raises MessageError."""
+    """How far a gripper is open, 0 (closed) to 1. Raises MessageError."""
     return joint_values(message, [gripper.joint])[0] / gripper.open
 
 
 def trajectory_message(
     names: Sequence[str], position: Numbers, seconds: float, reached_in: float, frame: str
 ) -> JointTrajectory:
-    """One point that is to be reached in so many seconds."""
+    """The message for one point, joint angles (n,) in radians, to be reached in `reached_in` seconds."""
     message = JointTrajectory(joint_names=list(names))
     message.header.stamp, message.header.frame_id = stamp_of(seconds), frame
     point = JointTrajectoryPoint(positions=[float(value) for value in position])
@@ -177,7 +184,7 @@ def trajectory_message(
 
 
 def trajectory_values(message: JointTrajectory, names: Sequence[str]) -> list[float]:
-    """The last point's positions of the joints of these names, in their order. Raises MessageError."""
+    """The last point's angles of the named joints, in the order of the names. Raises MessageError."""
     if not message.points:
         raise MessageError("a trajectory without a point")
     known = dict(zip(message.joint_names, message.points[-1].positions, strict=False))
@@ -187,8 +194,43 @@ def trajectory_values(message: JointTrajectory, names: Sequence[str]) -> list[fl
     return [known[name] for name in names]
 
 
+class CommandFormat(NamedTuple):
+    """How one kind of command travels.
+
+    message: the ROS message's type. write: from a command's numbers, the time in seconds, the frame, the
+    joints' names and the seconds within which a position is to be reached. read: a command's numbers from a
+    message and the joints' names; raises MessageError.
+    """
+
+    message: type
+    write: Callable[[Numbers, float, str, Sequence[str], float], Any]
+    read: Callable[[Any, Sequence[str]], list[float]]
+
+
+# By the name of the output (outputs.py).
+COMMANDS = {
+    "twist": CommandFormat(
+        TwistStamped,
+        lambda values, now, frame, names, reached_in: twist_message(values, now, frame),
+        lambda message, names: twist_values(message),
+    ),
+    "pose": CommandFormat(
+        PoseStamped,
+        lambda values, now, frame, names, reached_in: pose_message(values[:3], values[3:], now, frame),
+        lambda message, names: [number for part in pose_values(message) for number in part],
+    ),
+    "joint_trajectory": CommandFormat(
+        JointTrajectory,
+        lambda values, now, frame, names, reached_in: trajectory_message(
+            names, values, now, reached_in, frame
+        ),
+        trajectory_values,
+    ),
+}
+
+
 def diagnostics(node: str, fault: str | None, values: dict[str, object], seconds: float) -> DiagnosticArray:
-    """What a node says of itself: all is well where there is no fault."""
+    """The message with a node's state. fault: None where all is well."""
     status = DiagnosticStatus(
         level=DiagnosticStatus.OK if fault is None else DiagnosticStatus.ERROR,
         name=node,

@@ -1,9 +1,8 @@
-"""Motion within limits, whatever is asked for: every command comes with a proven way to stop.
+"""Motion within limits: a safety filter that always has a stop ready.
 
-The way of a safety filter with a backup: a step towards what is wanted is taken only if from its end there
-is a stop within all limits; else the next step of the stop that was found before is. So limits hold by
-induction, not by trusting a rule of thumb. A stop is a cubic in the velocity, from the velocity and
-acceleration that there are to rest.
+A step towards the wanted velocity is taken only if a stop from the end of that step keeps all limits. If none
+does, the arm takes the next step of the stop found before. So every step is followed by a stop within the
+limits, by induction. A stop's velocity is a cubic in time, from present velocity and acceleration to rest.
 """
 
 from dataclasses import dataclass
@@ -16,24 +15,24 @@ from sail.errors import SailError
 
 Vector = NDArray[np.float64]
 
-# Shares of the longest stop that are tried, the gentlest first.
+# Durations of the stops that are tried, as shares of the longest. The longest is the gentlest.
 _SHARES = (1.0, 0.7, 0.45)
-# Rounding must not stand between a stop that is just within the limits and the same one a cycle later.
+# Relative. A stop that just keeps the limits must also keep them a cycle later, after rounding.
 _SLACK = 1e-9
 
 
 class LimitsError(SailError):
-    """Limits that contradict each other, or that no arm could keep."""
+    """Limits that contradict each other, or that no motion keeps."""
 
 
 @dataclass(frozen=True)
 class MotionLimits:
-    """What a motion in n axes has to keep.
+    """The limits of a motion in n axes.
 
-    low, high: where it may go, (n,). groups: axes whose Euclidean norm counts as one quantity, say those of a
-    linear velocity; each joint is its own. speed, acceleration, jerk: one number a group, in the axes' unit
-    a second, a second squared, a second cubed. stop_seconds: how long a stop takes at most. Raises
-    LimitsError.
+    low, high: the range of each axis, (n,). groups: axes that are limited together, by their Euclidean norm,
+    as those of a linear velocity are; each joint is a group of its own. speed, acceleration, jerk: each
+    group's most, in the axes' unit a second, second squared and second cubed. stop_seconds: the longest stop.
+    Raises LimitsError.
     """
 
     low: tuple[float, ...]
@@ -67,15 +66,15 @@ class MotionLimits:
 
 
 class Step(NamedTuple):
-    """velocity: (n,), what is to be sent. limited: what was wanted is not allowed, be it too fast or
-    leading out; on the way to a wish that is, it is not."""
+    """velocity: (n,), to be sent. limited: the wanted velocity is too fast or leads out of the range. A step
+    that accelerates towards an allowed velocity is not limited."""
 
     velocity: Vector
     limited: bool
 
 
 class MotionLimiter:
-    """Turns wanted velocities into ones within the limits, one a cycle of `seconds`."""
+    """Makes velocities within the limits of wanted ones, one a cycle of `seconds`. Raises LimitsError."""
 
     def __init__(self, limits: MotionLimits, seconds: float) -> None:
         if not 0.0 < 4 * seconds <= limits.stop_seconds:
@@ -84,13 +83,13 @@ class MotionLimiter:
             )
         self._limits, self._seconds = limits, seconds
         self._low, self._high = np.array(limits.low), np.array(limits.high)
-        # groups x axes: squares of a vector's entries to squares of its groups' norms.
+        # (groups, n): from the squares of a vector's entries to the squares of its groups' norms.
         self._belongs = np.zeros((len(limits.groups), len(limits.low)))
         for number, group in enumerate(limits.groups):
             self._belongs[number, list(group)] = 1.0
         rates = (limits.speed, limits.acceleration, limits.jerk)
         self._most = tuple(np.array(values) for values in rates)
-        # Two cycles of rest after the stop: what follows it has to be gentle, too.
+        # Two cycles are left for rest after the stop: the jerk at its end is checked, too.
         longest = int(limits.stop_seconds / seconds + _SLACK) - 2
         counts = sorted({max(2, round(share * longest)) for share in _SHARES}, reverse=True)
         self._stops = [_cubic(count, seconds) for count in counts]
@@ -101,11 +100,11 @@ class MotionLimiter:
 
     @property
     def at_rest(self) -> bool:
-        """Nothing moves, and nothing is about to."""
+        """Whether nothing moves, and no stop is under way."""
         return not self._plan and not self.velocity.any() and not self._acceleration.any()
 
     def follow(self, wanted: Vector, at: Vector) -> Step:
-        """The next velocity towards the wanted one. at: where the arm is, (n,); both finite."""
+        """The next velocity towards the wanted one, (n,). at: where the arm is, (n,). Both are finite."""
         aim = self._shortened(wanted, self._most[0])
         candidate = self._towards(aim)
         plan = self._stop_after(candidate, at)
@@ -116,7 +115,7 @@ class MotionLimiter:
         return Step(candidate, bool((aim != wanted).any()))
 
     def stop(self) -> Vector:
-        """The next velocity of the stop that was found last: at rest within `stop_seconds`."""
+        """The next velocity of the last stop found, (n,). The arm is at rest within `stop_seconds`."""
         velocity = self._plan.pop(0) if self._plan else np.zeros_like(self.velocity)
         self._take(velocity)
         return velocity
@@ -126,18 +125,18 @@ class MotionLimiter:
         self.velocity = velocity
 
     def _norms(self, vectors: Vector) -> Vector:
-        """(..., n) to the groups' norms (..., groups)."""
+        """The groups' norms, (..., groups), of vectors (..., n)."""
         norms: Vector = np.sqrt(np.square(vectors) @ self._belongs.T)
         return norms
 
     def _shortened(self, vector: Vector, most: Vector) -> Vector:
-        """Each group's part at most so long."""
+        """The vector with each group's norm at most as given."""
         share = np.minimum(1.0, most / np.maximum(self._norms(vector), 1e-300))
         shortened: Vector = vector * (share @ self._belongs)
         return shortened
 
     def _towards(self, aim: Vector) -> Vector:
-        """A step whose acceleration can be taken back before it overshoots."""
+        """The next velocity, with an acceleration that can end before the velocity overshoots the aim."""
         _, acceleration, jerk = self._most
         missing = aim - self.velocity
         seconds = self._seconds
@@ -149,7 +148,7 @@ class MotionLimiter:
         return step
 
     def _stop_after(self, candidate: Vector, at: Vector) -> list[Vector] | None:
-        """Velocities from the candidate to rest, within all limits; None where there are none."""
+        """The velocities of a stop after the candidate that keeps all limits, or None."""
         acceleration = (candidate - self.velocity) / self._seconds
         for basis in self._stops:
             stop = basis @ np.stack([candidate, acceleration])
@@ -158,7 +157,7 @@ class MotionLimiter:
         return None
 
     def _allowed(self, velocities: Vector, at: Vector) -> bool:
-        """Whether velocities (the first is the present one) keep all limits from here on."""
+        """Whether velocities (the first is the present one) keep all limits. at: where the arm is."""
         speed, acceleration, jerk = (most * (1.0 + _SLACK) for most in self._most)
         accelerations = np.diff(velocities, axis=0) / self._seconds
         jerks = np.diff(np.concatenate([self._acceleration[None], accelerations]), axis=0) / self._seconds
@@ -167,14 +166,14 @@ class MotionLimiter:
             return False
         if (self._norms(jerks) > jerk).any():
             return False
-        # Where the arm has been brought outside it may go back in, but no further out.
+        # An arm that somebody has brought outside may go back in, but no further out.
         places = at + np.cumsum(ahead, axis=0) * self._seconds
         low, high = np.minimum(self._low, at) - _SLACK, np.maximum(self._high, at) + _SLACK
         return bool(((places >= low) & (places <= high)).all())
 
 
 def _cubic(count: int, seconds: float) -> Vector:
-    """(count, 2): velocity and acceleration to the `count` velocities of a stop (Hermite's cubic)."""
+    """The matrix, (count, 2), from velocity and acceleration to a stop's velocities (Hermite's cubic)."""
     s = np.arange(1, count + 1) / count
     basis: Vector = np.stack(
         [2.0 * s**3 - 3.0 * s**2 + 1.0, count * seconds * (s**3 - 2.0 * s**2 + s)], axis=1

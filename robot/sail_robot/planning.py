@@ -1,4 +1,4 @@
-"""The planner's worker: plans in a thread of its own, always from the newest frame, with the newest model."""
+"""Planning in a thread of its own, always from the newest frame and with the newest planner."""
 
 import threading
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from sail_models.interfaces import Planning, Sampling
 
 
 @dataclass(frozen=True)
-class Planned:
-    """frames: uint8 (F, S, S, 3). made: time in seconds of the frame that they go on from. score: how much
-    moves in them, as a share of what moved in the planner's training; near 0 it imagines standstill. model:
-    identity of the planner. seconds: what planning took."""
+class FinishedPlan:
+    """frames: uint8 (F, S, S, 3) RGB. made: when the camera's frame was taken that they go on from, in
+    seconds. score: how much moves in them, as a share of what moved in the planner's training; near 0 the
+    planner imagines standstill. model: the planner's identity. seconds: how long planning took."""
 
     frames: UInt8
     made: float
@@ -27,8 +27,8 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Model:
-    """Everything that plans. identity: of the planner's weights. embodiment: what they know."""
+class LoadedPlanner:
+    """A planner and how it draws plans. identity: of its weights. embodiment: what they were trained for."""
 
     planner: Planning
     sampling: Sampling
@@ -36,11 +36,13 @@ class Model:
     embodiment: Embodiment
 
 
-def load_model(preset: str, overrides: list[str], checkpoint: str) -> Model:
-    """What a preset and overrides name (as for `sail run`), with a run's checkpoint if one is given. Raises
-    SailError."""
+def load_planner(preset: str, overrides: list[str], checkpoint: str) -> LoadedPlanner:
+    """The planner of a preset with overrides, as for `sail run`. Raises SailError.
+
+    checkpoint: a run's folder checkpoints/iteration_NNN, or "" for the base weights.
+    """
     from sail.config.schema import load_config
-    from sail.loop.agent import (  # torch, which an exported one is without
+    from sail.loop.agent import (  # torch, not needed for an exported planner
         load_agent,
         sampling_of,
         with_checkpoint,
@@ -52,33 +54,36 @@ def load_model(preset: str, overrides: list[str], checkpoint: str) -> Model:
     agent = load_agent(config)
     if checkpoint:
         agent = with_checkpoint(agent, Path(checkpoint))
-    return Model(agent.video_planner, sampling_of(config), agent.identity, embodiment)
+    return LoadedPlanner(agent.video_planner, sampling_of(config), agent.identity, embodiment)
 
 
-def load_exported(folder: str, threads: int) -> Model:
-    """The planner that `sail export` wrote into a folder. Raises SailError."""
+def load_exported_planner(folder: str, threads: int) -> LoadedPlanner:
+    """The planner that `sail export` wrote into a folder. threads: of its computation. Raises SailError."""
     from sail.export.runtime import ExportedPlanner
 
     planner = ExportedPlanner(Path(folder), threads=threads, batch=1)
-    return Model(planner, planner.sampling, planner.identity, planner.embodiment)
+    return LoadedPlanner(planner, planner.sampling, planner.identity, planner.embodiment)
 
 
 class PlanningThread:
-    """Call `see` with frames; `planned` is called from the thread with every plan, `failed` with one line if
-    planning cannot go on as it is. clock: seconds, for how long it takes."""
+    """Plans from the newest frame that `see` was given, for the newest prompt.
+
+    on_plan: called from the thread with every plan. on_failure: called from the thread with one line where a
+    plan could not be made. clock: in seconds, to measure how long planning takes. seed: of the plans' noise.
+    """
 
     def __init__(
         self,
-        model: Model,
-        planned: Callable[[Planned], None],
-        failed: Callable[[str], None],
+        planner: LoadedPlanner,
+        on_plan: Callable[[FinishedPlan], None],
+        on_failure: Callable[[str], None],
         clock: Callable[[], float],
         seed: int = 0,
     ) -> None:
-        self._planned, self._failed, self._clock = planned, failed, clock
+        self._on_plan, self._on_failure, self._clock = on_plan, on_failure, clock
         self._rng = np.random.default_rng(seed)
         self._changed = threading.Condition()
-        self._model = model
+        self._planner = planner
         self._frame: tuple[UInt8, float] | None = None
         self._prompt = ""
         self._running = True
@@ -86,23 +91,23 @@ class PlanningThread:
         self._thread.start()
 
     def see(self, frame: UInt8, made: float) -> None:
-        """A camera frame, uint8 (S, S, 3), and the time at which it was taken."""
+        """Plan from this camera frame, uint8 (S, S, 3) RGB. made: when it was taken, in seconds."""
         with self._changed:
             self._frame = frame, made
             self._changed.notify()
 
     def ask(self, prompt: str) -> None:
-        """Plan for this prompt from now on."""
+        """Use this prompt from the next plan on."""
         with self._changed:
             self._prompt = prompt
 
-    def use(self, model: Model) -> None:
-        """Plan with another model from the next plan on."""
+    def use(self, planner: LoadedPlanner) -> None:
+        """Use another planner from the next plan on."""
         with self._changed:
-            self._model = model
+            self._planner = planner
 
     def stop(self) -> None:
-        """End the thread; a plan that is being made is dropped."""
+        """End the thread, and drop the plan in work."""
         with self._changed:
             self._running = False
             self._changed.notify()
@@ -118,21 +123,21 @@ class PlanningThread:
                     return
                 assert self._frame is not None
                 (frame, made), self._frame = self._frame, None
-                prompt, model = self._prompt, self._model
+                prompt, planner = self._prompt, self._planner
             try:
-                planned = self._plan(model, frame, made, prompt)
+                plan = self._plan(planner, frame, made, prompt)
             except SailError as error:
-                self._failed(str(error))
+                self._on_failure(str(error))
                 continue
             with self._changed:
-                # Asked for something else meanwhile, or of a model that was replaced: not to be followed.
-                stale = not self._running or prompt != self._prompt or model is not self._model
+                # The prompt or the planner has changed meanwhile: this plan is not to be followed.
+                stale = not self._running or prompt != self._prompt or planner is not self._planner
             if not stale:
-                self._planned(planned)
+                self._on_plan(plan)
 
-    def _plan(self, model: Model, frame: UInt8, made: float, prompt: str) -> Planned:
+    def _plan(self, planner: LoadedPlanner, frame: UInt8, made: float, prompt: str) -> FinishedPlan:
         begun = self._clock()
         seed = int(self._rng.integers(2**62))
-        plan = model.planner.plan(frame[None], [prompt], [seed], model.sampling)
+        plan = planner.planner.plan(frame[None], [prompt], [seed], planner.sampling)
         score = float(plan.motion[0])
-        return Planned(plan.frames[0], made, score, model.identity, self._clock() - begun)
+        return FinishedPlan(plan.frames[0], made, score, planner.identity, self._clock() - begun)

@@ -1,7 +1,7 @@
-"""A robot's file: its joints, where it may go and how fast, and how old what it is told may be.
+"""A robot's file: joints, gripper, limits of motion, deadlines of what is heard, and the camera.
 
-Every number carries its unit ("250 mm/s", "-150 deg"); one without, or of another kind, is an error: between
-degrees and radians a guess would be worse than no arm at all.
+Every number carries its unit ("250 mm/s", "-150 deg"). A number without one, or with a unit of another kind,
+is an error: to guess between degrees and radians would be dangerous.
 """
 
 import re
@@ -13,10 +13,12 @@ from typing import Any
 
 import yaml
 
+from sail.embodiment import Embodiment
+from sail.errors import SailError
 from sail_robot.motion import LimitsError, MotionLimits
 
 _DEGREE = pi / 180.0
-# Kind -> unit -> how many SI units it is.
+# Kind of quantity -> unit -> its size in SI units.
 _UNITS: Mapping[str, Mapping[str, float]] = {
     "length": {"m": 1.0, "cm": 0.01, "mm": 0.001},
     "angle": {"rad": 1.0, "deg": _DEGREE},
@@ -31,10 +33,14 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
 _NUMBER = re.compile(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(\S*)")
 
 
+class MismatchError(SailError):
+    """Weights that were trained for another camera or for other actions."""
+
+
 @dataclass(frozen=True)
 class Watch:
-    """Seconds after which something counts as silent: the camera's frames, the joint states, the plan, the
-    controller's commands."""
+    """Deadlines in seconds, after which the camera, the joint states, the plan or the controller's commands
+    count as silent. plan: None where nothing is planned."""
 
     camera: float
     joints: float
@@ -44,19 +50,21 @@ class Watch:
 
 @dataclass(frozen=True)
 class Gripper:
-    """joint: the finger's, or "none" where there is no gripper. open: its position when open, in metres."""
+    """joint: the finger's name, or "none" without a gripper. open: the finger's position when open, in
+    metres."""
 
     joint: str
     open: float
 
 
 @dataclass(frozen=True)
-class RobotLimits:
+class Robot:
     """What a robot's file says, in metres, radians and seconds.
 
-    frame: of the hand's positions and commands. camera: the one that the planner must know. hand: six axes,
-    position and turning about each. joints: one axis each, by name. step, joint_step: how far from the hand,
-    or from a joint, a commanded position may be. hand_link: the link whose pose the hand's is.
+    frame: of the hand's pose and of commands. camera: the one that weights must have been trained with.
+    joints: limits of one axis each, in the order of joint_names. hand: limits of six axes, position and
+    turning about each. step, joint_step: how far a commanded position may be from the hand, or from a joint.
+    hand_link: the link whose pose is the hand's.
     """
 
     arm: str
@@ -72,7 +80,7 @@ class RobotLimits:
     watch: Watch
 
 
-def read_limits(path: Path) -> RobotLimits:
+def read_robot(path: Path) -> Robot:
     """Read a robot's file. Raises LimitsError: one line with the file, the key, and what is right."""
     try:
         tree = yaml.safe_load(path.read_text())
@@ -86,8 +94,29 @@ def read_limits(path: Path) -> RobotLimits:
         raise LimitsError(f"{path}: {error}") from error
 
 
+def check_embodiment(known: Embodiment, camera: str, name: str) -> None:
+    """Refuse weights that were trained for another camera than the robot's, or for other actions than
+    displacements of STEP_LENGTH within CONTROL_SECONDS.
+
+    known: the weights' embodiment. camera: the robot's. name: of the weights, for the message. Raises
+    MismatchError.
+    """
+    from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH  # Gymnasium, which the guard does without
+
+    if known.camera != camera:
+        raise MismatchError(
+            f"{name} knows the camera '{known.camera}', the robot's is '{camera}': take weights that were "
+            "trained with it (base), or correct the robot's file (camera)"
+        )
+    if (known.control_seconds, known.step_length) != (CONTROL_SECONDS, STEP_LENGTH):
+        raise MismatchError(
+            f"{name} was trained for actions of {known.step_length:g} m in {known.control_seconds:g} s, not "
+            f"{STEP_LENGTH:g} m in {CONTROL_SECONDS:g} s: take weights that were trained for these (base)"
+        )
+
+
 class _Group:
-    """A mapping of the file, whose keys must all be asked for."""
+    """A mapping of the file. Every one of its keys has to be taken before `ends`."""
 
     def __init__(self, tree: object, prefix: str) -> None:
         if not isinstance(tree, dict):
@@ -142,7 +171,7 @@ class _Group:
             )
 
 
-def _robot(file: _Group) -> RobotLimits:
+def _robot(file: _Group) -> Robot:
     stop = file.positive("stop", "time")
     joints, hand, watch = file.group("joints"), file.group("hand"), file.group("watch")
     gripper = file.group("gripper")
@@ -150,7 +179,7 @@ def _robot(file: _Group) -> RobotLimits:
     if len(set(names)) < len(names):
         raise LimitsError(f"joints.names holds a name twice: {', '.join(names)}")
     count = len(names)
-    robot = RobotLimits(
+    robot = Robot(
         arm=file.text("arm"),
         frame=file.text("frame"),
         camera=file.text("camera"),

@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
 
 import yaml
-from arm_processes import ROBOT, TIMEOUT, Arm
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool, Trigger
@@ -22,7 +21,10 @@ from std_srvs.srv import SetBool, Trigger
 from sail.data.store import EpisodeStore
 from sail_envs.panda.arm import HIGH, LOW
 from sail_robot.messages import pose_values, stamp_of
+from sail_robot.nodes.arm_processes import TIMEOUT, ArmProcesses
 from sail_robot.nodes.managed_node import NEWEST, SENSOR
+
+PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
 
 pytestmark = pytest.mark.alone
 
@@ -34,7 +36,7 @@ STOPPED_IN = 0.4  # a stop takes 0.2 s; the hand follows its command a little la
 class Watched:
     """The arm, with the hand's way kept."""
 
-    def __init__(self, arm: Arm) -> None:
+    def __init__(self, arm: ArmProcesses) -> None:
         self.arm, self.operator = arm, arm.operator
         self.way: list[tuple[float, np.ndarray]] = []
         self.operator.create_subscription(PoseStamped, "hand_pose", self._on_hand, SENSOR)
@@ -87,11 +89,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     # Half as fast as the wall's clock, and with three times the patience: two cores carry six processes, and
     # others beside them, and a hiccup must not be taken for the fault that is being tried.
     folder = tmp_path_factory.mktemp("arm")
-    patient = yaml.safe_load(ROBOT.read_text())
+    patient = yaml.safe_load(PANDA.read_text())
     patient["watch"] = {"camera": "900 ms", "joints": "300 ms", "plan": "8 s", "command": "450 ms"}
     (folder / "patient.yaml").write_text(yaml.safe_dump(patient))
     changes = {"controller": {"always": True}, "guard": {"limits": str(folder / "patient.yaml")}}
-    with Arm("cups-green", folder, ["prior.kind=none"], 0.5, changes, domain=51) as arm:
+    with ArmProcesses("cups-green", folder, PANDA, ["prior.kind=none"], 0.5, changes, domain=51) as arm:
         yield Watched(arm)
 
 

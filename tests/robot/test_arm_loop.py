@@ -10,7 +10,7 @@ from sail.config.schema import load_config
 from sail.data.store import EpisodeStore
 from sail.types import Episode
 from sail_models.saving import load_model
-from sail_robot.arm_loop import ProgressError, Round, best, judged, learn, read_rounds, write_rounds
+from sail_robot.arm_loop import Round, RoundsError, best, judge, learn, read_rounds, write_rounds
 
 TASK = "cups-orange"
 
@@ -43,7 +43,7 @@ def test_who_is_not_worse_goes_on(tmp_path: Path) -> None:
     store = filled(tmp_path, [(2, 4), (1, 4), (3, 6), (4, 6)])
     rounds: list[Round] = []
     for iteration in range(4):
-        rounds.append(judged(rounds, iteration, f"c{iteration}", store, TASK))
+        rounds.append(judge(rounds, iteration, f"c{iteration}", store, TASK))
     assert [one.promoted for one in rounds] == [True, False, True, True]
     assert best(rounds).checkpoint == "c3" and best(rounds[:2]).checkpoint == "c0"
     assert [one.kept for one in rounds] == [10, 10, 10, 10]
@@ -53,10 +53,10 @@ def test_rounds_are_found_again_and_another_tasks_are_not_taken(tmp_path: Path) 
     rounds = [Round(0, "", 4, 2, True, 2), Round(1, "here", 4, 1, False, 3)]
     write_rounds(tmp_path, TASK, rounds)
     assert read_rounds(tmp_path, TASK) == rounds
-    with pytest.raises(ProgressError, match="cups-orange"):
+    with pytest.raises(RoundsError, match="cups-orange"):
         read_rounds(tmp_path, "cups-purple")
     (tmp_path / "results.json").write_text('{"task": "cups-orange"}')
-    with pytest.raises(ProgressError, match="does not hold rounds"):
+    with pytest.raises(RoundsError, match="does not hold rounds"):
         read_rounds(tmp_path, TASK)
 
 

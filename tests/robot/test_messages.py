@@ -10,6 +10,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from sail_robot.messages import (
+    COMMANDS,
     MessageError,
     diagnostics,
     glance,
@@ -29,6 +30,7 @@ from sail_robot.messages import (
     twist_message,
     twist_values,
 )
+from sail_robot.outputs import OUTPUTS
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 255, (12, 20, 3)).astype(np.uint8)
@@ -115,6 +117,18 @@ def test_motions_come_out_as_they_went_in() -> None:
     message = trajectory_message(("a", "b"), [0.1, 0.2], 1.0, 0.05, "base")
     assert trajectory_values(message, ("b", "a")) == [0.2, 0.1]
     assert message.points[0].time_from_start.nanosec == 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("output", "values"),
+    [("twist", [1.0, 2, 3, 4, 5, 6]), ("pose", [1.0, 2, 3, 0, 0, 0, 1]), ("joint_trajectory", [0.1, 0.2])],
+)
+def test_every_kind_of_command_comes_out_as_it_went_in(output: str, values: list[float]) -> None:
+    kind = COMMANDS[output]
+    message = kind.write(values, 1.5, "base", ("a", "b"), 0.05)
+    assert isinstance(message, kind.message) and COMMANDS.keys() == OUTPUTS.keys()
+    assert message.header.frame_id == "base" and seconds_of(message.header.stamp) == 1.5
+    assert kind.read(message, ("a", "b")) == values
 
 
 def test_joints_are_found_by_name_and_missed_by_name() -> None:

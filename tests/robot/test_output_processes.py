@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
 
-from arm_processes import Arm
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
 
 from sail_robot.messages import (
+    COMMANDS,
     joint_values,
     plan_message,
     pose_message,
@@ -22,10 +22,13 @@ from sail_robot.messages import (
     trajectory_message,
     twist_message,
 )
-from sail_robot.nodes.managed_node import NEWEST, OUTPUTS, SENSOR
+from sail_robot.nodes.arm_processes import ArmProcesses
+from sail_robot.nodes.managed_node import NEWEST, SENSOR
+from sail_robot.outputs import OUTPUTS
 
 pytestmark = pytest.mark.alone
 
+PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
 FRAME = "panda_link0"
 JOINTS = tuple(f"panda_joint{number}" for number in range(1, 8))
 NONE = ("controller", "planner", "episode")
@@ -34,7 +37,9 @@ NONE = ("controller", "planner", "episode")
 @pytest.mark.parametrize("output", sorted(OUTPUTS))
 def test_what_is_commanded_is_done(output: str, tmp_path: Path) -> None:
     changes = {**dict.fromkeys(NONE), "guard": {"output": output}, "sim_arm": {"output": output}}
-    with Arm("cups-green", tmp_path, speed=0.7, changes=changes, domain=53, ready=False) as arm:
+    with ArmProcesses(
+        "cups-green", tmp_path, PANDA, speed=0.7, changes=changes, domain=53, ready=False
+    ) as arm:
         operator = arm.operator
         last: dict[str, list[float]] = {}
         operator.create_subscription(
@@ -44,7 +49,7 @@ def test_what_is_commanded_is_done(output: str, tmp_path: Path) -> None:
             JointState, "joint_states", lambda m: last.update(joints=joint_values(m, JOINTS)), SENSOR
         )
         plans = operator.create_publisher(Image, "plan", NEWEST)
-        commands = operator.create_publisher(OUTPUTS[output], "command", NEWEST)
+        commands = operator.create_publisher(COMMANDS[output].message, "command", NEWEST)
 
         def drive(seconds: float, command: Callable[[float], object] | None) -> None:
             """Play planner and controller, at 20 Hz of the arm's clock."""

@@ -12,7 +12,13 @@ from sail.embodiment import EMBODIMENTS
 from sail.types import UInt8
 from sail_models.interfaces import Plan, Sampling
 from sail_robot.acting import Follower, TimedPlan, load_exported_dynamics
-from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
+from sail_robot.planning import (
+    FinishedPlan,
+    LoadedPlanner,
+    PlanningThread,
+    load_exported_planner,
+    load_planner,
+)
 
 FRAME = np.zeros((8, 8, 3), np.uint8)
 
@@ -33,19 +39,19 @@ class Gate:
         return Plan(np.zeros((1, 2, 8, 8, 3), np.uint8), np.full(1, 2.0, np.float32))
 
     @property
-    def model(self) -> Model:
-        return Model(self, Sampling(), self.identity, EMBODIMENTS["panda"])
+    def model(self) -> LoadedPlanner:
+        return LoadedPlanner(self, Sampling(), self.identity, EMBODIMENTS["panda"])
 
 
 class Watching:
     """A thread with its plans."""
 
     def __init__(self, gate: Gate) -> None:
-        self.plans: list[Planned] = []
+        self.plans: list[FinishedPlan] = []
         self.made = threading.Semaphore(0)
         self.thread = PlanningThread(gate.model, self._planned, lambda line: None, lambda: 0.0)
 
-    def _planned(self, plan: Planned) -> None:
+    def _planned(self, plan: FinishedPlan) -> None:
         self.plans.append(plan)
         self.made.release()
 
@@ -99,19 +105,19 @@ def test_without_a_prompt_nothing_is_planned() -> None:
 
 
 def test_the_shipped_model_plans_what_it_is_asked() -> None:
-    plans_what_it_is_asked(load_model("panda", ["prior.kind=none", "planner.steps=2"], ""))
+    plans_what_it_is_asked(load_planner("panda", ["prior.kind=none", "planner.steps=2"], ""))
 
 
 def test_an_exported_model_plans_what_it_is_asked(exported: Path) -> None:
-    plans_what_it_is_asked(load_exported(str(exported), 1))
+    plans_what_it_is_asked(load_exported_planner(str(exported), 1))
 
 
-def plans_what_it_is_asked(model: Model) -> None:
+def plans_what_it_is_asked(model: LoadedPlanner) -> None:
     assert model.embodiment == EMBODIMENTS["panda"]
-    plans: list[Planned] = []
+    plans: list[FinishedPlan] = []
     done = threading.Event()
 
-    def planned(plan: Planned) -> None:
+    def planned(plan: FinishedPlan) -> None:
         plans.append(plan)
         done.set()
 
@@ -127,10 +133,10 @@ def plans_what_it_is_asked(model: Model) -> None:
 def test_another_exported_planner_takes_over_while_plans_are_made(
     exported: Path, exported_student: Path
 ) -> None:
-    first, plans, failures = load_exported(str(exported), 1), list[Planned](), list[str]()
+    first, plans, failures = load_exported_planner(str(exported), 1), list[FinishedPlan](), list[str]()
     made = threading.Semaphore(0)
 
-    def planned(plan: Planned) -> None:
+    def planned(plan: FinishedPlan) -> None:
         plans.append(plan)
         made.release()
 
@@ -146,7 +152,7 @@ def test_another_exported_planner_takes_over_while_plans_are_made(
     watching = threading.Thread(target=camera)
     watching.start()
     assert made.acquire(timeout=60)
-    second = load_exported(str(exported_student), 1)  # planning goes on meanwhile
+    second = load_exported_planner(str(exported_student), 1)  # planning goes on meanwhile
     before = len(plans)
     thread.use(second)
     while plans[-1].model != second.identity:

@@ -6,12 +6,13 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
 
-from arm_processes import Arm
-
 from sail.data.store import EpisodeStore
 from sail.loop.agent import load_policy
 from sail_envs.panda.arm import HIGH, LOW
 from sail_envs.tasks import TASKS
+from sail_robot.nodes.arm_processes import ArmProcesses
+
+PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
 
 pytestmark = pytest.mark.alone
 
@@ -21,7 +22,7 @@ def test_it_moves_without_any_plan_and_records_who_acted(
 ) -> None:
     policy = {"policy": str(exported_policy), "prompt": TASKS["cups-green"]}
     changes = {"planner": None, "guard": {"planned": False}, "controller": policy}
-    with Arm("cups-green", tmp_path, changes=changes, domain=57) as arm:
+    with ArmProcesses("cups-green", tmp_path, PANDA, changes=changes, domain=57) as arm:
         arm.operator.attempt(4.0)
         assert arm.operator.status["guard"][0] == "ok"
     (record,) = EpisodeStore(tmp_path / "episodes").records()

@@ -1,5 +1,6 @@
 """A robot's file: what ships is read right, and whatever is wrong is one line that names it."""
 
+from dataclasses import replace
 from math import radians
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
+from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment, write_embodiment
+from sail_envs.environment import TaskEnv
+from sail_models.saving import find_base
 from sail_robot.motion import LimitsError
-from sail_robot.robot_file import read_limits
+from sail_robot.robot_file import MismatchError, check_embodiment, read_robot
 
 CONFIG = Path(__file__).parents[2] / "robot" / "config"
+KNOWN = EMBODIMENTS["panda"]
 PANDA = yaml.safe_load((CONFIG / "panda.yaml").read_text())
 
 
@@ -31,14 +36,14 @@ def written(folder: Path, changes: dict[str, Any]) -> Path:
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.stem)
 def test_what_ships_is_read(path: Path) -> None:
-    robot = read_limits(path)
+    robot = read_robot(path)
     assert robot.arm == path.stem
     assert robot.joints.stop_seconds == robot.hand.stop_seconds <= 0.2
     assert len(robot.joint_names) == len(robot.joints.low)
 
 
 def test_units_are_converted(tmp_path: Path) -> None:
-    robot = read_limits(
+    robot = read_robot(
         written(
             tmp_path,
             {"hand.low": ["300 mm", "-35 cm", "0.06 m"], "hand.turning": "20 deg/s", "watch.plan": "4500 ms"},
@@ -75,17 +80,50 @@ def test_units_are_converted(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(changes: dict[str, Any], line: str, tmp_path: Path) -> None:
     path = written(tmp_path, changes)
     with pytest.raises(LimitsError) as caught:
-        read_limits(path)
+        read_robot(path)
     assert line in str(caught.value) and str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(LimitsError, match="cannot read"):
-        read_limits(tmp_path / "robot.yaml")
+        read_robot(tmp_path / "robot.yaml")
     (tmp_path / "robot.yaml").write_text("arm: [")
     with pytest.raises(LimitsError, match="not valid YAML"):
-        read_limits(tmp_path / "robot.yaml")
+        read_robot(tmp_path / "robot.yaml")
     (tmp_path / "robot.yaml").write_text("arm")
     with pytest.raises(LimitsError, match="the file must hold"):
-        read_limits(tmp_path / "robot.yaml")
+        read_robot(tmp_path / "robot.yaml")
+
+
+def test_the_shipped_weights_say_what_they_are() -> None:
+    check_embodiment(read_embodiment(find_base("panda")), "panda/workspace", "base 'panda'")
+    for name, scenes in (("panda", "panda"), ("base", "metaworld")):
+        assert read_embodiment(find_base(name)) == EMBODIMENTS[scenes]
+
+
+@pytest.mark.parametrize(("scenes", "task"), [("metaworld", "reach"), ("panda", "cups-red")])
+def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None:
+    env = TaskEnv(task, size=32)
+    assert env.simulation.control_seconds == pytest.approx(EMBODIMENTS[scenes].control_seconds)
+    family, _, camera = EMBODIMENTS[scenes].camera.partition("/")
+    assert family == scenes and env.simulation.cameras[camera] == env.camera
+    env.close()
+
+
+def test_other_cameras_and_actions_are_refused(tmp_path: Path) -> None:
+    write_embodiment(tmp_path, replace(KNOWN, camera="lab/left"))
+    left = read_embodiment(tmp_path)
+    check_embodiment(left, "lab/left", "it")
+    with pytest.raises(MismatchError, match="knows the camera 'lab/left', the robot's is 'panda/workspace'"):
+        check_embodiment(left, "panda/workspace", "it")
+    with pytest.raises(MismatchError, match=r"actions of 0.01 m in 0.1 s, not 0.01 m in 0.05 s"):
+        check_embodiment(replace(KNOWN, control_seconds=0.1), "panda/workspace", "it")
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"camera": "panda/workspace"}'])
+def test_weights_that_do_not_say(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_text(content)
+    with pytest.raises(EmbodimentError, match=FILE):
+        read_embodiment(tmp_path)

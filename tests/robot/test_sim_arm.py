@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from sail_robot.sim_arm import COMMAND_TIMEOUT, SimArm, SimulatedTaskError, Trouble
+from sail_robot.sim_arm import COMMAND_TIMEOUT, CameraFaults, SimArm, SimulatedTaskError
 
 TICK = 0.01
 
 
-def arm(trouble: Trouble = Trouble()) -> SimArm:  # noqa: B008 (it is frozen)
-    return SimArm("cups-green", seed=0, size=32, tick=TICK, trouble=trouble)
+def arm(faults: CameraFaults = CameraFaults()) -> SimArm:  # noqa: B008 (it is frozen)
+    return SimArm("cups-green", seed=0, size=32, tick=TICK, faults=faults)
 
 
 def run(one: SimArm, seconds: float) -> None:
@@ -61,14 +61,14 @@ def test_frames_come_late_or_not_at_all() -> None:
     run(late, 0.1)
     fetched = late.fetch(0.1)
     assert fetched is not None and fetched[0] == 0.0 and fetched[1].shape == (32, 32, 3)
-    blind = arm(Trouble(dropped=1.0))
+    blind = arm(CameraFaults(dropped=1.0))
     blind.photograph()
     run(blind, 0.1)
     assert blind.fetch() is None
 
 
 def test_noise_changes_every_frame() -> None:
-    noisy, frames = arm(Trouble(noise=5.0)), []
+    noisy, frames = arm(CameraFaults(noise=5.0)), []
     for _ in range(2):
         noisy.photograph()
         fetched = noisy.fetch()
@@ -88,4 +88,4 @@ def test_the_same_seed_lays_the_same_table_and_time_goes_on() -> None:
 
 def test_another_arms_task_is_refused() -> None:
     with pytest.raises(SimulatedTaskError, match="door-open"):
-        SimArm("door-open", 0, 32, TICK, Trouble())
+        SimArm("door-open", 0, 32, TICK, CameraFaults())

@@ -1,57 +1,38 @@
-"""The controller at a fixed rate: inverse dynamics towards the frames of the newest plan (following.py), or a
-policy, that needs no plan (deciding.py)."""
+"""The controller's node: at a fixed rate it turns the newest plan, or a policy, into commands (acting.py)."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
 
 from sail.errors import SailError
 from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, UInt8
-from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH, arm_scene, compile_model
+from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH
 from sail_robot.acting import (
+    Decider,
     Follower,
     TimedPlan,
     load_dynamics,
     load_exported_dynamics,
+    load_exported_policy,
 )
-from sail_robot.deciding import Decider, load_exported_policy
 from sail_robot.durations import Durations
-from sail_robot.embodiment_check import check_fit
-from sail_robot.kinematics import Kinematics, KinematicsError, model_of_urdf
-from sail_robot.messages import (
-    joint_values,
-    opening,
-    pixels,
-    planned_frames,
-    pose_message,
-    pose_values,
-    seconds_of,
-    square,
-    trajectory_message,
-    twist_message,
-)
+from sail_robot.messages import joint_values, opening, pixels, planned_frames, pose_values, seconds_of, square
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.robot_file import read_limits
-
-# Radians by which a joint may lag behind before it is led from where it is.
-_BEHIND = 0.1
-# The robot_description of the simulated arm, whose model comes with it.
-SIMULATED = "simulated"
+from sail_robot.outputs import ArmState
+from sail_robot.robot_file import check_embodiment, read_robot
 
 
 class ControllerNode(ManagedNode):
-    """Topics in: image, joint_states, hand_pose, plan, attempt; with a policy, prompt instead of plan. Out:
-    command, gripper; with a policy, model.
+    """Topics in: image, joint_states, hand_pose, plan, attempt; with a policy, prompt instead of plan.
+    Topics out: command, gripper; with a policy, model.
 
-    As long as no attempt is on (`attempt`, unless `always` is set), or no plan says what to do, it asks for
-    standstill.
+    Without an attempt (topic `attempt`; parameter `always` stands for one) or without a plan for now, the
+    controller asks for standstill.
     """
 
     def __init__(self) -> None:
@@ -71,17 +52,16 @@ class ControllerNode(ManagedNode):
         self.declare_parameter("robot_description", "")
 
     def configure(self) -> None:
-        """Load what acts."""
-        self._robot = read_limits(Path(self.text("limits")))
-        self._output, self._kind = self.output()
+        """Load the policy, or inverse dynamics."""
+        self._robot = read_robot(Path(self.text("limits")))
+        self._output, self._commands = self.output()
         self._acts = self._load_policy() if self.text("policy") else self._load()
-        if self._output == "joint_trajectory":
-            self._kinematics = self._read_kinematics()
+        self._output.prepare(self._robot, self.text("robot_description"))
 
     def _load_policy(self) -> Decider:
         folder = self.text("policy")
         policy, embodiment = load_exported_policy(folder)
-        check_fit(embodiment, self._robot.camera, folder)
+        check_embodiment(embodiment, self._robot.camera, folder)
         self._model = policy.identity
         return Decider(policy, self.text("prompt"), CONTROL_SECONDS)
 
@@ -90,27 +70,25 @@ class ControllerNode(ManagedNode):
         if exported:
             model, embodiment = load_exported_dynamics(exported)
         else:
-            import torch  # which an exported model is without
+            import torch  # not needed, and not loaded, for an exported model
 
             torch.set_num_threads(1)
             model, embodiment = load_dynamics(base)
-        check_fit(embodiment, self._robot.camera, exported or f"base '{base}'")
+        check_embodiment(embodiment, self._robot.camera, exported or f"base '{base}'")
         return Follower(model, CONTROL_SECONDS, FRAME_SKIP, int(self.number("follow")))
 
     def begin(self) -> None:
         """Open everything."""
         self._acts.forget(-np.inf)
+        self._output.forget()
         self._frame: UInt8 | None = None
-        self._position: list[float] | None = None
-        self._orientation: list[float] = []
+        self._arm = ArmState()
         self._opening = 0.0 if self._robot.gripper.joint == "none" else np.nan
-        self._joints: list[float] | None = None
-        self._target: NDArray[np.float64] | None = None
         self._attempt = False
         self._jitter = Durations()
         self._beat: float | None = None
         self._complaint: str | None = None
-        self._command = self.publisher(self._kind, "command", NEWEST)
+        self._command = self.publisher(self._commands.message, "command", NEWEST)
         self._gripper = self.publisher(Float64MultiArray, "gripper", NEWEST)
         self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(JointState, "joint_states", self._on_joints, SENSOR)
@@ -133,12 +111,12 @@ class ControllerNode(ManagedNode):
 
     def _on_joints(self, message: JointState) -> None:
         if all(name in message.name for name in self._robot.joint_names):
-            self._joints = joint_values(message, self._robot.joint_names)
+            self._arm.joints = joint_values(message, self._robot.joint_names)
         if self._robot.gripper.joint in message.name:
             self._opening = opening(message, self._robot.gripper)
 
     def _on_hand(self, message: PoseStamped) -> None:
-        self._position, self._orientation = pose_values(message)
+        self._arm.position, self._arm.orientation = pose_values(message)
 
     def _on_plan(self, message: Image) -> None:
         try:
@@ -168,7 +146,7 @@ class ControllerNode(ManagedNode):
 
     def _tell(self) -> None:
         if self._attempt and not self.count_publishers(self.resolve_topic_name("attempt")):
-            # Who began the attempt cannot end it any more.
+            # Nobody is left to end the attempt.
             self._attempt = False
             self._complain("the recorder is gone in the middle of an attempt")
         self.tell(
@@ -183,52 +161,24 @@ class ControllerNode(ManagedNode):
         self._beat = beat
         now, action = self.seconds(), None
         on = self._attempt or self.flag("always")
-        if on and self._frame is not None and self._position is not None:
-            arm = np.array([*self._position, self._opening], np.float32)
-            if np.isfinite(arm).all():
-                action = self._acts.act(now, self._frame, arm)
+        if on and self._frame is not None and self._arm.position is not None:
+            proprioception = np.array([*self._arm.position, self._opening], np.float32)
+            if np.isfinite(proprioception).all():
+                action = self._acts.act(now, self._frame, proprioception)
         self._send(now, action)
 
     def _send(self, now: float, action: Float32 | None) -> None:
-        """An action (4,) as the arm's controller takes it; None is standstill."""
-        motion = np.zeros(3) if action is None else STEP_LENGTH * action[:3].astype(np.float64)
-        frame = self._robot.frame
-        if self._output == "twist":
-            self._command.publish(twist_message([*(motion / CONTROL_SECONDS), 0.0, 0.0, 0.0], now, frame))
-        elif self._output == "pose" and self._position is not None:
-            target = self._lead(self._position, 3 * STEP_LENGTH)
-            self._target = target + motion
-            self._command.publish(pose_message(self._target, self._orientation, now, frame))
-        elif self._output == "joint_trajectory" and self._joints is not None:
-            names, target = self._robot.joint_names, self._lead(self._joints, _BEHIND)
-            if target is not self._target:
-                self._kinematics.start(target)
-            self._target = target if action is None else self._kinematics.step(motion, CONTROL_SECONDS)
-            self._command.publish(trajectory_message(names, self._target, now, CONTROL_SECONDS, frame))
+        """Send an action, (4,) in -1..1: the hand's motion and the gripper. None is standstill."""
+        motion = None if action is None else STEP_LENGTH * action[:3].astype(np.float64)
+        values = self._output.command(motion, CONTROL_SECONDS, self._arm)
+        if values is not None:
+            robot = self._robot
+            self._command.publish(
+                self._commands.write(values, now, robot.frame, robot.joint_names, CONTROL_SECONDS)
+            )
         if action is not None and self._robot.gripper.joint != "none":
             finger = self._robot.gripper.open * (1.0 - float(action[3])) / 2.0
             self._gripper.publish(Float64MultiArray(data=[finger]))
-
-    def _lead(self, measured: Sequence[float], behind: float) -> NDArray[np.float64]:
-        """From where a position goes on: from where the arm was led, as long as it follows; else from where
-        it is."""
-        at = np.asarray(measured, np.float64)
-        if self._target is None or np.abs(self._target - at).max() > behind:
-            return at
-        return self._target
-
-    def _read_kinematics(self) -> Kinematics:
-        path, robot = self.text("robot_description"), self._robot
-        if not path:
-            raise KinematicsError("joint_trajectory needs the arm's URDF: give its path as robot_description")
-        if path == SIMULATED:
-            names = [name.replace("panda_", "robot:panda0_") for name in robot.joint_names]
-            return Kinematics(compile_model(arm_scene()), names, "end_effector", "site")
-        try:
-            urdf = Path(path).read_text()
-        except OSError as error:
-            raise KinematicsError(f"cannot read {path}: {error.strerror}") from error
-        return Kinematics(model_of_urdf(urdf), robot.joint_names, robot.hand_link, "body")
 
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:

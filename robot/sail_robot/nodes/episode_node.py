@@ -1,4 +1,4 @@
-"""The recorder: begins and ends attempts, and writes each as an episode to train from and as an MCAP bag."""
+"""The recorder's node: begins and ends attempts, and writes each as an episode and as an MCAP bag."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -18,18 +18,19 @@ from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_robot.attempt import Attempt
 from sail_robot.messages import opening, pixels, pose_values, seconds_of, square
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.robot_file import read_limits
+from sail_robot.robot_file import read_robot
 
 _BAG_VERSION: Literal[9] = 9
 
 
 class EpisodeNode(ManagedNode):
-    """Topics in: image, joint_states, hand_pose, arm_command, plan, prompt, model. Out: attempt (the
-    controller moves as long as it is true), recorded (the episode's name).
+    """Topics in: image, joint_states, hand_pose, arm_command, plan, prompt, model. Topics out: attempt (the
+    controller moves the arm as long as it is true), recorded (the episode's name).
 
-    Services: ~/attempt begins one (true) or ends it (false), as `timeout` does; ~/label ends it as a success
-    or a failure, or says what the last one was, until the next begins. Without a label it is a failure.
-    With `demonstration` somebody else moves the arm, and what is recorded is a demonstration.
+    Service ~/attempt begins an attempt (true) or ends it (false); `timeout`, in seconds, ends it, too.
+    Service ~/label ends the attempt, if one is on, and labels the last one a success (true) or a failure
+    (false). An attempt without a label counts as a failure. With `demonstration` somebody else moves the arm,
+    and the recorder writes a demonstration.
     """
 
     def __init__(self) -> None:
@@ -50,8 +51,8 @@ class EpisodeNode(ManagedNode):
 
     def configure(self) -> None:
         """Open the store."""
-        self._robot = read_limits(Path(self.text("limits")))
-        _, self._kind = self.output()
+        self._robot = read_robot(Path(self.text("limits")))
+        _, self._commands = self.output()
         self._store = EpisodeStore(self.text("episodes"))
 
     def begin(self) -> None:
@@ -59,7 +60,7 @@ class EpisodeNode(ManagedNode):
         self._opening = 0.0
         self._prompt, self._model = self.text("prompt"), ""
         self._attempt: Attempt | None = None
-        # The last one, as long as it can be labelled, and the episode that was made of it.
+        # The last attempt, as long as it can be labelled, and its episode's name.
         self._ended: Attempt | None = None
         self._name = ""
         self._bag: Writer | None = None
@@ -71,7 +72,7 @@ class EpisodeNode(ManagedNode):
         self._record(self.images(), "image", self._on_image, CAMERA)
         self._record(JointState, "joint_states", self._on_joints, SENSOR)
         self._record(PoseStamped, "hand_pose", self._on_hand, SENSOR)
-        self._record(self._kind, "arm_command", None, NEWEST)
+        self._record(self._commands.message, "arm_command", None, NEWEST)
         self._record(Image, "plan", None, NEWEST)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.subscribe(String, "model", self._on_model, LATCHED)
@@ -81,7 +82,7 @@ class EpisodeNode(ManagedNode):
         self.every(1.0, self._tell)
 
     def end(self) -> None:
-        """What has been shown is kept."""
+        """Write the attempt that is on."""
         if getattr(self, "_attempt", None) is not None:
             self._save()
 
@@ -155,13 +156,13 @@ class EpisodeNode(ManagedNode):
         self._on.publish(Bool(data=source == "self"))
 
     def _end(self) -> None:
-        """Stop the arm and keep the attempt."""
+        """Stop the arm and write the attempt."""
         if self._attempt is not None:
             self._on.publish(Bool(data=False))
             self._save()
 
     def _save(self) -> None:
-        """Write the attempt as a failure: whatever happens now, it is not lost."""
+        """Write the attempt as a failure, so that it is not lost if the process ends before a label."""
         if self._bag is not None:
             self._bag.close()
             self._bag = None
@@ -170,7 +171,7 @@ class EpisodeNode(ManagedNode):
             self._name = self._write(self._ended, False)
 
     def _label(self, success: bool) -> str:
-        """The last attempt's episode with its label: the same one, or another in its place."""
+        """Label the last attempt's episode and return its name. A success is written anew in its place."""
         if success and self._ended is not None:
             failed, self._name = self._name, self._write(self._ended, True)
             self._store.discard([failed])

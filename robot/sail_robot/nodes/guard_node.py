@@ -1,4 +1,4 @@
-"""The guard: between controller and arm, it has the last word (its logic: safety.py, motion.py)."""
+"""The guard's node: between controller and arm, it has the last word (its logic: guard.py, motion.py)."""
 
 import time
 from collections import deque
@@ -13,32 +13,26 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from sail.errors import SailError
-from sail_robot.camera_watch import Look
+from sail_robot.camera_watch import CameraWatch
 from sail_robot.durations import Durations
 from sail_robot.guard import Guard
-from sail_robot.messages import (
-    glance,
-    joint_values,
-    pose_message,
-    pose_values,
-    seconds_of,
-    trajectory_message,
-    trajectory_values,
-    twist_message,
-    twist_values,
-)
+from sail_robot.messages import glance, joint_values, pose_values, seconds_of
 from sail_robot.nodes.managed_node import CAMERA, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.robot_file import read_limits
+from sail_robot.robot_file import read_robot
 
-# Seconds between two diagnostics, and between two looks for a second planner or controller.
+# Seconds between two diagnostics, and between two searches for a second planner or controller.
 _TELLING = 0.5
-_STILL = np.zeros(3)
-# Hand poses that are remembered: a second or more, for pictures come later than what they show.
+# Hand poses that are remembered, a second or more: an image arrives later than it was taken.
 _REMEMBERED = 1000
 
 
 class GuardNode(ManagedNode):
-    """Topics in: command, gripper, image, joint_states, hand_pose, plan. Out: arm_command, arm_gripper."""
+    """Topics in: command, gripper, image, joint_states, hand_pose, plan.
+    Topics out: arm_command, arm_gripper.
+
+    Service ~/emergency_stop stops the arm. Service ~/clear lets it move again. With `dry_run` the arm is sent
+    nothing. `rate` is in cycles a second. `planned` is false where a policy acts without plans.
+    """
 
     def __init__(self) -> None:
         super().__init__("guard")
@@ -54,28 +48,28 @@ class GuardNode(ManagedNode):
 
     def configure(self) -> None:
         """Read the robot's limits."""
-        self._robot = read_limits(Path(self.text("limits")))
-        self._output, self._kind = self.output()
+        self._robot = read_robot(Path(self.text("limits")))
+        self._output, self._commands = self.output()
         self._dry = self.flag("dry_run")
         self._cycle_seconds = 1.0 / self.number("rate")
 
     def begin(self) -> None:
-        """Open everything; nothing is sent before camera, joint states and plan are there."""
-        robot, in_joints = self._robot, self._output == "joint_trajectory"
+        """Open everything. Nothing is sent before camera, joint states and plan have been heard."""
+        robot, output = self._robot, self._output
         self._guard = Guard(
-            robot.joints if in_joints else robot.hand,
+            output.limits(robot),
             robot.watch if self.flag("planned") else replace(robot.watch, plan=None),
             self._cycle_seconds,
             robot.frame,
-            "velocity" if self._output == "twist" else "position",
-            robot.joint_step if in_joints else robot.step,
+            output.kind,
+            output.step(robot),
         )
-        self._look, self._took = Look(), Durations()
+        self._camera, self._took = CameraWatch(), Durations()
         self._joints: tuple[float, list[float]] | None = None
         self._hands: deque[tuple[float, list[float]]] = deque(maxlen=_REMEMBERED)
         self._orientation: list[float] = []
         self._told: str | None = None
-        kind = self._kind
+        kind = self._commands.message
         self._arm = self.publisher(kind, "arm_command", NEWEST)
         self._fingers = self.publisher(Float64MultiArray, "arm_gripper", NEWEST)
         self.subscribe(kind, "command", self._on_command, NEWEST)
@@ -93,12 +87,7 @@ class GuardNode(ManagedNode):
 
     def _on_command(self, message: Any) -> None:
         try:
-            if self._output == "twist":
-                values = twist_values(message)
-            elif self._output == "pose":
-                values = [*pose_values(message)[0], *_STILL]
-            else:
-                values = trajectory_values(message, self._robot.joint_names)
+            values = self._output.wanted(self._commands.read(message, self._robot.joint_names))
         except SailError as error:
             self._guard.stop(str(error))
             return
@@ -119,14 +108,14 @@ class GuardNode(ManagedNode):
             self._guard.stop(str(error))
             return
         taken = seconds_of(message.header.stamp)
-        fault = self._look.fault(seen, self._hand_at(taken))
+        fault = self._camera.fault(seen, self._hand_at(taken))
         if fault is not None:
             self._guard.stop(fault)
             return
         self._guard.saw("camera", self.seconds(), taken)
 
     def _hand_at(self, stamp: float) -> list[float]:
-        """Where the hand was when a picture was taken, if that is still known."""
+        """Where the hand was when an image was taken, (3,) in metres; empty where that is not known."""
         return next((position for then, position in reversed(self._hands) if then <= stamp), [])
 
     def _on_plan(self, message: Image) -> None:
@@ -159,23 +148,21 @@ class GuardNode(ManagedNode):
             self._orientation = orientation
         box = self._robot.hand
         if (
-            self._output == "joint_trajectory"
+            not self._output.limits_hand
             and not ((np.asarray(position) >= box.low[:3]) & (np.asarray(position) <= box.high[:3])).all()
         ):
-            # Joints are limited one by one: where they lead the hand can only be watched.
+            # The joints are limited one by one, so the place where they lead the hand can only be watched.
             self._guard.stop("the hand is outside its box")
         self._hands.append((seconds_of(message.header.stamp), position))
         self._note_arm()
 
     def _note_arm(self) -> None:
-        """Both have to be there: the older of the two is how old the arm's state is."""
+        """Tell the guard where the arm is, once joints and hand are known; the older of the two dates it."""
         if self._joints is None or not self._hands:
             return
         shown, position = self._hands[-1]
         stamp = min(self._joints[0], shown)
-        in_joints = self._output == "joint_trajectory"
-        values = self._joints[1] if in_joints else [*position, *_STILL]
-        self._guard.measured(self.seconds(), stamp, values)
+        self._guard.measured(self.seconds(), stamp, self._output.measured(position, self._joints[1]))
 
     def _on_emergency_stop(self, _: Any, response: Any) -> Any:
         self._guard.stop("emergency stop")
@@ -199,15 +186,10 @@ class GuardNode(ManagedNode):
             self._tell()
         if order.position is None or self._dry:
             return
-        frame = self._robot.frame
-        if self._output == "twist":
-            self._arm.publish(twist_message(order.velocity, now, frame))
-        elif self._output == "pose":
-            self._arm.publish(pose_message(order.position[:3], self._orientation, now, frame))
-        else:
-            self._arm.publish(
-                trajectory_message(self._robot.joint_names, order.position, now, self._cycle_seconds, frame)
-            )
+        robot, values = self._robot, self._output.ordered(order, self._orientation)
+        self._arm.publish(
+            self._commands.write(values, now, robot.frame, robot.joint_names, self._cycle_seconds)
+        )
 
     def _tell(self) -> None:
         for topic, what in (("plan", "planners"), ("command", "controllers")):

@@ -1,7 +1,7 @@
-"""The improvement loop on the arm: attempts, learning, and what is not worse goes on (improving.py).
+"""The improvement loop's node: attempts, fine-tuning, and the better planner goes on (arm_loop.py).
 
-On the simulated arm it makes the attempts itself; on a real one it counts those that somebody makes and
-labels with the recorder's services.
+On the simulated arm the node makes the attempts. On a real arm a person makes them and labels them with the
+recorder's services, and the node counts them.
 """
 
 import os
@@ -16,17 +16,17 @@ from sail.data.store import EpisodeStore
 from sail.errors import SailError
 from sail.loop.agent import load_agent
 from sail.training.fine_tuning import check_trainable
-from sail_robot.arm_loop import Round, best, judged, learn, read_rounds, write_rounds
+from sail_robot.arm_loop import Round, best, judge, learn, read_rounds, write_rounds
 from sail_robot.nodes.operator_node import Operator
 
-# Wall seconds: nobody knows how long a person takes to lay a table.
+# Wall seconds. A person may take any time to lay a table.
 _FOREVER = 1e9
 
 
 class Improver(Operator):
-    """Parameters: out, episodes, demonstrations (a store, or none where empty), preset, base, prior, task,
-    overrides (further settings), iterations, attempts, steps, self_fraction, timeout, simulated. What is
-    finished is not done again."""
+    """Parameters: out, episodes, demonstrations (a store; "" for none), preset, base, prior, task, overrides
+    (further settings), iterations, attempts (a round), steps (of the optimiser, a round), self_fraction,
+    timeout (seconds of an attempt), simulated. Finished rounds in `out` are not run again."""
 
     def __init__(self) -> None:
         super().__init__(name="improve")
@@ -42,7 +42,7 @@ class Improver(Operator):
         self.declare_parameter("simulated", False)
 
     def improve(self) -> list[Round]:
-        """All iterations. Raises SailError."""
+        """Run all iterations. Raises SailError."""
         value = {name: self.get_parameter(name).value for name in self._parameters}
         out, task = Path(value["out"]), value["task"]
         overrides = [f"{key}={value[key]}" for key in ("task", "base")]
@@ -50,7 +50,7 @@ class Improver(Operator):
         overrides += [f"training.self_fraction={value['self_fraction']}"]
         overrides += [word for word in value["overrides"] if word]
         config = load_config(value["preset"], None, overrides)
-        check_trainable(load_agent(config).planner)  # now, not when a round's attempts are made
+        check_trainable(load_agent(config).planner)  # before any attempt is made
         demonstrations = EpisodeStore(value["demonstrations"]) if value["demonstrations"] else None
         rounds = read_rounds(out, task)
         self.ready()
@@ -63,7 +63,7 @@ class Improver(Operator):
                 checkpoint = learn(config, begin, store, demonstrations, iteration, out, self._report)
             self._plan_with(out, checkpoint)
             self._attempts(iteration, value["attempts"], task, value)
-            rounds.append(judged(rounds, iteration, checkpoint, EpisodeStore(value["episodes"]), task))
+            rounds.append(judge(rounds, iteration, checkpoint, EpisodeStore(value["episodes"]), task))
             write_rounds(out, task, rounds)
             last = rounds[-1]
             self.get_logger().info(
@@ -74,7 +74,7 @@ class Improver(Operator):
         return rounds
 
     def _attempts(self, iteration: int, count: int, task: str, value: dict[str, object]) -> None:
-        """Have so many attempts of this iteration in the store."""
+        """Get `count` attempts of this iteration into the store."""
         self.set("episode", "iteration", iteration)
 
         def there() -> int:
@@ -104,7 +104,7 @@ class Improver(Operator):
 
 
 def main() -> None:
-    """The node's process: exit code 0 only where all iterations are done."""
+    """The node's process. Its exit code is 0 only if all iterations are done."""
     rclpy.init()
     torch.set_num_threads(1)
     node = Improver()

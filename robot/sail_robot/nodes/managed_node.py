@@ -1,6 +1,6 @@
-"""What all nodes share: a managed (lifecycle) node that starts by itself unless it is told not to.
+"""The base of all nodes: a managed (lifecycle) node that starts by itself unless `autostart` is false.
 
-A node that cannot do its work refuses: one line on its log and in the diagnostics, and it stays inactive.
+A node that cannot do its work says why in one line, on its log and in the diagnostics, and stays inactive.
 """
 
 import os
@@ -11,36 +11,28 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
-from trajectory_msgs.msg import JointTrajectory
 
 from sail.errors import SailError
-from sail_robot.messages import diagnostics
+from sail_robot.messages import COMMANDS, CommandFormat, diagnostics
+from sail_robot.outputs import Output, make_output
 
-# Sensors' newest message is all that counts, and none is waited for.
+# Only a sensor's newest message counts, and a lost one is not sent again.
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 CAMERA = qos_profile_sensor_data
-# What holds until something else is said, for those who come later, too.
+# The last message holds until the next one, for those who subscribe later, too.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-# What an arm's own controller may take, by the name that the parameter `output` has for it.
-OUTPUTS: dict[str, type] = {"twist": TwistStamped, "pose": PoseStamped, "joint_trajectory": JointTrajectory}
-
-
-class OutputError(SailError):
-    """A kind of command that the arm cannot be sent."""
-
-
 class ManagedNode(LifecycleNode):
-    """`configure` reads parameters and loads, `begin` opens topics, `end` closes them.
+    """`declare` names parameters, `configure` reads them and loads, `begin` opens topics, `end` ends work.
 
-    Both may raise SailError. autostart: whether the node configures and activates itself.
+    `configure` and `begin` may raise SailError. Parameter autostart: whether the node configures and
+    activates itself.
     """
 
     def __init__(self, name: str) -> None:
@@ -54,13 +46,13 @@ class ManagedNode(LifecycleNode):
         """Declare the node's parameters."""
 
     def configure(self) -> None:
-        """Read parameters, load what is needed."""
+        """Read the parameters and load what is needed."""
 
     def begin(self) -> None:
         """Open topics, services and timers."""
 
     def end(self) -> None:
-        """What is to be done after they are closed."""
+        """End what goes on beside topics, services and timers, which are closed already."""
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Lifecycle."""
@@ -80,30 +72,28 @@ class ManagedNode(LifecycleNode):
         return self.on_deactivate(state)
 
     def text(self, name: str) -> str:
-        """A parameter that is a text."""
+        """A parameter's text."""
         return str(self.get_parameter(name).value)
 
     def number(self, name: str) -> float:
-        """A parameter that is a number."""
+        """A parameter's number."""
         return float(self.get_parameter(name).value)
 
     def flag(self, name: str) -> bool:
-        """A parameter that is true or false."""
+        """Whether a parameter is true."""
         return bool(self.get_parameter(name).value)
 
-    def output(self) -> tuple[str, type]:
-        """The parameter `output`, and the messages that it stands for. Raises OutputError."""
-        name = self.text("output")
-        if name not in OUTPUTS:
-            raise OutputError(f"output is '{name}': choose one of {', '.join(OUTPUTS)}")
-        return name, OUTPUTS[name]
+    def output(self) -> tuple[Output, CommandFormat]:
+        """The kind of command that the parameter `output` names, and how it travels. Raises OutputError."""
+        output = make_output(self.text("output"))
+        return output, COMMANDS[output.name]
 
     def images(self) -> type:
-        """The messages that the camera sends, by the parameter `compressed`."""
+        """The type of the camera's messages, by the parameter `compressed`."""
         return CompressedImage if self.flag("compressed") else Image
 
     def seconds(self) -> float:
-        """The node's time (the simulated one with use_sim_time)."""
+        """The node's time in seconds, simulated with use_sim_time."""
         return float(self.get_clock().now().nanoseconds) * 1e-9
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Any:
@@ -125,7 +115,7 @@ class ManagedNode(LifecycleNode):
         self._keep(self.destroy_timer, self.create_timer(seconds, callback))
 
     def tell(self, fault: str | None, values: dict[str, object]) -> None:
-        """Publish diagnostics."""
+        """Publish diagnostics. fault: None where all is well."""
         self._diagnostics.publish(diagnostics(self.get_name(), fault, values, self.seconds()))
 
     def close(self) -> None:
@@ -147,14 +137,14 @@ class ManagedNode(LifecycleNode):
             self.tell(str(error), {})
             return TransitionCallbackReturn.FAILURE
         except Exception:
-            # rclpy would take it for a failed transition and say nothing.
+            # Without this, rclpy counts the exception as a failed transition and prints nothing.
             self.get_logger().fatal(traceback.format_exc())
             raise
         return TransitionCallbackReturn.SUCCESS
 
 
 def run(make: Callable[[], ManagedNode]) -> None:
-    """A node's process: until it is interrupted, or with exit code 1 where it starts itself and refuses."""
+    """Run a node's process until it is interrupted; exit code 1 where the node refuses to start."""
     rclpy.init()
     node = make()
     executor = SingleThreadedExecutor()
@@ -175,6 +165,6 @@ def run(make: Callable[[], ManagedNode]) -> None:
         node.end()
         node.destroy_node()
         rclpy.try_shutdown()
-    # An ordinary exit waits for threads of middleware and torch, for longer than a launch file does.
+    # An ordinary exit waits for the threads of DDS and torch, longer than ROS 2's launch waits for a node.
     sys.stdout.flush()
     os._exit(int(refused))

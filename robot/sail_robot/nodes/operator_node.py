@@ -1,6 +1,6 @@
-"""Who runs attempts: lays the table, begins, watches how it ends, and says so by the recorder's services.
+"""An operator of the simulated arm: lays the table, begins attempts, and labels how they end.
 
-On the simulated arm all of it is done by itself; on a real one a person lays the table and labels.
+On a real arm a person does this with the recorder's services.
 """
 
 import time
@@ -22,16 +22,20 @@ from sail_robot.messages import seconds_of, twist_values
 from sail_robot.nodes.managed_node import LATCHED, NEWEST, SENSOR
 
 FINAL = ("success", "wrong_object")
-# Wall seconds that a second of the arm's clock may take.
+# Wall seconds that one second of the arm's clock may take.
 _SLOWEST = 20.0
 
 
 class OperatorError(SailError):
-    """A node that does not answer, or that refuses."""
+    """A node that does not answer, or refuses."""
 
 
 class Operator(Node):
-    """Talks to the other nodes; its methods block, at most `patience` wall seconds. Raises OperatorError."""
+    """Talks to the other nodes. Its methods wait for an answer, at most `patience` wall seconds.
+
+    They raise OperatorError. now: the arm's clock in seconds. outcome: of the present attempt. recorded:
+    names of the episodes since the start. status: each node's last diagnostics, its message and its values.
+    """
 
     def __init__(self, patience: float = 60.0, name: str = "operator") -> None:
         super().__init__(name)
@@ -39,7 +43,6 @@ class Operator(Node):
         self.now = 0.0
         self.outcome = ""
         self.recorded: list[str] = []
-        # What every node last said of itself: its message and its values.
         self.status: dict[str, tuple[str, dict[str, str]]] = {}
         self.create_subscription(Clock, "/clock", self._on_clock, SENSOR)
         self.create_subscription(String, "outcome", self._on_outcome, LATCHED)
@@ -48,20 +51,20 @@ class Operator(Node):
 
     @classmethod
     def join(cls) -> "Operator":
-        """Enter the domain that the environment names."""
+        """An operator in the DDS domain that the environment names."""
         rclpy.init()
         return cls()
 
     def leave(self) -> None:
-        """The end; nothing can be asked after that."""
+        """Leave the domain; the operator cannot be used any more."""
         if rclpy.ok():
             self.destroy_node()
             rclpy.shutdown()
 
     def attempt(self, timeout: float) -> str:
-        """One attempt on the simulated arm, of at most `timeout` simulated seconds: how it ended.
+        """Make one attempt on the simulated arm and return its outcome. timeout: in simulated seconds.
 
-        What stops the arm in it makes it fail; before the next one that is cleared.
+        An attempt in which the guard stops the arm fails; the fault is cleared before the next one.
         """
         self.lay()
         self.let_go()
@@ -83,7 +86,7 @@ class Operator(Node):
         self.wait(lambda: self.outcome == "no_motion", "the table to be laid")
 
     def stop(self) -> None:
-        """The emergency stop."""
+        """Call the emergency stop."""
         self.call(Trigger, "guard/emergency_stop", Trigger.Request())
 
     def clear(self) -> None:
@@ -91,7 +94,7 @@ class Operator(Node):
         self.call(Trigger, "guard/clear", Trigger.Request())
 
     def speeds(self) -> list[tuple[float, float]]:
-        """Every velocity that the arm is sent from now on, as it comes: its time, the hand's speed in m/s."""
+        """A list that grows with every twist sent to the arm: time in seconds, the hand's speed in m/s."""
         sent: list[tuple[float, float]] = []
 
         def heard(message: TwistStamped) -> None:
@@ -102,14 +105,14 @@ class Operator(Node):
         return sent
 
     def call(self, kind: type, name: str, request: Any) -> Any:
-        """A service's response. Raises OperatorError where it does not come, or is a refusal."""
+        """A service's response. Raises OperatorError where none comes, or the service refuses."""
         response = self.ask(kind, name, request)
         if not response.success:
             raise OperatorError(f"{name}: {response.message}")
         return response
 
     def ask(self, kind: type, name: str, request: Any) -> Any:
-        """A service's response, whatever it says. Raises OperatorError where it does not come."""
+        """A service's response, a refusal too. Raises OperatorError where none comes."""
         client: Any = self.create_client(kind, name)
         try:
             if not client.wait_for_service(self._patience):
@@ -124,7 +127,7 @@ class Operator(Node):
         return response
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float | None = None) -> None:
-        """Until a condition holds."""
+        """Wait until a condition holds. what: its name, for the error. seconds: of the wall's clock."""
         end = time.monotonic() + (self._patience if seconds is None else seconds)
         while not condition():
             if time.monotonic() > end:
@@ -139,21 +142,21 @@ class Operator(Node):
             raise OperatorError(f"{node} does not take {name} = {value}")
 
     def until(self, then: float) -> None:
-        """Wait until the arm's clock says so, in seconds; it may be much slower than the wall's."""
+        """Wait until the arm's clock, which may be much slower than the wall's, shows `then`, in seconds."""
         patience = self._patience + _SLOWEST * max(0.0, then - self.now)
         self.wait(lambda: self.now >= then, f"the clock to reach {then:.2f} s", patience)
 
     def ready(self, nodes: Iterable[str] = ("guard",)) -> None:
-        """Wait until these nodes have said something, and the guard lets the arm move.
+        """Wait until these nodes have sent diagnostics, and the guard lets the arm move.
 
-        While they start, a computer may be too busy for the deadlines; what that stopped is cleared.
+        While nodes start, the computer may be too busy for the guard's deadlines. Such a fault is cleared.
         """
         awaited = set(nodes)
         self.wait(lambda: self.status.keys() >= awaited, "all nodes to start", 120.0)
         self.let_go()
 
     def let_go(self) -> None:
-        """Clear whatever has stopped the arm, until the guard lets it move."""
+        """Clear the guard's fault again and again, until the guard lets the arm move."""
 
         def moves() -> bool:
             if self.status["guard"][0] == "ok":

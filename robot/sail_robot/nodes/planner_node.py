@@ -1,4 +1,4 @@
-"""The planner: camera and prompt in, plans out, made in a thread of their own (planning.py)."""
+"""The planner's node: makes plans of camera frames and a prompt, in a thread of their own (planning.py)."""
 
 import os
 import time
@@ -13,20 +13,28 @@ from sail.errors import SailError
 from sail.types import FRAME_SIZE, FRAME_SKIP
 from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_models.interfaces import PromptError
-from sail_robot.embodiment_check import check_fit
 from sail_robot.messages import image_message, pixels, plan_message, seconds_of, square
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
-from sail_robot.planning import Model, Planned, PlanningThread, load_exported, load_model
-from sail_robot.robot_file import read_limits
+from sail_robot.planning import (
+    FinishedPlan,
+    LoadedPlanner,
+    PlanningThread,
+    load_exported_planner,
+    load_planner,
+)
+from sail_robot.robot_file import check_embodiment, read_robot
 
-# Where it shares a computer with controller and guard it gives way to them.
+# Added to the process's niceness: controller and guard on the same computer come first.
 _NICENESS = 10
 
 
 class PlannerNode(ManagedNode):
-    """Topics in: image, prompt. Out: plan (all its frames in one tall image), imagined (one after the other,
-    to look at), plan_score, plan_age, model. Service: ~/reload takes the parameters `overrides`,
-    `checkpoint` and `exported` (a folder of `sail export`, instead of these two) as they are now."""
+    """Topics in: image, prompt. Topics out: plan (all frames in one tall image), imagined (one frame after
+    the other, to look at), plan_score, plan_age, model.
+
+    Service ~/reload loads the planner again, by the present parameters `overrides` and `checkpoint`, or
+    `exported` (a folder of `sail export`) in their place.
+    """
 
     def __init__(self) -> None:
         super().__init__("planner")
@@ -44,16 +52,16 @@ class PlannerNode(ManagedNode):
         self.declare_parameter("seed", 0)
 
     def configure(self) -> None:
-        """Load the model."""
+        """Load the planner."""
         os.nice(_NICENESS)
         if not self.text("prompt").strip():
             raise PromptError("the prompt is empty: say what the arm is to do (parameter prompt)")
-        self._camera = read_limits(Path(self.text("limits"))).camera
-        self._model = self._load()
+        self._camera = read_robot(Path(self.text("limits"))).camera
+        self._planner = self._load()
 
     def begin(self) -> None:
         """Open everything."""
-        self._plan: Planned | None = None
+        self._plan: FinishedPlan | None = None
         self._complaint: str | None = None
         self._shown = 0
         self._plans = self.publisher(Image, "plan", NEWEST)
@@ -62,10 +70,10 @@ class PlannerNode(ManagedNode):
         self._age = self.publisher(Float32, "plan_age", NEWEST)
         self._identity = self.publisher(String, "model", LATCHED)
         self._thread = PlanningThread(
-            self._model, self._planned, self._failed, time.monotonic, int(self.number("seed"))
+            self._planner, self._on_plan, self._complain, time.monotonic, int(self.number("seed"))
         )
         self._thread.ask(self.text("prompt"))
-        self._identity.publish(String(data=self._model.identity))
+        self._identity.publish(String(data=self._planner.identity))
         self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.service(Trigger, "~/reload", self._on_reload)
@@ -78,49 +86,49 @@ class PlannerNode(ManagedNode):
         if thread is not None:
             thread.stop()
 
-    def _load(self) -> Model:
+    def _load(self) -> LoadedPlanner:
         overrides = [word for word in self.get_parameter("overrides").value if word]
         exported, threads = self.text("exported"), int(self.number("threads"))
         if exported:
-            model = load_exported(exported, threads)
+            planner = load_exported_planner(exported, threads)
         else:
-            import torch  # which an exported model is without
+            import torch  # not needed, and not loaded, for an exported planner
 
             torch.set_num_threads(threads)
-            model = load_model(self.text("preset"), overrides, self.text("checkpoint"))
-        check_fit(model.embodiment, self._camera, exported or "the base")
-        return model
+            planner = load_planner(self.text("preset"), overrides, self.text("checkpoint"))
+        check_embodiment(planner.embodiment, self._camera, exported or "the base")
+        return planner
 
     def _on_image(self, message: Any) -> None:
         try:
             self._thread.see(square(pixels(message), FRAME_SIZE), seconds_of(message.header.stamp))
         except SailError as error:
-            self._failed(str(error))
+            self._complain(str(error))
 
     def _on_prompt(self, message: String) -> None:
         if message.data.strip():
             self._thread.ask(message.data)
         else:
-            self._failed("an empty prompt is not taken: the one before it goes on")
+            self._complain("an empty prompt is not taken: the one before it goes on")
 
     def _on_reload(self, _: Any, response: Any) -> Any:
         try:
-            self._model = self._load()
+            self._planner = self._load()
         except SailError as error:
             response.success, response.message = False, str(error)
             return response
-        self._thread.use(self._model)
-        self._identity.publish(String(data=self._model.identity))
-        response.success, response.message = True, f"planning with {self._model.identity}"
+        self._thread.use(self._planner)
+        self._identity.publish(String(data=self._planner.identity))
+        response.success, response.message = True, f"planning with {self._planner.identity}"
         return response
 
-    # From the planning thread.
-    def _planned(self, plan: Planned) -> None:
+    # `_on_plan` and `_complain` are called from the planning thread, too.
+    def _on_plan(self, plan: FinishedPlan) -> None:
         self._plan, self._shown, self._complaint = plan, 0, None
         self._plans.publish(plan_message(plan.frames, plan.made, "camera"))
         self._score.publish(Float32(data=plan.score))
 
-    def _failed(self, complaint: str) -> None:
+    def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:
             self.get_logger().error(complaint)
         self._complaint = complaint
@@ -136,7 +144,7 @@ class PlannerNode(ManagedNode):
 
     def _tell(self) -> None:
         plan = self._plan
-        values: dict[str, object] = {"model": self._model.identity}
+        values: dict[str, object] = {"model": self._planner.identity}
         if plan is not None:
             values |= {
                 "age": f"{self.seconds() - plan.made:.2f} s",

@@ -1,4 +1,4 @@
-"""The simulated arm: the Panda table top behind the topics, rates and joint names of a real one."""
+"""The simulated arm's node: the Panda table top, with the topics, rates and joint names of a real arm."""
 
 from typing import Any
 
@@ -14,27 +14,25 @@ from sail_robot.messages import (
     image_message,
     joint_message,
     pose_message,
-    pose_values,
     stamp_of,
-    trajectory_values,
-    twist_values,
 )
 from sail_robot.nodes.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
-from sail_robot.sim_arm import SimArm, Trouble
+from sail_robot.sim_arm import CameraFaults, SimArm
 
 JOINTS = (*(f"panda_joint{number}" for number in range(1, 8)), "panda_finger_joint1", "panda_finger_joint2")
 FRAME = "panda_link0"
-# Seconds: the clock's tick, and how many of them to a state and to a camera frame.
+# The clock's tick in seconds, and the ticks from one state and one camera frame to the next.
 TICK, STATE_EVERY, FRAME_EVERY = 0.01, 2, 5
 
 
 class SimArmNode(ManagedNode):
-    """Topics in: arm_command (of the kind that `output` says), arm_gripper. Out: image, joint_states,
-    hand_pose, outcome, /clock. Service: ~/reset lays the table for the next attempt.
+    """Topics in: arm_command (of the kind that `output` names), arm_gripper. Topics out: image, joint_states,
+    hand_pose, outcome, /clock. Service ~/reset lays the table for the next attempt.
 
-    It makes the time that all nodes with use_sim_time live in; it must not use it itself. `speed` is how fast
-    that goes; where the machine cannot keep up, it goes slower. Faults to try while it runs: `camera`
-    live, silent, frozen or black, `joints` live, silent, nan or misnamed, `latency` of the camera in seconds.
+    This node makes the time of all nodes with use_sim_time, and must not use that time itself. `speed` is the
+    simulated clock's speed against the wall's; a busy machine is slower. Faults to try while it runs:
+    `camera` is live, silent, frozen or black; `joints` is live, silent, nan or misnamed; `latency` is the
+    camera's, in seconds.
     """
 
     def __init__(self) -> None:
@@ -55,32 +53,28 @@ class SimArmNode(ManagedNode):
 
     def configure(self) -> None:
         """Build the scene."""
-        self._output, self._kind = self.output()
-        trouble = Trouble(self.number("dropped"), self.number("noise"))
+        self._output, self._commands = self.output()
+        faults = CameraFaults(self.number("dropped"), self.number("noise"))
         self._seed = int(self.number("seed"))
-        self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, trouble)
+        self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, faults)
 
     def begin(self) -> None:
-        """Let time begin."""
+        """Open everything, and start the clock."""
         self._ticks = 0
         self._clock_out = self.publisher(Clock, "/clock", NEWEST)
         self._image = self.publisher(Image, "image", SENSOR)
         self._joints = self.publisher(JointState, "joint_states", SENSOR)
         self._hand = self.publisher(PoseStamped, "hand_pose", SENSOR)
         self._outcome = self.publisher(String, "outcome", LATCHED)
-        self._said = ""
+        self._told = ""
         self._frame: UInt8 | None = None
-        move = {
-            "twist": lambda message: self._arm.move(np.array(twist_values(message)[:3])),
-            "pose": lambda message: self._arm.go_to(np.array(pose_values(message)[0])),
-            "joint_trajectory": lambda message: self._arm.turn_to(
-                np.array(trajectory_values(message, JOINTS[:7]))
-            ),
-        }[self._output]
-        self.subscribe(self._kind, "arm_command", move, NEWEST)
+        self.subscribe(self._commands.message, "arm_command", self._on_command, NEWEST)
         self.subscribe(Float64MultiArray, "arm_gripper", self._on_gripper, NEWEST)
         self.service(Trigger, "~/reset", self._on_reset)
         self.every(TICK / self.number("speed"), self._advance)
+
+    def _on_command(self, message: Any) -> None:
+        self._output.follow(self._arm, self._commands.read(message, JOINTS[:7]))
 
     def _on_gripper(self, message: Float64MultiArray) -> None:
         self._arm.grip(message.data[0])
@@ -103,9 +97,9 @@ class SimArmNode(ManagedNode):
         late = arm.fetch(self.number("latency"))
         if late is not None:
             self._publish_frame(*late)
-        if arm.outcome != self._said:
-            self._said = arm.outcome
-            self._outcome.publish(String(data=self._said))
+        if arm.outcome != self._told:
+            self._told = arm.outcome
+            self._outcome.publish(String(data=self._told))
 
     def _publish_state(self) -> None:
         arm, mode = self._arm, self.text("joints")

@@ -1,4 +1,4 @@
-"""The simulated arm with all its nodes, each a process of its own, as the launch files start them."""
+"""The simulated arm with all its nodes, each a process of its own; without ROS 2's launch library."""
 
 import os
 import signal
@@ -11,24 +11,25 @@ from types import TracebackType
 from sail_envs.tasks import TASKS
 from sail_robot.nodes.operator_node import Operator
 
-ROBOT = Path(__file__).parents[1] / "robot" / "config" / "panda.yaml"
 # Simulated seconds of an attempt: 300 control steps.
 TIMEOUT = 15.0
 Value = str | float | int | bool | Sequence[str]
 
 
-class Arm:
-    """A context: start everything, and stop it at the end.
+class ArmProcesses:
+    """A context that starts the nodes and stops them at its end.
 
-    folder: for episodes, bags and logs. overrides: of the preset panda. changes: parameters by node, beside
-    the usual ones; a node of value None is left out. domain: DDS's, so that no other arm is moved. ready:
-    wait until the arm may move.
+    folder: for episodes, bags and logs. limits: the robot's file. overrides: of the preset panda. speed: of
+    the simulated clock against the wall's. changes: parameters by node, which replace the usual ones; a node
+    whose value is None is left out. domain: DDS's, so that no other arm is moved. ready: wait until the arm
+    may move.
     """
 
     def __init__(
         self,
         task: str,
         folder: Path,
+        limits: Path,
         overrides: Sequence[str] = (),
         speed: float = 1.0,
         changes: Mapping[str, Mapping[str, Value] | None] | None = None,
@@ -37,15 +38,15 @@ class Arm:
     ) -> None:
         self.folder, self._wait = folder, ready
         common: dict[str, Value] = {"use_sim_time": True}
-        limits: dict[str, Value] = {**common, "limits": str(ROBOT)}
+        robot: dict[str, Value] = {**common, "limits": str(limits)}
         episodes, bags = str(folder / "episodes"), str(folder / "bags")
         usual: dict[str, dict[str, Value]] = {
             "sim_arm": {"task": task, "seed": 1000, "speed": speed},
-            "guard": limits,
-            "controller": limits,
-            "planner": {**limits, "prompt": TASKS[task], "overrides": [f"task={task}", *overrides]},
+            "guard": robot,
+            "controller": robot,
+            "planner": {**robot, "prompt": TASKS[task], "overrides": [f"task={task}", *overrides]},
             "episode": {
-                **limits,
+                **robot,
                 "task": task,
                 "prompt": TASKS[task],
                 "episodes": episodes,
@@ -68,7 +69,7 @@ class Arm:
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "Arm":
+    def __enter__(self) -> "ArmProcesses":
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ |= {name: self._environment[name] for name in ("ROS_DOMAIN_ID", "RMW_IMPLEMENTATION")}
         self.operator = Operator.join()
@@ -93,11 +94,11 @@ class Arm:
             )
 
     def attempt(self) -> str:
-        """One attempt: how it ended."""
+        """Make one attempt and return its outcome."""
         return self.operator.attempt(TIMEOUT)
 
     def interventions(self) -> dict[str, str]:
-        """What the guard has counted."""
+        """The guard's counts of faults and limited commands."""
         return self.operator.status["guard"][1]
 
     def __exit__(
@@ -106,7 +107,7 @@ class Arm:
         self.stop()
 
     def stop(self) -> None:
-        """Stop all processes, and leave."""
+        """Stop all processes, and leave the domain."""
         for process in self.processes.values():
             process.send_signal(signal.SIGINT)
         for process in self.processes.values():

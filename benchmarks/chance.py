@@ -12,7 +12,7 @@ from unittest.mock import patch
 from common import write_result
 
 from sail.cli.options import tasks_of
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.evaluation import evaluate_random, rate
 from sail.loop.statistics import wilson_interval
 

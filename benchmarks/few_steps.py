@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from common import RESULTS, write_result
 
-from sail.config.schema import RunConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig
 from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.evaluation import evaluate, rate
 from sail.report.comparison import comparison

@@ -10,7 +10,7 @@ from typing import Any
 
 from common import RESULTS, write_result
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.improve import improve
 from sail.loop.run_folder import create_run
 from sail.loop.statistics import newcombe_difference_interval, wilson_interval

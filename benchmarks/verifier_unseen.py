@@ -16,7 +16,7 @@ import numpy as np
 from common import write_result
 from verifiers import area
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import EVERY, judged_attempts

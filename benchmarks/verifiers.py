@@ -19,7 +19,8 @@ import torch
 from common import write_result
 from torch import Tensor
 
-from sail.config.schema import RunConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.data.windows import plan_window
 from sail.filters.selection import VerifierFilter, find_filter

@@ -39,7 +39,7 @@ class Model:
 def load_model(preset: str, overrides: list[str], checkpoint: str) -> Model:
     """What a preset and overrides name (as for `sail run`), with a run's checkpoint if one is given. Raises
     SailError."""
-    from sail.config.schema import load_config
+    from sail.config.resolution import load_config
     from sail.loop.agent import (  # torch, which an exported one is without
         load_agent,
         sampling_of,

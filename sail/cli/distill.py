@@ -15,7 +15,6 @@ from sail.cli.options import (
     whole_number,
     writable_folder,
 )
-from sail.config.schema import POLICIES
 
 FEW_STEP, POLICY = "few-step", "policy"
 # Optimiser steps and batch where none are given.
@@ -72,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _few_step(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    if config.method in POLICIES:
+    if not config.method.plans:
         raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
     teacher = source_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:

@@ -16,7 +16,6 @@ from sail.cli.options import (
     run_or_config,
     whole_number,
 )
-from sail.config.schema import POLICIES
 
 if TYPE_CHECKING:
     from sail.config.schema import RunConfig
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         store = arguments.frames
         return simulated(config.task) if store is None else recorded(EpisodeStore(store))
 
-    if config.method in POLICIES:
+    if not config.method.plans:
         from sail.export.policy import export_policy
 
         if arguments.precision != "fp32":

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sail.config.schema import NO_WORDS, POLICIES, SHIPPED, RunConfig
+from sail.config.schema import NO_WORDS, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.protocols import Denoiser
@@ -157,12 +157,12 @@ def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent
 
 def base_of(config: RunConfig) -> Path:
     """The folder of the base weights that have what this method lets act. Raises WeightsError."""
-    return find_base(config.base, "policy" if config.method in POLICIES else "planner")
+    return find_base(config.base, config.method.part)
 
 
 def load_learner(config: RunConfig) -> Agent | PolicyAgent:
     """What a configuration's method lets act. Raises WeightsError and PriorError."""
-    return load_policy(base_of(config)) if config.method in POLICIES else load_agent(config)
+    return load_agent(config) if config.method.plans else load_policy(base_of(config))
 
 
 def learner_at(agent: Agent | PolicyAgent, folder: Path) -> Agent | PolicyAgent:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from sail.config.schema import LEARNING, RunConfig
+from sail.config.schema import RunConfig
 from sail.data.demonstrations import DEMONSTRATED, Show, collect, demonstration_jobs
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import kept_of, quality, read_kept
@@ -67,10 +67,10 @@ def improve_jointly(
 
 def _improve(runs: Sequence[Run], last: int, show: Show) -> list[dict[str, Any]]:
     config = runs[0].config
-    if config.method == "random":
+    if not config.method.needs_weights:
         return [run.folder.write_results("", [_evaluate(run, None, 0, {})]) for run in runs]
     base = agent = load_learner(config)
-    if isinstance(agent, Agent) and config.method in LEARNING:
+    if isinstance(agent, Agent) and config.method.learns:
         check_trainable(agent.planner)
     results: list[list[IterationResult]] = []
     for run in runs:
@@ -83,7 +83,7 @@ def _improve(runs: Sequence[Run], last: int, show: Show) -> list[dict[str, Any]]
         collecting = [_collect(run, agent, iteration, row) for run, row in zip(runs, before, strict=True)]
         kept = [kept_of(run.config, run.folder, run.store, iteration) for run in runs]
         training = 0.0
-        if config.method in LEARNING:
+        if config.method.learns:
             training = learn(runs, agent, iteration, before)
             agent = learner_at(base, runs[0].folder.checkpoint(iteration))
         for run, rows, seconds, teaching in zip(runs, results, collecting, kept, strict=True):
@@ -116,7 +116,7 @@ def _demonstrate(run: Run, show: Show) -> None:
     """Collect the demonstrations of the seen tasks that fine-tuning goes on rehearsing."""
     config = run.config
     jobs = demonstration_jobs(config.demonstrator, seen_like(config.task), config.demonstrations_per_task)
-    if run.folder.step_done("demonstrations") or not jobs or config.method not in LEARNING:
+    if run.folder.step_done("demonstrations") or not jobs or not config.method.learns:
         return
     run.store.discard([record.id for record in run.store.records(source=DEMONSTRATED[config.demonstrator])])
     run.progress.stage("demonstrations", len(jobs))

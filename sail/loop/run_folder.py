@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sail.config.schema import RunConfig, flatten, from_yaml, to_yaml
+from sail.config.resolution import flatten, from_yaml, to_yaml
+from sail.config.schema import RunConfig
 from sail.errors import SailError
 from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sail.config.schema import RunConfig, to_yaml
+from sail.config.resolution import to_yaml
+from sail.config.schema import RunConfig
 from sail.data.demonstrations import Job, collect_once
 from sail.data.store import EpisodeStore
 from sail.filters.selection import find_filter

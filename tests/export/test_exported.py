@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.embodiment import EMBODIMENTS
 from sail.export import binding, providers, runtime
 from sail.export.folder import CONFIG, DYNAMICS, PLAN, SAMPLES, ExportError, file_hash, read_config

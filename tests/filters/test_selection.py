@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from sail.config.schema import ConfigError, VlmConfig, load_config
+from sail.config.overrides import ConfigError
+from sail.config.resolution import load_config
+from sail.config.schema import VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters import selection as filters
 from sail.filters.human.labels import FILE, add_label

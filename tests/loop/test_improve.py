@@ -17,7 +17,8 @@ import pytest
 import sail.loop.improve
 import sail.loop.learning
 from sail.cli.options import iterations_of
-from sail.config.schema import RunConfig, TrainingConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig, TrainingConfig
 from sail.data.store import EpisodeStore
 from sail.loop.agent import PolicyAgent, load_base, load_policy
 from sail.loop.improve import _believed, improve, improve_jointly
@@ -79,7 +80,7 @@ import sail.loop.improve
 from sail.data.store import EpisodeStore
 from sail.report.live_table import LiveTable
 from sail.loop.run_folder import create_run, open_run
-from sail.config.schema import from_yaml
+from sail.config.resolution import from_yaml
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

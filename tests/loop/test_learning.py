@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.learning import enough as is_enough
 from sail.loop.run_folder import IterationResult
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sail.config.overrides import ConfigError
-from sail.config.schema import LEARNING, load_config
+from sail.config.resolution import load_config
 from sail.protocol.grid import METHODS, Cell, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 from sail.protocol.summary import curves, mean_seconds, tables
@@ -44,7 +44,7 @@ def test_a_method_is_the_loop_with_its_own_settings() -> None:
         name: "sail" if name == "sail-prior" else name for name in METHODS
     }
     filtered = {cell.method for cell in cells if cell.filter == "none"}
-    assert filtered == {name for name, config in made.items() if config.method in LEARNING}
+    assert filtered == {name for name, config in made.items() if config.method.learns}
 
 
 def test_tasks_that_share_what_learns_are_run_together() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.filters.selection import VerifierFilter, certainty, find_filter, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
 from sail.training.judged_attempts import Attempt, attempt

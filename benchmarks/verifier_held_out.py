@@ -4,7 +4,7 @@
 
 Every other one of the 38 tasks that are not unseen is judged by a verifier of the rest (1,600 steps each).
 ATTEMPTS: a folder of attempts, 30 at each task, made where it lacks them. Rows: the network alone, what
-changed alone, both as `sail/filters/selection.py` has them, and both weighed otherwise: the mean over
+changed alone, both as `sail/filters/verifier_filter.py` has them, and both weighed otherwise: the mean over
 tasks of the area under the receiver's curve by attempt, and of all attempts how many were kept at even
 odds, and how many of those were successes.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from common import write_result
 from verifiers import area
 
-from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
+from sail.filters.verifier_filter import EVEN, PULL, TOP_SHARE, furthest, lasting
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged, judged_attempts
 from sail.training.verifier_fit import shown_by, train_verifier
@@ -102,7 +102,7 @@ def told(seen: dict[str, Seen], network: float, changed: float, even: float) -> 
 def surest(judged: Judgement, far: float, network: float, changed: float, even: float) -> float:
     """The most probable looks."""
     assert judged.changed is not None
-    share = np.minimum(judged.changed / far, MOST)
+    share = np.minimum(judged.changed / far, TOP_SHARE)
     log_odds = network * judged.log_odds + changed * (share - even)
     return float(lasting(1.0 / (1.0 + np.exp(-log_odds))).max())
 

@@ -17,7 +17,8 @@ from common import write_result
 from verifiers import area
 
 from sail.config.resolution import load_config
-from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
+from sail.filters.selection import find_filter
+from sail.filters.verifier_filter import LOOK_EVERY, VerifierFilter, certainty, furthest
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import EVERY, judged_attempts
 from sail_envs.tasks import TASKS, UNSEEN

@@ -23,7 +23,8 @@ from sail.config.resolution import load_config
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.data.windows import plan_window
-from sail.filters.selection import VerifierFilter, find_filter
+from sail.filters.selection import find_filter
+from sail.filters.verifier_filter import VerifierFilter
 from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.run_folder import open_run
 from sail.types import FRAME_SKIP, Episode

@@ -7,9 +7,9 @@ from typing import Literal
 class Method(StrEnum):
     """The loop is the same for all; the properties say where the methods differ.
 
-    sail: the planner learns. frozen: the planner collects and never learns. random: random waypoints, measured
-    once. bc-loop: a policy learns by behaviour cloning. sail-joint, bc-joint: one planner, or one policy,
-    learns from the runs of several tasks.
+    sail: the planner learns. frozen: the planner collects and never learns. random: random waypoints,
+    measured once. bc-loop: a policy learns by behaviour cloning. sail-joint, bc-joint: one planner, or one
+    policy, learns from the runs of several tasks.
     """
 
     SAIL = "sail"

@@ -63,13 +63,12 @@ class ExplorationConfig:
     """What collecting varies. Evaluating varies nothing.
 
     noisy_fraction: share of planned episodes that have noise on their actions. action_noise: the standard
-    deviation of that Ornstein-Uhlenbeck noise where the last evaluation had no success; the noise shrinks as
-    the success rate rises, and is full again from 60 % on.
-    random_fraction: share of episodes that go by random waypoints where the last evaluation had no success;
-    fewer where it had some. A loop that learns from successes cannot begin without one. repeat_fraction: share
-    of these episodes that go by the last waypoints of a kept episode, once there is one. rounds: parts of an
-    iteration's collecting; with a filter that knows the truth a round may repeat successes of the rounds
-    before it.
+    deviation of that Ornstein-Uhlenbeck noise where the last evaluation had no success; it shrinks as the
+    success rate rises, and is full again from 60 % on. random_fraction: share of episodes that go by random
+    waypoints where the last evaluation had no success; fewer where it had some. A loop that learns from
+    successes cannot begin without one. repeat_fraction: share of these episodes that go by the last waypoints
+    of a kept episode, once there is one. rounds: parts of an iteration's collecting; with a filter that knows
+    the truth a round may repeat successes of the rounds before it.
     """
 
     action_noise: Annotated[float, Range(0, 2)] = 0.0
@@ -86,11 +85,11 @@ class ExplorationConfig:
 class TrainingConfig:
     """How an iteration fine-tunes.
 
-    self_fraction: share of each batch that is self-collected. least_kept: with fewer kept episodes the planner
-    stays as it is, unless it is known to succeed at nearly nothing. keep_newest: how many kept episodes, the
-    newest, teach; 0 means all. imagined_windows: windows of the kept episodes that the planner draws, as
-    goals for inverse dynamics. imagined_share: their share of the self-collected part of each batch of inverse
-    dynamics.
+    self_fraction: share of each batch that is self-collected. least_kept: with fewer kept episodes the
+    planner stays as it is, unless it is known to succeed hardly ever. keep_newest: how many kept episodes,
+    the newest, teach; 0 means all. imagined_windows: windows of the kept episodes that the planner draws, as
+    goals for inverse dynamics. imagined_share: their share of the self-collected part of each batch of
+    inverse dynamics.
     """
 
     steps: Count = 250
@@ -155,8 +154,8 @@ class HumanConfig:
 class RunConfig:
     """Everything that decides a run.
 
-    rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name of
-    shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
+    rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
+    of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
     weights learned from the same one. envs: environments side by side. workers: processes that simulate.
     """
 

@@ -26,8 +26,8 @@ LOW = 3
 REPEATED_STEPS, REPEATED_EVERY = 32, 16
 # By how much a repetition is shifted, in metres: things are not where they were.
 SHIFT = 0.02
-# An evaluation of which this share succeeded: what is planned mostly works.
-MOST = 0.6
+# From this success rate on the plans mostly work.
+MOSTLY_WORKS = 0.6
 
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
@@ -39,7 +39,7 @@ def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationC
     """
     left = (1.0 - success_rate) ** 2
     fewer = replace(exploration, random_fraction=exploration.random_fraction * left)
-    if success_rate >= MOST:
+    if success_rate >= MOSTLY_WORKS:
         return fewer
     return replace(fewer, action_noise=exploration.action_noise * left)
 

@@ -77,8 +77,9 @@ def _few_step(arguments: argparse.Namespace) -> None:
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
     from sail.data.store import EpisodeStore
-    from sail.embodiment import write_embodiment
+    from sail.embodiment import FILE
     from sail.report.live_table import LiveTable
+    from sail.system.files import write_atomically
     from sail.training.few_step_distillation import StudentConfig, distil
     from sail_envs.tasks import TASKS, family_of
     from sail_models.saving import save_model
@@ -99,15 +100,16 @@ def _few_step(arguments: argparse.Namespace) -> None:
     # The rest of what acts, so that the folder is a base like any other.
     save_model(out / "autoencoder", agent.autoencoder, half=True)
     save_model(out / "inverse_dynamics", agent.inverse_dynamics, half=True)
-    write_embodiment(out, teacher.embodiment)
+    write_atomically(out / FILE, teacher.embodiment.as_json())
     print(f"distilled: sail evaluate base={out} prior.kind=none planner.steps=2")
 
 
 def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    from sail.embodiment import read_embodiment, write_embodiment
+    from sail.embodiment import FILE, read_embodiment
     from sail.loop.agent import base_of, learner_at, load_learner
     from sail.report.live_table import LiveTable
+    from sail.system.files import write_atomically
     from sail.training.policy_distillation import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend
 
@@ -122,7 +124,7 @@ def _policy(arguments: argparse.Namespace) -> None:
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"
     with going_on_with("the same command"), LiveTable(title) as progress:
         results = distil_policy(teacher, config, settings, out, progress)
-    write_embodiment(out, embodiment)
+    write_atomically(out / FILE, embodiment.as_json())
     for name in ("teacher", "student"):
         one = results[name]
         print(

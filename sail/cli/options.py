@@ -10,7 +10,8 @@ from pathlib import Path
 from sail.config.resolution import load_config
 from sail.config.schema import RunConfig
 from sail.errors import SailError, not_found
-from sail.loop.run_folder import CONFIG, RunFolder, file_errors, open_run
+from sail.loop.run_folder import CONFIG, RunFolder, open_run
+from sail.system.files import file_errors
 
 OVERRIDES = "key=value"
 
@@ -158,7 +159,7 @@ def whole_number(low: int) -> Callable[[str], int]:
 
 
 def writable_folder(path: Path) -> Path:
-    """Make the folder and try to write in it, before anything is computed. Raises RunFolderError."""
+    """Make the folder and try to write in it, before anything is computed. Raises FileError."""
     with file_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -15,6 +15,7 @@ import yaml
 from sail.config.overrides import ConfigError, Scalar, construct, leaves, parse_overrides, read_yaml
 from sail.config.schema import RunConfig
 from sail.errors import not_found
+from sail.system.files import file_errors
 
 PRESETS = Path(__file__).with_name("presets")
 DEFAULT_PRESET = "quick"
@@ -38,11 +39,12 @@ def load_config(
     """
     values: dict[str, Scalar] = {}
     if file is not None:
+        with file_errors(file, "read the configuration", ConfigError):
+            content = file.read_bytes()
         try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
-            raise ConfigError(f"cannot read the configuration {file}: {reason}") from error
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"cannot read the configuration {file}: not a UTF-8 text") from error
         values = read_yaml(RunConfig, text, str(file))
     name = str(preset if preset is not None else values.get("preset", DEFAULT_PRESET))
     known = preset_names()

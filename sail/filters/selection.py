@@ -12,6 +12,7 @@ from sail.filters.oracle import OracleFilter
 from sail.filters.unfiltered import NoFilter
 from sail.filters.verifier_filter import load_verifier_filter
 from sail.filters.vlm import VlmFilter
+from sail.loop.results import Filtered
 from sail.loop.run_folder import RunFolder
 from sail.types import Episode
 
@@ -62,21 +63,11 @@ def read_kept(folder: RunFolder, store: EpisodeStore, records: Sequence[EpisodeR
 def quality(folder: RunFolder, store: EpisodeStore, iterations: int) -> list[dict[str, Any]]:
     """The section "filter" of results.json: one row an iteration, of how well the filter told successes from
     failures by the environment's own flag."""
-    rows: list[dict[str, Any]] = []
+    rows = []
     for iteration in range(1, iterations + 1):
         verdicts = folder.payload(f"filter_{iteration:03d}")
         there = store.records(source="self", iteration=iteration)
         kept = [record for record in there if verdicts[record.id]["kept"]]
         right, all_right = (sum(record.success for record in some) for some in (kept, there))
-        rows.append(
-            {
-                "iteration": iteration,
-                "collected": len(there),
-                "successes": all_right,
-                "kept": len(kept),
-                "kept_successes": right,
-                "precision": right / len(kept) if kept else None,
-                "recall": right / all_right if all_right else None,
-            }
-        )
+        rows.append(Filtered(iteration, len(there), all_right, len(kept), right).as_json())
     return rows

@@ -30,8 +30,9 @@ from sail.loop.exploration import Explorer, Way, adapted
 from sail.loop.learning import learn
 from sail.loop.monitors import explored, flips
 from sail.loop.probes import SCENES, measure_beside, plan_spread
+from sail.loop.results import IterationResult
 from sail.loop.rollout import Outcome, run_episodes
-from sail.loop.run_folder import IterationResult, RunFolder
+from sail.loop.run_folder import RunFolder
 from sail.loop.seeds import collection_seeds
 from sail.loop.session import Run
 from sail.report.videos import write_videos

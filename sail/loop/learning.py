@@ -11,7 +11,7 @@ from sail.config.schema import RunConfig, TrainingConfig
 from sail.data.demonstrations import DEMONSTRATED
 from sail.filters.selection import read_kept
 from sail.loop.agent import Agent, PolicyAgent
-from sail.loop.run_folder import IterationResult
+from sail.loop.results import IterationResult
 from sail.loop.session import Run
 from sail.training.fine_tuning import finetune_inverse_dynamics, finetune_planner, finetune_policy
 from sail.training.imagined_goals import imagine

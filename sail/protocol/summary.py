@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from sail.loop.results import STAGES, Rate
 from sail.loop.run_folder import write_text
 from sail.loop.statistics import wilson_interval
 from sail.protocol.grid import Cell
@@ -14,7 +15,6 @@ from sail.protocol.ledger import Ledger, LedgerError
 from sail.report.comparison import comparison
 from sail.report.page import page
 from sail.report.plots import interval_text, percent
-from sail.report.results import STAGES, Rate
 
 REPORT, TABLES, PLOT = "report.html", "tables.md", "curves.svg"
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from sail.loop.results import IterationResult
 from sail.report.media import MediaError, file_data_uri
 from sail.report.plots import percent
-from sail.report.results import IterationResult
 
 PAIR = re.compile(r"iteration_(\d+)_(\d+)_(imagined|executed)\.gif")
 SIDES = ("imagined", "executed")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from sail.report.results import STAGES, Losses, Rate
+from sail.loop.results import STAGES, Losses, Rate
 
 WIDTH, HEIGHT = 440.0, 270.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 18.0, 24.0, 42.0  # margins round the plot

@@ -19,7 +19,8 @@ from sail.config.schema import Count, Demonstrator, Share
 from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
-from sail.embodiment import EMBODIMENTS, Embodiment, write_embodiment
+from sail.embodiment import EMBODIMENTS, FILE, Embodiment
+from sail.system.files import write_atomically
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.batches import join
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
@@ -115,7 +116,7 @@ def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, wo
     What is there is kept. data: the episode store, collected first where it lacks some. Raises TrainError.
     """
     begin(asdict(config), out / SETTINGS)
-    write_embodiment(out, _embodiment(config))
+    write_atomically(out / FILE, _embodiment(config).as_json())
     store = EpisodeStore(data)
     if config.scenes == "own":
         _check_own(store, config)

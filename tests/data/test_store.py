@@ -182,7 +182,7 @@ def test_an_append_after_a_torn_one_starts_its_own_line(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 import numpy as np
-from sail.data import atomic, store
+from sail.data import store
 from sail.types import Episode
 
 def kill(*_):
@@ -194,7 +194,7 @@ for seed in range(3):
     if seed == 2 and moment == "before the file has its name":
         os.replace = kill
     if seed == 2 and moment == "before the index has its line":
-        store._append_line = kill
+        store.append_line = kill
     frames = np.full((3, 4, 4, 3), seed, np.uint8)
     state, actions = np.zeros((3, 4), np.float32), np.zeros((2, 4), np.float32)
     episodes.add(Episode(frames, state, actions, True, "press", "handle-press", seed, 0, "self"))
@@ -276,7 +276,7 @@ def test_verify_names_a_file_that_appeared_meanwhile(tmp_path: Path) -> None:
     assert "other.episode.zip is not in the index" in store.verify()[0]
 
 
-@pytest.mark.parametrize("moment", ["write_atomically", "_append_line"])
+@pytest.mark.parametrize("moment", ["write_atomically", "append_line"])
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     store = EpisodeStore(tmp_path)
     store.add(make_episode())

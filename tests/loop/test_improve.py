@@ -23,7 +23,8 @@ from sail.data.store import EpisodeStore
 from sail.loop.agent import PolicyAgent, load_base, load_policy
 from sail.loop.improve import _believed, improve, improve_jointly
 from sail.loop.learning import balanced
-from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run
+from sail.loop.results import IterationResult
+from sail.loop.run_folder import RunFolder, RunFolderError, create_run, open_run
 from sail.loop.seeds import evaluation_seeds
 from sail.report.live_table import LiveTable
 from sail.report.page import write_report

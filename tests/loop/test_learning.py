@@ -7,7 +7,7 @@ import pytest
 
 from sail.config.resolution import load_config
 from sail.loop.learning import enough as is_enough
-from sail.loop.run_folder import IterationResult
+from sail.loop.results import IterationResult
 
 
 @pytest.mark.parametrize(

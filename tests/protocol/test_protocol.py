@@ -8,10 +8,10 @@ import pytest
 
 from sail.config.overrides import ConfigError
 from sail.config.resolution import load_config
+from sail.loop.results import WAYS
 from sail.protocol.grid import METHODS, Cell, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 from sail.protocol.summary import curves, mean_seconds, tables
-from sail.report.results import WAYS
 
 from helpers import SMALL, Capture, assert_one_line, refused, sail
 

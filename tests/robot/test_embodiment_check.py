@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment, write_embodiment
+from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment
 from sail_envs.environment import TaskEnv
 from sail_models.saving import find_base
 from sail_robot.embodiment_check import FittingError, check_fit
@@ -29,7 +29,7 @@ def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None
 
 
 def test_other_cameras_and_actions_are_refused(tmp_path: Path) -> None:
-    write_embodiment(tmp_path, replace(PANDA, camera="lab/left"))
+    (tmp_path / FILE).write_bytes(replace(PANDA, camera="lab/left").as_json())
     left = read_embodiment(tmp_path)
     check_fit(left, "lab/left", "it")
     with pytest.raises(FittingError, match="knows the camera 'lab/left', the robot's is 'panda/workspace'"):

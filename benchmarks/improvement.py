@@ -14,6 +14,7 @@ from sail.config.resolution import load_config
 from sail.loop.improve import improve
 from sail.loop.run_folder import create_run
 from sail.loop.statistics import newcombe_difference_interval, wilson_interval
+from sail.report.clips import write_clips
 from sail.report.live_table import LiveTable
 from sail.report.page import write_report
 
@@ -27,7 +28,7 @@ def run(name: str, seed: int, overrides: list[str]) -> dict[str, Any]:
     config = load_config("quick", None, [f"seed={seed}", *overrides])
     folder: Path = RUNS / f"{config.task}-{name}-s{seed}"
     with LiveTable(f"{config.task}, {name}, seed {seed}") as progress:
-        results = improve(config, create_run(folder, config, resume=True), progress)
+        results = improve(config, create_run(folder, config, resume=True), progress, film=write_clips)
     write_report(folder)
     return results
 

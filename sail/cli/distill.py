@@ -107,18 +107,18 @@ def _few_step(arguments: argparse.Namespace) -> None:
 def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
     from sail.embodiment import FILE, read_embodiment
-    from sail.loop.agent import base_of, learner_at, load_learner
+    from sail.loop.agent import base_of
+    from sail.loop.learners import learner_of
     from sail.report.live_table import LiveTable
     from sail.system.files import write_atomically
     from sail.training.policy_distillation import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported
-    teacher = load_learner(config)
+    learner = learner_of(config)
     embodiment = read_embodiment(base_of(config))
     at = checkpoint_of(arguments.iteration, folder)
-    if at is not None:
-        teacher = learner_at(teacher, at)
+    teacher = (learner if at is None else learner.at(at)).agent
     out = writable_folder(arguments.out)
     settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"

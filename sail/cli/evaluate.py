@@ -156,8 +156,8 @@ def _candidates(
     arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
-    from sail.loop.agent import learner_at, load_learner
     from sail.loop.evaluation import evaluate, evaluate_random
+    from sail.loop.learners import learner_of
 
     if arguments.random:
         yield Candidate(
@@ -176,12 +176,12 @@ def _candidates(
 
         yield acting(f"exported {arguments.exported.name}", None, load_exported(arguments.exported))
         return
-    base = load_learner(config)
+    base = learner_of(config)
     for iteration in iterations_of(arguments.iteration, folder):
         if folder is None or iteration == 0:
-            yield acting("base weights", 0, base)
+            yield acting("base weights", 0, base.agent)
         else:
-            agent = learner_at(base, folder.checkpoint(iteration))
+            agent = base.at(folder.checkpoint(iteration)).agent
             yield acting(f"iteration {iteration}", iteration, agent)
 
 

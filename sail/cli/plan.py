@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from sail.loop.agent import load_agent, sampling_of
+    from sail.report.clips import FRAMES_PER_SECOND
     from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
-    from sail.report.videos import FRAMES_PER_SECOND
 
     print(f"'{prompt}' into {out}", flush=True)
     agent = load_agent(replace(config, base=arguments.base or config.base))

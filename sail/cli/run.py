@@ -40,13 +40,14 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         return
     from sail.filters.selection import find_filter
-    from sail.loop.agent import load_learner
     from sail.loop.improve import improve
+    from sail.loop.learners import learner_of
+    from sail.report.clips import write_clips
     from sail.report.live_table import LiveTable
     from sail.report.page import write_report
 
     if config.method.needs_weights:
-        load_learner(config)  # weights that do not load are found before there is a run folder
+        learner_of(config)  # weights that do not load are found before there is a run folder
         find_filter(config)
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         going_on_with(f"sail run --resume --out {shlex.quote(str(out))}"),
         LiveTable(title, screen) as progress,
     ):
-        results = improve(config, folder, progress)
+        results = improve(config, folder, progress, film=write_clips)
         report = write_report(out)
     if (out / MANIFEST).read_bytes() == before:
         print(f"{out} was finished already: nothing was left to do", file=screen)

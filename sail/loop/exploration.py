@@ -3,13 +3,13 @@ has succeeded before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sail.config.schema import ExplorationConfig
+from sail.loop.results import Way
 from sail.types import ACTION_SIZE, FRAME_SKIP, Episode, Float32
 from sail_envs.tasks import family_of
 
@@ -42,16 +42,6 @@ def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationC
     if success_rate >= MOSTLY_WORKS:
         return fewer
     return replace(fewer, action_noise=exploration.action_noise * left)
-
-
-class Way(StrEnum):
-    """How an episode came about: as planned, as planned with noise on actions, by chance, by what worked
-    before."""
-
-    PLANNED = "planned"
-    NOISY = "noisy"
-    RANDOM = "random"
-    REPEATED = "repeated"
 
 
 class Unplanned(Protocol):

@@ -7,19 +7,28 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from sail.errors import SailError
-from sail.loop.exploration import Way
 from sail.loop.statistics import newcombe_difference_interval, wilson_interval
 from sail.system.files import file_errors
 
 SCHEMA = 1
 ROUNDING = 1e-6  # a computed bound may miss 0, 1 or the rate by this
 STAGES = ("collect", "train", "evaluate")
-WAYS: tuple[str, ...] = tuple(Way)
 Losses = dict[int, list[tuple[int, float]]]  # iteration -> (step, loss), steps rising
+
+
+class Way(StrEnum):
+    """How a collected episode came about: the arm followed plans, plans with noise on the actions, random
+    waypoints, or the waypoints of an earlier success."""
+
+    PLANNED = "planned"
+    NOISY = "noisy"
+    RANDOM = "random"
+    REPEATED = "repeated"
 
 
 class ResultsError(SailError):
@@ -139,7 +148,7 @@ class Monitored:
     """
 
     iteration: int
-    ways: dict[str, tuple[int, int]]
+    ways: Mapping[Way, tuple[int, int]]
     covered: int
     gained: int
     lost: int
@@ -259,7 +268,7 @@ def _monitored(entry: Mapping[str, object]) -> Monitored:
     counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
     # Older runs count noisy episodes among the planned ones.
     known = {"noisy": {"episodes": 0, "successes": 0}, **entry}
-    ways = {way: _mapping(known[way]) for way in WAYS}
+    ways = {way: _mapping(known[way]) for way in Way}
     tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}
     spread = entry.get("plan_spread")
     plan_spread = None if spread is None else _number(spread, "plan_spread")

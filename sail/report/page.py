@@ -8,13 +8,13 @@ from pathlib import Path
 from sail.errors import SailError
 from sail.loop.results import (
     STAGES,
-    WAYS,
     Filtered,
     IterationResult,
     Monitored,
     Rate,
     Results,
     TextEffect,
+    Way,
     gain,
     read_losses,
     read_results,
@@ -175,7 +175,7 @@ def _monitored(rows: Sequence[Monitored]) -> str:
     cells = [
         [
             str(row.iteration),
-            *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in WAYS),
+            *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in Way),
             str(row.covered),
             "–" if row.plan_spread is None else percent(row.plan_spread),
             str(row.gained),
@@ -183,7 +183,7 @@ def _monitored(rows: Sequence[Monitored]) -> str:
         ]
         for row in rows
     ]
-    titles = ["iteration", *WAYS, "places", "plans differ", "gained", "lost"]
+    titles = ["iteration", *Way, "places", "plans differ", "gained", "lost"]
     return f'<section><h2>Exploration</h2><p class="soft">{MONITORS}</p>{_table(titles, cells, {})}</section>'
 
 

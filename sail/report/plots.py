@@ -1,7 +1,7 @@
 """Inline SVG: the success curve, the loss curve, interval bars and stacked bars. Colours are report.css's."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from sail.loop.results import STAGES, Losses, Rate
@@ -81,7 +81,7 @@ def interval_bar(rate: Rate) -> str:
     )
 
 
-def stacked_bar(seconds: dict[str, float], longest: float) -> str:
+def stacked_bar(seconds: Mapping[str, float], longest: float) -> str:
     """SVG bar whose 100 units are `longest` seconds, one piece for each of STAGES."""
     pieces, start = [], 0.0
     for stage in STAGES:

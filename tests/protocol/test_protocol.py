@@ -8,7 +8,7 @@ import pytest
 
 from sail.config.overrides import ConfigError
 from sail.config.resolution import load_config
-from sail.loop.results import WAYS
+from sail.loop.results import Way
 from sail.protocol.grid import METHODS, Cell, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 from sail.protocol.summary import curves, mean_seconds, tables
@@ -131,7 +131,7 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
     assert "| sail |" in (out / "tables.md").read_text() and (out / "curves.svg").read_text().startswith(
         "<svg"
     )
-    assert sum(rows[2]["monitors"][way]["episodes"] for way in WAYS) == 2
+    assert sum(rows[2]["monitors"][way]["episodes"] for way in Way) == 2
     (out / "report.html").unlink()
     assert sail(capsys, "report", out)[0] == 0
     assert (out / "report.html").read_text() == page

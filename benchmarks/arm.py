@@ -13,7 +13,7 @@ from typing import Any
 
 from common import RESULTS, write_result
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.agent import load_agent
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.statistics import wilson_interval

@@ -10,7 +10,7 @@ from typing import Any
 
 from common import write_result
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.agent import load_base
 from sail.loop.evaluation import evaluate, evaluate_random, rate
 from sail.loop.probes import expert_episodes, perfect_plan, plan_error

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from common import RESULTS, write_result
 
-from sail.config.schema import RunConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig
 from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.evaluation import evaluate, rate
+from sail.loop.results import Rate
 from sail.report.comparison import comparison
-from sail.report.results import Rate
 from sail.types import FRAME_SIZE
 
 TIMED = 7

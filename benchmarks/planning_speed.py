@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from common import write_result
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.agent import load_base, sampling_of
 
 REPEATS = 15

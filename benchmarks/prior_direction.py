@@ -18,7 +18,7 @@ from common import write_result
 from prior_text import Scene, scene
 from torch import Tensor
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.agent import Agent, load_agent
 from sail.loop.statistics import wilson_interval
 from sail_envs.environment import TaskEnv

@@ -14,7 +14,7 @@ from typing import Any
 from common import RESULTS, write_result
 from prior_rules import NAMES, config_of, settings_of, split, weights_of
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.improve import improve
 from sail.loop.run_folder import create_run
 from sail.loop.statistics import newcombe_difference_interval, wilson_interval

@@ -4,7 +4,8 @@ import json
 
 from common import RESULTS
 
-from sail.config.schema import RunConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig
 from sail.loop.agent import load_agent
 from sail_models.prior.compact import CompactPrior
 from sail_models.saving import model_identity

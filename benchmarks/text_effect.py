@@ -9,7 +9,7 @@ import argparse
 import numpy as np
 from common import write_result
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.data.demonstrations import Job, collect
 from sail.loop.agent import load_base
 from sail.loop.probes import MOTIONS, text_effect

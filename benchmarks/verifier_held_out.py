@@ -19,7 +19,7 @@ import numpy as np
 from common import write_result
 from verifier_unseen import area
 
-from sail.filters.selection import EVEN, MOST, PULL, furthest, lasting
+from sail.filters.verifier_filter import EVEN, PULL, TOP_SHARE, furthest, lasting
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import Judged, judged_attempts
 from sail.training.verifier_fit import shown_by, train_verifier
@@ -103,7 +103,7 @@ def told(seen: dict[str, Seen], network: float, changed: float, even: float) -> 
 def surest(judged: Judgement, far: float, network: float, changed: float, even: float) -> float:
     """The most probable looks."""
     assert judged.changed is not None
-    share = np.minimum(judged.changed / far, MOST)
+    share = np.minimum(judged.changed / far, TOP_SHARE)
     log_odds = network * judged.log_odds + changed * (share - even)
     return float(lasting(1.0 / (1.0 + np.exp(-log_odds))).max())
 

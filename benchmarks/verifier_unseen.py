@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from common import write_result
 
-from sail.config.schema import load_config
-from sail.filters.selection import LOOK_EVERY, VerifierFilter, certainty, find_filter, furthest
+from sail.config.resolution import load_config
+from sail.filters.selection import find_filter
+from sail.filters.verifier_filter import LOOK_EVERY, VerifierFilter, certainty, furthest
 from sail.report.live_table import LiveTable
 from sail.training.judged_attempts import EVERY, judged_attempts
 from sail_envs.metaworld.metaworld_tasks import METAWORLD

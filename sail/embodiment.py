@@ -1,7 +1,7 @@
-"""What base weights were trained to see and to do: the camera, and what an action means.
+"""The embodiment of base weights: the camera they see through, and what one of their actions does.
 
-Weights of another embodiment load and run as well as the right ones, and move the arm to nowhere; on a
-robot that is refused (`sail_robot.planning`).
+Weights of another embodiment load and run like the right ones, and move the arm anywhere. On a robot they are
+refused (`sail_robot.planning`).
 """
 
 import json
@@ -9,39 +9,37 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sail.errors import SailError
-from sail.system.files import write_atomically
 
 FILE = "embodiment.json"
 
 
 class EmbodimentError(SailError):
-    """Weights that do not say what they were trained to see and do."""
+    """Base weights without a readable embodiment.json."""
 
 
 @dataclass(frozen=True)
 class Embodiment:
-    """camera: its name, whatever sees a scene from the same place. control_seconds: how long one action
-    lasts. step_length: metres of the end effector by an action of 1."""
+    """camera: name of the camera's place; cameras of one name see a scene alike. control_seconds: how long
+    one action lasts. step_length: metres that the end effector moves by an action of 1."""
 
     camera: str
     control_seconds: float
     step_length: float
 
+    def as_json(self) -> bytes:
+        """The content of embodiment.json."""
+        return (json.dumps(asdict(self), indent=2) + "\n").encode()
 
-# By what `sail train` calls the scenes.
+
+# By the names that `sail train` has for the scenes.
 EMBODIMENTS = {
     "metaworld": Embodiment("metaworld/workspace", 0.0125, 0.01),
     "panda": Embodiment("panda/workspace", 0.05, 0.01),
 }
 
 
-def write_embodiment(base: Path, embodiment: Embodiment) -> None:
-    """Say it in the folder of base weights."""
-    write_atomically(base / FILE, (json.dumps(asdict(embodiment), indent=2) + "\n").encode())
-
-
 def read_embodiment(base: Path) -> Embodiment:
-    """What base weights say of themselves. Raises EmbodimentError where they do not."""
+    """The embodiment in a folder of base weights. Raises EmbodimentError."""
     path = base / FILE
     try:
         content = json.loads(path.read_text())

@@ -1,9 +1,11 @@
-"""What several tests need: base weights that load and act but know nothing."""
+"""Fixtures of several test files, among them base weights that load and act but know nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from helpers import LABELLED, SMALL, Labelling
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -22,7 +24,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Here, so that tests of what needs no model do not wait for PyTorch.
     import torch
 
-    from sail.embodiment import EMBODIMENTS, write_embodiment
+    from sail.embodiment import EMBODIMENTS, FILE
     from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
     from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
     from sail_models.networks.policy import Policy, PolicyConfig
@@ -40,7 +42,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     for name, model in parts.items():
         save_model(folder / name, model, half=True)
-    write_embodiment(folder, EMBODIMENTS["panda"])
+    (folder / FILE).write_bytes(EMBODIMENTS["panda"].as_json())
     return folder
 
 
@@ -153,3 +155,27 @@ def processes_of_session() -> Callable[[int], list[int]]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, made by the command line. Read it, don't write into it."""
+    from sail.cli import main as cli
+
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    assert cli.main(["run", "--preset", "smoke", *SMALL, f"base={tiny_base}", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def labelling(tmp_path: Path) -> Iterator[Labelling]:
+    """The labelling page at work; what has no label at the test's end is skipped."""
+    made = Labelling(tmp_path)
+    yield made
+    for episode in range(LABELLED):
+        if made.thread.is_alive():
+            made.say(episode, "skip")
+    if made.thread.is_alive():
+        made.ask("POST", "/finish", {})
+    made.thread.join(timeout=10)
+    assert not made.thread.is_alive()

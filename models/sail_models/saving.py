@@ -3,9 +3,7 @@
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from sail.errors import SailError
+from sail.system.files import write_atomically
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
@@ -53,9 +52,9 @@ def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
     configuration = dataclasses.asdict(model.config)  # type: ignore[call-overload]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / WEIGHTS, safetensors.torch.save(tensors))
+        write_atomically(folder / WEIGHTS, safetensors.torch.save(tensors))
         text = json.dumps({"format": FORMAT, "kind": kind, "config": configuration}, indent=2)
-        _replace(folder / CONFIG, (text + "\n").encode())
+        write_atomically(folder / CONFIG, (text + "\n").encode())
     except OSError as error:
         raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
 
@@ -111,17 +110,3 @@ def find_base(name: str, part: Literal["planner", "policy", "verifier"] = "plann
         f"no base weights '{name}' with a {part}: shipped are {', '.join(shipped) or 'none'}, or name a "
         f"folder with {parts}"
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".part")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise

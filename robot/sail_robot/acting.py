@@ -37,7 +37,7 @@ def load_exported_dynamics(folder: str) -> tuple[Acting, Embodiment]:
 def load_exported_policy(folder: str) -> tuple[Deciding, Embodiment]:
     """The policy that `sail export` wrote into a folder, on one thread, and its embodiment. Raises
     SailError."""
-    from sail.export.policy_runtime import ExportedPolicy
+    from sail.export.runtime import ExportedPolicy
 
     policy = ExportedPolicy(Path(folder), threads=1)
     return policy, policy.embodiment

@@ -41,7 +41,7 @@ def load_planner(preset: str, overrides: list[str], checkpoint: str) -> LoadedPl
 
     checkpoint: a run's folder checkpoints/iteration_NNN, or "" for the base weights.
     """
-    from sail.config.schema import load_config
+    from sail.config.resolution import load_config
     from sail.loop.agent import (  # torch, not needed for an exported planner
         load_agent,
         sampling_of,

@@ -15,7 +15,6 @@ from sail.cli.options import (
     whole_number,
     writable_folder,
 )
-from sail.config.schema import POLICIES
 
 FEW_STEP, POLICY = "few-step", "policy"
 # Optimiser steps and batch where none are given.
@@ -72,14 +71,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _few_step(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    if config.method in POLICIES:
+    if not config.method.plans:
         raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
     teacher = exportable_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
     from sail.data.store import EpisodeStore
-    from sail.embodiment import write_embodiment
+    from sail.embodiment import FILE
     from sail.report.live_table import LiveTable
+    from sail.system.files import write_atomically
     from sail.training.few_step_distillation import StudentConfig, distil
     from sail_envs.suite import suite_of
     from sail_models.saving import save_model
@@ -100,30 +100,31 @@ def _few_step(arguments: argparse.Namespace) -> None:
     # The rest of what acts, so that the folder is a base like any other.
     save_model(out / "autoencoder", agent.autoencoder, half=True)
     save_model(out / "inverse_dynamics", agent.inverse_dynamics, half=True)
-    write_embodiment(out, teacher.embodiment)
+    write_atomically(out / FILE, teacher.embodiment.as_json())
     print(f"distilled: sail evaluate base={out} prior.kind=none planner.steps=2")
 
 
 def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    from sail.embodiment import read_embodiment, write_embodiment
-    from sail.loop.agent import base_of, learner_at, load_learner
+    from sail.embodiment import FILE, read_embodiment
+    from sail.loop.agent import base_of
+    from sail.loop.learners import learner_of
     from sail.report.live_table import LiveTable
+    from sail.system.files import write_atomically
     from sail.training.policy_distillation import PolicyStudentConfig, distil_policy
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported
-    teacher = load_learner(config)
+    learner = learner_of(config)
     embodiment = read_embodiment(base_of(config))
     at = checkpoint_of(arguments.iteration, folder)
-    if at is not None:
-        teacher = learner_at(teacher, at)
+    teacher = (learner if at is None else learner.at(at)).agent
     out = writable_folder(arguments.out)
     settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"
     with going_on_with("the same command"), LiveTable(title) as progress:
         results = distil_policy(teacher, config, settings, out, progress)
-    write_embodiment(out, embodiment)
+    write_atomically(out / FILE, embodiment.as_json())
     for name in ("teacher", "student"):
         one = results[name]
         print(

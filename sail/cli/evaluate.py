@@ -25,7 +25,7 @@ from sail.cli.options import (
     tasks_of,
     whole_number,
 )
-from sail.config.schema import POLICIES, RunConfig
+from sail.config.schema import RunConfig
 from sail.loop.run_folder import RunFolder
 from sail.loop.statistics import wilson_interval
 from sail.types import Progress
@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> None:
         config = replace(config, planner=replace(config.planner, following=arguments.following))
     if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
         raise UsageError("--exported acts by itself: no run folder, --random or --probes beside it")
-    if arguments.probes and config.method in POLICIES:
+    if arguments.probes and not config.method.plans:
         raise UsageError(f"--probes looks into plans, and method={config.method} makes none")
     tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
@@ -156,8 +156,8 @@ def _candidates(
     arguments: argparse.Namespace, config: RunConfig, folder: RunFolder | None
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
-    from sail.loop.agent import learner_at, load_learner
     from sail.loop.evaluation import evaluate, evaluate_random
+    from sail.loop.learners import learner_of
 
     if arguments.random:
         yield Candidate(
@@ -176,12 +176,12 @@ def _candidates(
 
         yield acting(f"exported {arguments.exported.name}", None, load_exported(arguments.exported))
         return
-    base = load_learner(config)
+    base = learner_of(config)
     for iteration in iterations_of(arguments.iteration, folder):
         if folder is None or iteration == 0:
-            yield acting("base weights", 0, base)
+            yield acting("base weights", 0, base.agent)
         else:
-            agent = learner_at(base, folder.checkpoint(iteration))
+            agent = base.at(folder.checkpoint(iteration)).agent
             yield acting(f"iteration {iteration}", iteration, agent)
 
 

@@ -16,7 +16,6 @@ from sail.cli.options import (
     run_or_config,
     whole_number,
 )
-from sail.config.schema import POLICIES
 from sail.export.folder import PRECISIONS, check_empty
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         store = arguments.frames
         return simulated(config.task) if store is None else recorded(EpisodeStore(store))
 
-    if config.method in POLICIES:
+    if not config.method.plans:
         from sail.export.write import export_policy
 
         if arguments.precision != "fp32":

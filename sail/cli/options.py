@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sail.config.schema import POLICIES, RunConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig
 from sail.errors import SailError, not_found
-from sail.loop.run_folder import CONFIG, RunFolder, file_errors, open_run
+from sail.loop.run_folder import CONFIG, RunFolder, open_run
+from sail.system.files import file_errors
 
 OVERRIDES = "key=value"
 
@@ -79,9 +81,12 @@ def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
     """The checkpoint asked for, or the base (0) and every checkpoint there is. Raises UsageError."""
     there = [0]
     if folder is not None:
-        learner = "policy" if folder.config.method in POLICIES else "planner"
         checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
-        there += [k for k, path in checkpoints.items() if (path / learner / "config.json").is_file()]
+        there += [
+            k
+            for k, path in checkpoints.items()
+            if (path / folder.config.method.part / "config.json").is_file()
+        ]
     if asked is None:
         return there
     if asked not in there:
@@ -154,7 +159,7 @@ def whole_number(low: int) -> Callable[[str], int]:
 
 
 def writable_folder(path: Path) -> Path:
-    """Make the folder and try to write in it, before anything is computed. Raises RunFolderError."""
+    """Make the folder and try to write in it, before anything is computed. Raises FileError."""
     with file_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

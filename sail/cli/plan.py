@@ -17,6 +17,7 @@ from sail.cli.options import (
     writable_folder,
 )
 from sail.errors import SailError
+from sail.system.files import file_errors
 
 if TYPE_CHECKING:
     from sail.types import UInt8
@@ -55,8 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from sail.loop.agent import load_agent, sampling_of
+    from sail.report.clips import FRAMES_PER_SECOND
     from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
-    from sail.report.videos import FRAMES_PER_SECOND
 
     print(f"'{prompt}' into {out}", flush=True)
     agent = load_agent(replace(config, base=arguments.base or config.base))
@@ -94,10 +95,8 @@ def read_image(path: Path) -> "UInt8":
 
     from sail.types import FRAME_SIZE
 
-    try:
+    with file_errors(path, "read the image", ImageError):
         content = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot read the image {path}: {error.strerror}") from error
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:

@@ -17,7 +17,7 @@ from sail.cli.options import (
     going_on_with,
     overrides_of,
 )
-from sail.config.schema import JOINT, LEARNING, RunConfig
+from sail.config.schema import RunConfig
 from sail.loop.run_folder import CONFIG, MANIFEST, create_run
 
 
@@ -40,13 +40,14 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         return
     from sail.filters.selection import find_filter
-    from sail.loop.agent import load_learner
     from sail.loop.improve import improve
+    from sail.loop.learners import learner_of
+    from sail.report.clips import write_clips
     from sail.report.live_table import LiveTable
     from sail.report.page import write_report
 
-    if config.method != "random":
-        load_learner(config)  # weights that do not load are found before there is a run folder
+    if config.method.needs_weights:
+        learner_of(config)  # weights that do not load are found before there is a run folder
         find_filter(config)
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         going_on_with(f"sail run --resume --out {shlex.quote(str(out))}"),
         LiveTable(title, screen) as progress,
     ):
-        results = improve(config, folder, progress)
+        results = improve(config, folder, progress, film=write_clips)
         report = write_report(out)
     if (out / MANIFEST).read_bytes() == before:
         print(f"{out} was finished already: nothing was left to do", file=screen)
@@ -69,7 +70,7 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
     given = arguments.config is not None or arguments.preset is not None
     own = arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file()
     config = config_of(arguments, overrides_of(arguments.words), arguments.out / CONFIG if own else None)
-    if config.method in JOINT:
+    if config.method.joint:
         raise UsageError(
             f"method={config.method} is of several tasks: "
             f"sail bench protocol --tasks A,B --methods {config.method}"
@@ -79,10 +80,10 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
 
 def _intention(config: RunConfig, out: Path) -> str:
     evaluation = f"{config.evaluation_episodes} evaluation episodes"
-    if config.method == "random":
+    if not config.method.needs_weights:
         return f"{config.task} with random waypoints: {evaluation}, into {out}"
     iterations = "1 iteration" if config.iterations == 1 else f"{config.iterations} iterations"
-    learning = f"{config.training.steps} training steps" if config.method in LEARNING else "no training"
+    learning = f"{config.training.steps} training steps" if config.method.learns else "no training"
     return (
         f"{config.task} with the weights '{config.base}': {evaluation}, then {iterations} of "
         f"{config.rollouts} rollouts, {learning} and {evaluation}, into {out}"

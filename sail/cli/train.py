@@ -13,7 +13,7 @@ from sail.cli.options import (
     whole_number,
     writable_folder,
 )
-from sail.config import overrides as settings
+from sail.config.overrides import construct, parse_overrides
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.training.resume import NOTHING
     from sail_models.saving import load_model
 
-    config = settings.construct(BaseConfig, settings.parse_overrides(BaseConfig, overrides))
+    config = construct(BaseConfig, parse_overrides(BaseConfig, overrides))
     if config.autoencoder != OWN:
         load_model(Path(config.autoencoder), "autoencoder")  # before anything is collected
     if config.planner_start != NOTHING:
@@ -76,7 +76,7 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     from sail.training.resume import NOTHING
     from sail_models.saving import load_model
 
-    config = settings.construct(BroadConfig, settings.parse_overrides(BroadConfig, overrides))
+    config = construct(BroadConfig, parse_overrides(BroadConfig, overrides))
     if config.autoencoder != OWN:
         if arguments.data:
             raise UsageError("--data is for the autoencoder: with another's (autoencoder=) leave it out")

@@ -1,14 +1,15 @@
-"""Settings as frozen dataclasses: read from YAML and from `group.key=value`, checked, explained in one line.
+"""Reads settings from YAML and from `group.key=value`, and checks them against a dataclass.
 
-A setting is a field annotated str, bool, int, float, Literal or Annotated[number, Range]; a group of
-settings is a field whose type is a dataclass. Everywhere below a tree of settings is flat: dotted key
--> value.
+A setting is a field annotated str, bool, int, float, an enumeration of texts, Literal or Annotated[number,
+Range]. A group of settings is a field whose type is a dataclass. The functions pass settings flat: dotted key
+-> value. Every error is one line with the cause and the cure.
 """
 
 import dataclasses
 import difflib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -43,11 +44,11 @@ def construct(kind: type[Settings], values: Mapping[str, Scalar], prefix: str = 
     return kind(**arguments)
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Dotted key and value of every leaf, in order."""
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Dotted key and value of every leaf of nested settings, in order."""
     for name, value in tree.items():
         if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 
@@ -71,8 +72,8 @@ def read_yaml(kind: type[Any], text: str, origin: str) -> dict[str, Scalar]:
         if name in groups and value is None:
             continue  # a group with nothing in it
         inside = name in groups and isinstance(value, dict)
-        leaves = {f"{name}.{leaf}": inner for leaf, inner in value.items()} if inside else {str(name): value}
-        values |= {key: _typed(key, leaf, _annotation(kind, key)) for key, leaf in leaves.items()}
+        given = {f"{name}.{leaf}": inner for leaf, inner in value.items()} if inside else {str(name): value}
+        values |= {key: _typed(key, leaf, _annotation(kind, key)) for key, leaf in given.items()}
     return values
 
 
@@ -91,8 +92,8 @@ def check_limits(config: Any, prefix: str) -> None:
     """Raise ConfigError if a number is out of its Range, a choice is none of its Literal's, a text empty."""
     for name, annotation in _hints(type(config)).items():
         value = getattr(config, name)
-        if typing.get_origin(annotation) is Literal:
-            options = typing.get_args(annotation)
+        options = _options(annotation)
+        if options:
             if value not in options:
                 raise ConfigError(not_found(f"value of {prefix}{name}", str(value), options))
         elif typing.get_origin(annotation) is Annotated:
@@ -138,6 +139,8 @@ def _typed(key: str, value: object, annotation: Any) -> Scalar:
     kind = _kind(annotation)
     if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
         return _parsed(key, str(value), annotation)  # YAML 1.1 takes 1e-4, without a point, for text
+    if issubclass(kind, StrEnum) and isinstance(value, str):
+        return _parsed(key, value, annotation)
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return typing.cast(Scalar, value)
     raise ConfigError(f"{key} must be {_allowed(annotation)}, not {show(value)}")
@@ -145,6 +148,8 @@ def _typed(key: str, value: object, annotation: Any) -> Scalar:
 
 def _parsed(key: str, text: str, annotation: Any) -> Scalar:
     """The value that a text means for a setting. Raises ConfigError."""
+    if issubclass(_kind(annotation), StrEnum) and text not in _options(annotation):
+        raise ConfigError(not_found(f"value of {key}", text, _options(annotation)))
     try:
         if _kind(annotation) is bool:
             return {"true": True, "false": False}[text.lower()]
@@ -153,16 +158,24 @@ def _parsed(key: str, text: str, annotation: Any) -> Scalar:
         raise ConfigError(f"{key} must be {_allowed(annotation)}, not {show(text)}") from error
 
 
+def _options(annotation: Any) -> tuple[str, ...]:
+    """The texts that a setting is chosen from, () where any text or number will do."""
+    if typing.get_origin(annotation) is Literal:
+        return typing.get_args(annotation)
+    is_enumeration = isinstance(annotation, type) and issubclass(annotation, StrEnum)
+    return tuple(option.value for option in annotation) if is_enumeration else ()
+
+
 def _kind(annotation: Any) -> type[Any]:
-    """str, int, float or bool: what a setting's annotation comes down to."""
+    """The type of a setting's values: str, int, float, bool or an enumeration of texts."""
     if typing.get_origin(annotation) is Annotated:
         return typing.cast(type[Any], typing.get_args(annotation)[0])
     return str if typing.get_origin(annotation) is Literal else typing.cast(type[Any], annotation)
 
 
 def _allowed(annotation: Any) -> str:
-    if typing.get_origin(annotation) is Literal:
-        return f"one of {', '.join(typing.get_args(annotation))}"
+    if options := _options(annotation):
+        return f"one of {', '.join(options)}"
     kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[_kind(annotation)]
     if typing.get_origin(annotation) is not Annotated:
         return kind

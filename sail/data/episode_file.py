@@ -6,7 +6,6 @@ It holds `episode.json` (the metadata), `proprioception.npy`, `actions.npy` and 
 CRC-32 of every member that is read.
 """
 
-import errno
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 
 from sail.errors import SailError
+from sail.system.files import file_errors
 from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, SOURCES, Episode, Float32, Source, UInt8
 
 SCHEMA = 1
@@ -31,14 +31,7 @@ PNG_LEVEL = 1  # zlib's fastest: collecting never waits for the store
 # What zipfile, json, numpy and OpenCV raise on bytes that are not what the file says they are.
 _DAMAGE = (zipfile.BadZipFile, KeyError, ValueError, EOFError, RuntimeError, struct.error, cv2.error)
 
-_CURES = {
-    errno.ENOSPC: "free some space and resume",
-    errno.EDQUOT: "free some space and resume",
-    errno.EROFS: "choose a folder that can be written to",
-    errno.ENOENT: "restore it from a copy, or rebuild the index to go on without it",
-    errno.ENOTDIR: "name a folder for the episodes, not a file",
-    errno.EEXIST: "name a folder for the episodes, not a file",
-}
+_MISSING = "restore it from a copy, or rebuild the index to go on without it"
 
 T = TypeVar("T", str, int, bool)
 
@@ -154,19 +147,9 @@ def id_of(file_name: str) -> str:
 
 
 @contextmanager
-def os_errors(verb: str, path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a StoreError that says what could not be done, and the cure."""
-    try:
-        yield
-    except OSError as error:
-        cure = _CURES.get(error.errno or 0, "check the disk and the permissions of the folder")
-        raise StoreError(f"cannot {verb} {path} ({error.strerror or error}): {cure}") from error
-
-
-@contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
-        with os_errors("read", path):
+        with file_errors(path, "read", StoreError, _MISSING):
             yield
     except _DAMAGE as error:
         cure = f"restore it from a copy, or move it out of {path.parent}"

@@ -23,14 +23,13 @@ from sail.data.episode_file import (
     StoreError,
     encode,
     id_of,
-    os_errors,
     parse_record,
     read_episode,
     read_frames,
     read_record,
     record_of,
 )
-from sail.system.files import write_atomically
+from sail.system.files import append_line, file_errors, write_atomically
 from sail.types import Episode, Source, UInt8
 
 __all__ = ["INDEX", "EpisodeRecord", "EpisodeStore", "StoreError"]
@@ -67,11 +66,11 @@ class EpisodeStore:
         path = self.folder / record.file
         if path.exists():
             raise StoreError(f"{path} exists already: let only one process write to this store")
-        with os_errors("write", path):
+        with file_errors(path, "write", StoreError):
             write_atomically(path, content)
         self._records[name] = record
-        with os_errors("write", self.folder / INDEX):
-            _append_line(self.folder / INDEX, _index_line(record))
+        with file_errors(self.folder / INDEX, "write", StoreError):
+            append_line(self.folder / INDEX, _index_line(record))
         return name
 
     def records(
@@ -134,11 +133,11 @@ class EpisodeStore:
         for record in gone:
             del self._records[record.id]
         # The index first: a file without a line is found again, a line without a file is an error.
-        with os_errors("write", self.folder / INDEX):
+        with file_errors(self.folder / INDEX, "write", StoreError):
             write_atomically(self.folder / INDEX, self._index())
         for record in gone:
             path = self.folder / record.file
-            with os_errors("remove", path):
+            with file_errors(path, "remove", StoreError):
                 path.unlink(missing_ok=True)
 
     def rebuild_index(self) -> None:
@@ -147,7 +146,7 @@ class EpisodeStore:
         Raises StoreError where a file is damaged, foreign or of a newer schema.
         """
         self._records = _in_order(read_record(self.folder / name) for name in self._files())
-        with os_errors("write", self.folder / INDEX):
+        with file_errors(self.folder / INDEX, "write", StoreError):
             write_atomically(self.folder / INDEX, self._index())
 
     def _find(self, id: str) -> EpisodeRecord:
@@ -156,7 +155,7 @@ class EpisodeStore:
         return self._records[id]
 
     def _files(self) -> list[str]:
-        with os_errors("list", self.folder):
+        with file_errors(self.folder, "list", StoreError):
             try:
                 return sorted(name for name in os.listdir(self.folder) if name.endswith(SUFFIX))
             except FileNotFoundError:
@@ -168,7 +167,7 @@ class EpisodeStore:
     def _read_index(self) -> tuple[dict[str, EpisodeRecord], bool]:
         """The records of the sound lines, where the last of an id counts, and whether any was not."""
         path = self.folder / INDEX
-        with os_errors("read", path):
+        with file_errors(path, "read", StoreError):
             try:
                 lines = path.read_bytes().split(b"\n")
             except FileNotFoundError:
@@ -204,13 +203,3 @@ def _parse_line(line: bytes) -> EpisodeRecord:
     if not isinstance(values, dict):
         raise ValueError("a line of the index is not a JSON object")
     return parse_record(id_of(str(values["file"])), values)
-
-
-def _append_line(path: Path, line: bytes) -> None:
-    with path.open("a+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(0, end - 1))
-        torn = file.read(1) not in (b"", b"\n")  # an earlier append ran out of disk
-        file.write(b"\n" + line if torn else line)
-        file.flush()
-        os.fsync(file.fileno())

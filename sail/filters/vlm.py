@@ -1,4 +1,4 @@
-"""A vision-language model's verdict on an episode, asked of an endpoint like OpenAI's chat completions."""
+"""The filter "vlm": a vision-language model judges, asked over an API like OpenAI's chat completions."""
 
 import base64
 import json
@@ -7,20 +7,24 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
 
 from sail.config.schema import VlmConfig
+from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.errors import SailError
+from sail.filters.filter import FilterResult
 from sail.types import UInt8
 
 # Where an endpoint wants a key, it is read from here and written nowhere.
 KEY = "SAIL_VLM_KEY"
 # A frame of 64 pixels is enlarged to this: models see small pictures badly.
 SIDE = 256
-# Answers that another try may change: too many requests, and whatever is the server's own fault.
+# Statuses after which another try may succeed: too many requests, and the server's own faults.
 _TOO_MANY, _SERVER = 429, 500
 # Seconds before the first other try, doubled before each further one.
 _WAIT = 0.5
@@ -36,10 +40,29 @@ class EndpointError(SailError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """success: false, too, where the answer was neither yes nor no; the reason says which."""
+    """What the model said. success: false, too, where the answer was neither yes nor no; then the reason says
+    so."""
 
     success: bool
     reason: str
+
+
+class VlmFilter:
+    """Keeps the episodes that a vision-language model calls done, from a few frames and the prompt, as in the
+    paper's experiments without an oracle."""
+
+    knows_truth = False
+
+    def __init__(self, config: VlmConfig) -> None:
+        self.config = config
+
+    def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
+        """See `Filter`. Raises EndpointError where nobody answers."""
+        verdicts = []
+        for episode in episodes:
+            shown = np.linspace(0, episode.length, self.config.frames).round().astype(np.int64)
+            verdicts.append(judge(self.config, store.read_clip(episode.id, shown), episode.prompt))
+        return FilterResult([one.success for one in verdicts], [one.reason for one in verdicts])
 
 
 def judge(config: VlmConfig, frames: UInt8, prompt: str) -> Verdict:
@@ -58,7 +81,7 @@ def judge(config: VlmConfig, frames: UInt8, prompt: str) -> Verdict:
 
 
 def read_verdict(answer: str) -> Verdict | None:
-    """What an answer says; None where that is neither yes nor no."""
+    """The verdict in an answer; None where the answer is neither yes nor no."""
     for found in re.finditer(r"\{[^{}]*\}", answer):
         try:
             value = json.loads(found.group(), strict=False)  # models break lines within strings
@@ -108,7 +131,7 @@ def _ask(config: VlmConfig, frames: UInt8, prompt: str) -> str:
 
 
 def _content(answer: bytes) -> str:
-    """The text of a completion; "" where it is none, which is as good as nonsense."""
+    """The text of a completion; "" where the answer is no completion."""
     try:
         return str(json.loads(answer)["choices"][0]["message"]["content"])
     except (ValueError, LookupError, TypeError):

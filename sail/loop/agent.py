@@ -1,4 +1,4 @@
-"""Everything that acts, loaded from disk: autoencoder, planner, inverse dynamics and, if asked, a prior."""
+"""The networks that act, loaded from disk: a planner with its inverse dynamics, or a policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sail.config.schema import NO_WORDS, POLICIES, SHIPPED, RunConfig
+from sail.config.schema import NO_WORDS, SHIPPED, RunConfig
 from sail.types import FRAME_SIZE, Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
@@ -69,7 +69,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class PolicyAgent:
-    """What acts without a plan: a policy, and its identity."""
+    """A policy, which acts without a plan, and its identity."""
 
     policy: Policy
     text: TextEncoder
@@ -84,7 +84,7 @@ class PolicyAgent:
 
 
 def sampling_of(config: RunConfig) -> Sampling:
-    """How a configuration's plans are drawn."""
+    """The sampling of a configuration's plans."""
     prior, planner = config.prior, config.planner
     composed = prior.kind != "none"
     return Sampling(
@@ -99,8 +99,8 @@ def sampling_of(config: RunConfig) -> Sampling:
 
 
 def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
-    """The base weights that a configuration names, with its prior, on the device, or on the best that there
-    is (where AnimateDiff is in any case). Raises WeightsError and PriorError."""
+    """The planner, inverse dynamics and prior that a configuration names, on the device; None means the best
+    device. AnimateDiff is always on the best device. Raises WeightsError and PriorError."""
     agent = load_base(config.base)
     if config.prior.kind == "compact":
         agent = replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
@@ -110,7 +110,7 @@ def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
 
 
 def moved_to(device: torch.device, agent: Agent) -> Agent:
-    """The agent itself, once all of its networks (but AnimateDiff) are on the device."""
+    """The agent itself, after moving its networks (but AnimateDiff) to the device."""
     for network in (agent.autoencoder, agent.planner, agent.inverse_dynamics, agent.prior):
         if isinstance(network, nn.Module):
             network.to(device)
@@ -156,18 +156,9 @@ def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent
 
 
 def base_of(config: RunConfig) -> Path:
-    """The folder of the base weights that have what this method lets act. Raises WeightsError."""
-    return find_base(config.base, "policy" if config.method in POLICIES else "planner")
-
-
-def load_learner(config: RunConfig) -> Agent | PolicyAgent:
-    """What a configuration's method lets act. Raises WeightsError and PriorError."""
-    return load_policy(base_of(config)) if config.method in POLICIES else load_agent(config)
-
-
-def learner_at(agent: Agent | PolicyAgent, folder: Path) -> Agent | PolicyAgent:
-    """The agent with what it had learnt at a checkpoint. Raises WeightsError."""
-    return load_policy(folder) if isinstance(agent, PolicyAgent) else with_checkpoint(agent, folder)
+    """The folder of the base weights, which must hold the network that acts by this method. Raises
+    WeightsError."""
+    return find_base(config.base, config.method.part)
 
 
 def with_checkpoint(agent: Agent, folder: Path) -> Agent:

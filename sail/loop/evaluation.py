@@ -7,9 +7,9 @@ from typing import Any
 from sail.config.schema import RunConfig
 from sail.loop.actors import PlanningAgent, WaypointActor, actor_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer
+from sail.loop.results import rate_as_json
 from sail.loop.rollout import Actor, Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
-from sail.loop.statistics import wilson_interval
 from sail_envs.vector import VectorEnv
 from sail_models.interfaces import Deciding
 
@@ -47,9 +47,7 @@ def successes(outcomes: Sequence[Outcome]) -> int:
 
 def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Successes, episodes, success rate and its 95 % interval, as results.json writes them."""
-    count, total = successes(outcomes), len(outcomes)
-    interval = list(wilson_interval(count, total))
-    return {"successes": count, "episodes": total, "success_rate": count / total, "ci95": interval}
+    return rate_as_json(successes(outcomes), len(outcomes))
 
 
 def _run(

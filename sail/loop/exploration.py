@@ -3,13 +3,13 @@ has succeeded before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sail.config.schema import ExplorationConfig
+from sail.loop.results import Way
 from sail.types import ACTION_SIZE, FRAME_SKIP, Episode, Float32
 from sail_envs.suite import suite_of
 
@@ -26,8 +26,8 @@ LOW = 3
 REPEATED_STEPS, REPEATED_EVERY = 32, 16
 # By how much a repetition is shifted, in metres: things are not where they were.
 SHIFT = 0.02
-# An evaluation of which this share succeeded: what is planned mostly works.
-MOST = 0.6
+# From this success rate on the plans mostly work.
+MOSTLY_WORKS = 0.6
 
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
@@ -39,19 +39,9 @@ def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationC
     """
     left = (1.0 - success_rate) ** 2
     fewer = replace(exploration, random_fraction=exploration.random_fraction * left)
-    if success_rate >= MOST:
+    if success_rate >= MOSTLY_WORKS:
         return fewer
     return replace(fewer, action_noise=exploration.action_noise * left)
-
-
-class Way(StrEnum):
-    """How an episode came about: as planned, as planned with noise on actions, by chance, by what worked
-    before."""
-
-    PLANNED = "planned"
-    NOISY = "noisy"
-    RANDOM = "random"
-    REPEATED = "repeated"
 
 
 class Unplanned(Protocol):

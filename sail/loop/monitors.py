@@ -1,4 +1,5 @@
-"""Monitors of a loop: how its successes came about, how widely it explored, what it forgot."""
+"""The section "monitors" of results.json: how successes came about, how widely was explored, what was
+lost."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from sail.loop.exploration import Way
+from sail.loop.results import Way
 from sail.loop.rollout import Outcome
+from sail.loop.run_folder import RunFolder
 
 # The side of the cubes in which places are counted, in metres.
 CUBE = 0.05
 
 
 def explored(outcomes: Sequence[Outcome], ways: Sequence[Way]) -> dict[str, Any]:
-    """Of one iteration's recorded episodes: how many of each way there were, how many of those succeeded, and
-    in how many cubes of 5 cm the end effector has been (the spread of what was reached)."""
+    """Of one iteration's recorded episodes: for each way the number of episodes and of successes, and in how
+    many cubes of 5 cm the end effector has been."""
     tried = Counter(ways)
     succeeded = Counter(way for outcome, way in zip(outcomes, ways, strict=True) if outcome.success)
     places = [outcome.episode.proprioception[:, :3] for outcome in outcomes if outcome.episode is not None]
@@ -27,6 +29,21 @@ def explored(outcomes: Sequence[Outcome], ways: Sequence[Way]) -> dict[str, Any]
 
 
 def flips(before: Sequence[bool], after: Sequence[bool]) -> tuple[int, int]:
-    """How many of the same episodes succeed now and did not before, and how many no longer do."""
+    """Gained and lost: how many of the same episodes succeed `after` only, and how many `before` only."""
     pairs = list(zip(before, after, strict=True))
     return sum(not old and new for old, new in pairs), sum(old and not new for old, new in pairs)
+
+
+def monitored(folder: RunFolder, last: int) -> list[dict[str, Any]]:
+    """One row an iteration: what was `explored`, and how many of the evaluation's episodes were gained and
+    lost. Iterations that an earlier version ran may lack what a row needs: they have none."""
+    rows = []
+    for iteration in range(1, last + 1):
+        before, after = (
+            folder.payload(f"evaluate_{k:03d}").get("succeeded", []) for k in (iteration - 1, iteration)
+        )
+        if folder.step_done(f"explored_{iteration:03d}") and before and after:
+            gained, lost = flips(before, after)
+            found = folder.payload(f"explored_{iteration:03d}")
+            rows.append({"iteration": iteration, "gained": gained, "lost": lost, **found})
+    return rows

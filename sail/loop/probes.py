@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from sail.data.demonstrations import Job, collect
 from sail.loop.agent import Agent, sampling_of
 from sail.loop.evaluation import evaluate_random, rate
 from sail.loop.exploration import STEP_LENGTH
+from sail.loop.results import TextEffect
 from sail.loop.rollout import Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
 from sail.types import FRAME_SKIP, Episode, Float32, UInt8
@@ -116,26 +117,6 @@ def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Epi
         end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, np.stack(sent)),
         windows=len(frames),
     )
-
-
-@dataclass(frozen=True)
-class TextEffect:
-    """How much a plan changes, as a share of its own motion, when the prompt or the noise is exchanged."""
-
-    scene: str
-    prompt_a: str
-    prompt_b: str
-    text_change: float
-    noise_change: float
-
-    @property
-    def ratio(self) -> float:
-        """Above 1 the text decides more than the noise."""
-        return self.text_change / max(self.noise_change, 1e-9)
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields and the ratio."""
-        return {**asdict(self), "ratio": self.ratio}
 
 
 # What an arm can do in any scene, in the words of captioned play.

@@ -4,22 +4,18 @@ What is finished stands in manifest.json, replaced whole after every step; whate
 left behind is either complete or written again.
 """
 
-import dataclasses
-import errno
 import json
 import math
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sail.config.schema import RunConfig, flatten, from_yaml, to_yaml
+from sail.config.resolution import flatten, from_yaml, to_yaml
+from sail.config.schema import RunConfig
 from sail.errors import SailError
-from sail.loop.statistics import wilson_interval
-from sail.system.files import write_atomically
+from sail.loop.results import IterationResult
+from sail.system.files import cut_unfinished_line, file_errors, write_atomically
 from sail.system.versions import environment_versions
 
 SCHEMA = 1
@@ -28,28 +24,6 @@ CONFIG, MANIFEST, METRICS, RESULTS = "config.yaml", "manifest.json", "metrics.js
 
 class RunFolderError(SailError):
     """A run folder that cannot be made, written, read or resumed."""
-
-
-@dataclass(frozen=True)
-class IterationResult:
-    """One iteration's line of results.json. seconds: wall time of "collect", "train" and "evaluate"."""
-
-    iteration: int
-    episodes: int
-    successes: int
-    collected: int
-    kept: int
-    seconds: Mapping[str, float]
-
-    @property
-    def success_rate(self) -> float:
-        """Share of the evaluation episodes that succeeded."""
-        return self.successes / self.episodes
-
-    def as_json(self) -> dict[str, Any]:
-        """The line, with the success rate and its 95 % Wilson interval."""
-        interval = wilson_interval(self.successes, self.episodes)
-        return {**dataclasses.asdict(self), "success_rate": self.success_rate, "ci95": list(interval)}
 
 
 class RunFolder:
@@ -116,7 +90,7 @@ class RunFolder:
             "wall_seconds": round(time.monotonic() - self._started, 3),
         }
         path = self.path / METRICS
-        with file_errors(path), path.open("a", encoding="utf-8") as file:
+        with file_errors(path, kind=RunFolderError), path.open("a", encoding="utf-8") as file:
             file.write(_json(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -124,7 +98,7 @@ class RunFolder:
         path = self.path / METRICS
         if not path.exists():
             return []
-        with file_errors(path, "read"):
+        with file_errors(path, "read", RunFolderError):
             content = path.read_bytes()
         try:
             lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
@@ -171,13 +145,14 @@ def create_run(path: Path, config: RunConfig, resume: bool = False) -> RunFolder
     Raises RunFolderError if the folder holds anything and `resume` is false, if it is no run folder or
     another version's, if its configuration differs, or if it cannot be written.
     """
-    with file_errors(path):
+    with file_errors(path, kind=RunFolderError):
         path.mkdir(parents=True, exist_ok=True)
         present = {entry.name for entry in path.iterdir()}
     if MANIFEST in present and resume:
         folder = open_run(path)
         _same_config(path, folder.config, config)
-        _drop_torn_line(path / METRICS)
+        with file_errors(path / METRICS, kind=RunFolderError):
+            cut_unfinished_line(path / METRICS)
         return folder
     if MANIFEST in present:
         raise RunFolderError(f"{path} holds a run: go on with it with --resume, or choose another --out")
@@ -197,37 +172,20 @@ def open_run(path: Path) -> RunFolder:
     finished = manifest.get("finished")
     if not isinstance(finished, dict):
         raise RunFolderError(f"{path / MANIFEST} is damaged: it does not say what is finished")
-    with file_errors(path / CONFIG, "read"):
+    with file_errors(path / CONFIG, "read", RunFolderError):
         text = (path / CONFIG).read_text(encoding="utf-8", errors="replace")
     return RunFolder(path, from_yaml(text, str(path / CONFIG)), finished)
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file whole: after a crash it has the old content or the new one. Raises RunFolderError."""
-    with file_errors(path):
+    with file_errors(path, kind=RunFolderError):
         write_atomically(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
     """`write_text` of a JSON value, with null for numbers that are not finite."""
     write_text(path, _json(value, indent=2) + "\n")
-
-
-@contextmanager
-def file_errors(path: Path, doing: str = "write") -> Iterator[None]:
-    """Turn an OSError within into a RunFolderError of one line with its cause and cure."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            line = f"the disk is full: cannot {doing} {path}; free some space and go on with --resume"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            line = f"no permission to {doing} {path}: change its permissions or choose another --out"
-        elif error.errno in (errno.EEXIST, errno.ENOTDIR):
-            line = f"cannot {doing} {path}: a file stands where a folder is needed; choose another --out"
-        else:
-            line = f"cannot {doing} {path}: {error.strerror or error}"
-        raise RunFolderError(line) from error
 
 
 def _same_config(path: Path, there: RunConfig, given: RunConfig) -> None:
@@ -240,18 +198,8 @@ def _same_config(path: Path, there: RunConfig, given: RunConfig) -> None:
             )
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut a line that an interruption left unfinished, so that the next one starts afresh."""
-    if not path.exists():
-        return
-    with file_errors(path):
-        content = path.read_bytes()
-        if content and not content.endswith(b"\n"):
-            os.truncate(path, content.rfind(b"\n") + 1)
-
-
 def _read_json(path: Path) -> dict[str, Any]:
-    with file_errors(path, "read"):
+    with file_errors(path, "read", RunFolderError):
         content = path.read_bytes()
     try:
         value = json.loads(content)

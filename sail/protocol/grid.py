@@ -1,28 +1,21 @@
-"""The grid: which runs there are, and in which order their iterations tell most."""
+"""The cells of the grid and their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sail.config.method import Method
 from sail.config.overrides import ConfigError
-from sail.config.schema import JOINT, LEARNING
 from sail.errors import not_found
 
-# A run's own method, and the settings that go with it; the loop is the same.
-METHODS: Mapping[str, tuple[str, ...]] = {
-    "sail": ("sail",),
-    "sail-prior": ("sail", "prior.kind=compact"),
-    "frozen": ("frozen",),
-    "random": ("random",),
-    "bc-loop": ("bc-loop",),
-    "sail-joint": ("sail-joint",),
-    "bc-joint": ("bc-joint",),
+# The grid's methods: a run's method, and further settings.
+METHODS: Mapping[str, tuple[Method, tuple[str, ...]]] = {
+    **{method.value: (method, ()) for method in Method},
+    "sail-prior": (Method.SAIL, ("prior.kind=compact",)),
 }
-# Of a run's own settings: the grid says how far each goes, and may later go on further.
+# A run's setting `iterations`: the grid says how far a run goes, and may take the run further later.
 ENDLESS = 1000
-# Methods that do not learn have nothing to filter: they are run once, under this one.
+# Methods that do not learn have nothing to filter: they are run once, under this filter's name.
 UNFILTERED = "oracle"
-# Whose figure is the same in every iteration: one is enough.
-ONCE = ("random",)
 
 
 @dataclass(frozen=True)
@@ -42,13 +35,13 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What people read."""
+        """The name that messages show."""
         return f"{self.run}, iteration {self.iteration}"
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The settings that make it, beside those of all cells."""
-        method, *settings = METHODS[self.method]
+        """The cell's own settings; further ones are shared by all cells."""
+        method, settings = METHODS[self.method]
         own = (f"task={self.task}", f"filter={self.filter}", f"seed={self.seed}", f"iterations={ENDLESS}")
         return (f"method={method}", *settings, *own)
 
@@ -58,19 +51,20 @@ Unit = tuple[Cell, ...]
 
 
 def units(cells: Sequence[Cell]) -> list[Unit]:
-    """What is run at a time: an iteration of all tasks whose runs share what learns, else one cell."""
+    """The cells in groups that are run together: where several tasks share what learns, all tasks of one
+    iteration; else each cell alone."""
     made: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
         alike = (cell.method, cell.filter, cell.seed, cell.iteration)
-        made.setdefault(alike if cell.method in JOINT else (*alike, cell.task), []).append(cell)
+        made.setdefault(alike if METHODS[cell.method][0].joint else (*alike, cell.task), []).append(cell)
     return [tuple(unit) for unit in made.values()]
 
 
 def grid(
     tasks: Sequence[str], methods: Sequence[str], filters: Sequence[str], seeds: int, iterations: int
 ) -> list[Cell]:
-    """All cells, those that tell most first: one seed of everything before the next, and an iteration of all
-    tasks before the next, so that whenever it stops what is there can be compared. Raises ConfigError."""
+    """All cells, ordered so that an early stop leaves methods that can be compared: the first seed of
+    everything before the second, an iteration of all tasks before the next. Raises ConfigError."""
     for method in methods:
         if method not in METHODS:
             raise ConfigError(not_found("method", method, list(METHODS)))
@@ -80,6 +74,11 @@ def grid(
         for iteration in range(iterations + 1)
         for task in tasks
         for method in methods
-        for one in (filters if METHODS[method][0] in LEARNING else (UNFILTERED,))
-        if iteration == 0 or method not in ONCE
+        for one in (filters if METHODS[method][0].learns else (UNFILTERED,))
+        if iteration == 0 or not measured_once(method)
     ]
+
+
+def measured_once(method: str) -> bool:
+    """Whether one iteration tells all: random waypoints succeed as often in every iteration."""
+    return method in METHODS and not METHODS[method][0].needs_weights

@@ -1,8 +1,7 @@
-"""The cells that are finished, a line of JSON each: appended, never changed, by one process at a time."""
+"""The ledger: finished cells on disk, a line of JSON each. One process at a time appends; no line changes."""
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from sail.errors import SailError
-from sail.loop.run_folder import file_errors
 from sail.protocol.grid import Cell
+from sail.system.files import append_line, cut_unfinished_line, file_errors
 
 CELLS, LOCK = "cells.jsonl", ".lock"
 
 
 class LedgerError(SailError):
-    """Results that are somebody else's, or are none."""
+    """A ledger that another process writes, that has other settings, or that is damaged."""
 
 
 class Ledger:
@@ -28,7 +27,8 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Within, nobody else writes here; a line that was cut off is removed first. Raises LedgerError."""
+        """Within, no other process writes here; an unfinished last line is cut off first. Raises
+        LedgerError."""
         with file_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / LOCK).open("a")
@@ -40,21 +40,17 @@ class Ledger:
                     f"another process writes to {self.folder}: let it end, or choose another --out"
                 ) from error
             with file_errors(self.path):
-                content = self.path.read_bytes() if self.path.exists() else b""
-                if content and not content.endswith(b"\n"):
-                    os.truncate(self.path, content.rfind(b"\n") + 1)
+                cut_unfinished_line(self.path)
             yield
 
     def append(self, cell: Cell, values: Mapping[str, Any]) -> None:
-        """Write a finished cell down."""
+        """Append a finished cell durably."""
         line = json.dumps({**asdict(cell), **values}, ensure_ascii=False)
-        with file_errors(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with file_errors(self.path):
+            append_line(self.path, (line + "\n").encode())
 
     def rows(self) -> dict[Cell, dict[str, Any]]:
-        """What is finished; a last line that was cut off is left out. Raises LedgerError."""
+        """The finished cells; an unfinished last line is left out. Raises LedgerError."""
         if not self.path.exists():
             return {}
         with file_errors(self.path, "read"):

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sail.config.schema import RunConfig, to_yaml
+from sail.config.resolution import to_yaml
+from sail.config.schema import RunConfig
 from sail.data.demonstrations import Job, collect_once
 from sail.data.store import EpisodeStore
 from sail.filters.selection import find_filter
@@ -19,6 +20,7 @@ from sail.loop.run_folder import MANIFEST, create_run
 from sail.protocol.grid import Cell, Unit, units
 from sail.protocol.ledger import LOCK, Ledger, LedgerError
 from sail.protocol.parallel_runs import runs_at_once
+from sail.report.clips import write_clips
 from sail.system.versions import environment_versions
 from sail.types import Episode, Progress, Unwatched
 
@@ -115,7 +117,7 @@ def _run(
     for cell, config in zip(unit, configs, strict=True):
         path = folder / "runs" / cell.run
         several.append((config, create_run(path, config, resume=(path / MANIFEST).exists())))
-    results = improve_jointly(several, progress or Unwatched(), unit[0].iteration, show)
+    results = improve_jointly(several, progress or Unwatched(), unit[0].iteration, show, write_clips)
     return [
         {**_row(cell, one), "config": config_hash(config, unit)}
         for cell, config, one in zip(unit, configs, results, strict=True)

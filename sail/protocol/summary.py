@@ -8,9 +8,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from sail.loop.results import STAGES, Rate
 from sail.loop.run_folder import write_text
 from sail.loop.statistics import wilson_interval
-from sail.protocol.grid import ONCE, Cell
+from sail.protocol.grid import Cell, measured_once
 from sail.protocol.ledger import Ledger, LedgerError
 from sail.protocol.uncertainty import (
     Estimate,
@@ -26,7 +27,6 @@ from sail.protocol.uncertainty import (
 from sail.report.comparison import comparison
 from sail.report.page import page, table
 from sail.report.plots import interval_text, percent
-from sail.report.results import STAGES, Rate
 
 REPORT, TABLES, PLOT = "report.html", "tables.md", "curves.svg"
 ONE_SEED, ONE_TASK = "one seed", "one task"
@@ -96,7 +96,7 @@ def curves(rows: Mapping[Cell, Mapping[str, Any]]) -> list[Curve]:
             )
             for task in dict.fromkeys(cell.task for cell in cells)
         }
-        if method in ONCE and runs:
+        if measured_once(method) and runs:
             runs = dict.fromkeys(range(last + 1), runs[0])
         name = f"{method}, filter {one}" if method in several else method
         made.append(Curve(name, runs, rates, tasks))

@@ -1,16 +1,41 @@
-"""The report's videos: imagined beside executed, iteration by iteration."""
+"""A run's clips, imagined beside executed: written as GIFs and PNGs, and laid out for the report."""
 
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from sail.report.media import MediaError, file_data_uri
+from sail.loop.results import IterationResult
+from sail.loop.rollout import Outcome
+from sail.report.media import MediaError, contact_sheet, file_data_uri, write_gif, write_png
 from sail.report.plots import percent
-from sail.report.results import IterationResult
+from sail.system.files import file_errors
 
+CLIPS = 3  # an iteration
+FRAMES_PER_SECOND = 8.0
+SHEET_FRAMES = 10
 PAIR = re.compile(r"iteration_(\d+)_(\d+)_(imagined|executed)\.gif")
 SIDES = ("imagined", "executed")
+
+
+def write_clips(media: Path, iteration: int, outcomes: Sequence[Outcome]) -> None:
+    """Write clips and one contact sheet of an evaluation's first episodes, under the names that
+    `clips_section` reads. Raises MediaError."""
+    with file_errors(media, kind=MediaError):
+        media.mkdir(parents=True, exist_ok=True)
+    for index, outcome in enumerate(outcomes[:CLIPS]):
+        stem = f"iteration_{iteration:03d}_{index}"
+        write_gif(media / f"{stem}_executed.gif", outcome.executed[1:], FRAMES_PER_SECOND)
+        if len(outcome.imagined):
+            write_gif(media / f"{stem}_imagined.gif", outcome.imagined, FRAMES_PER_SECOND)
+    shown = [outcome for outcome in outcomes[:CLIPS] if len(outcome.imagined)]
+    if shown:
+        rows, labels = [], []
+        for outcome in shown:
+            ending = "success" if outcome.success else "failure"
+            rows += [outcome.imagined[:SHEET_FRAMES], outcome.executed[1 : SHEET_FRAMES + 1]]
+            labels += [f"imagined ({ending})", "executed"]
+        write_png(media / f"plan_sheet_{iteration:03d}.png", contact_sheet(rows, labels))
 
 
 def clips_section(media: Path, iterations: Sequence[IterationResult]) -> str:

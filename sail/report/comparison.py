@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from sail.report.results import Rate
+from sail.loop.results import Rate
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BASE = 480.0, 330.0, 52.0, 20.0, 16.0, 250.0
 # Okabe and Ito's colours, told apart by the colour-blind, too.

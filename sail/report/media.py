@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from sail.errors import SailError
+from sail.system.files import file_errors
 from sail.types import UInt8
 
 LABEL_HEIGHT = 24  # pixels of a contact sheet's caption bar
@@ -44,10 +45,8 @@ def write_gif(path: Path, frames: UInt8, fps: float) -> None:
     hundredths of a second). Raises MediaError if the frames or fps are unfit or the file cannot be written.
     """
     data = _gif_bytes(frames, fps)
-    try:
+    with file_errors(path, kind=MediaError):
         path.write_bytes(data)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
 
 
 def write_mp4(path: Path, frames: UInt8, fps: float, scale: int = 4) -> None:
@@ -61,10 +60,8 @@ def write_mp4(path: Path, frames: UInt8, fps: float, scale: int = 4) -> None:
     large = upscale(frames, scale)
     large = np.pad(large, ((0, 0), (0, large.shape[1] % 2), (0, large.shape[2] % 2), (0, 0)), mode="edge")
     height, width = large.shape[1:3]
-    try:
+    with file_errors(path, kind=MediaError):
         path.write_bytes(b"")  # OpenCV names no cause: find an unwritable path here
-    except OSError as error:
-        raise _cannot_write(path, error) from error
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
     try:
         if not writer.isOpened():
@@ -109,10 +106,8 @@ def contact_sheet(rows: Sequence[UInt8], labels: Sequence[str], scale: int = 2) 
 def write_png(path: Path, frame: UInt8) -> None:
     """Write one picture. frame: uint8 (H, W, 3). Raises MediaError if it cannot be written."""
     data = _png_bytes(frame)
-    try:
+    with file_errors(path, kind=MediaError):
         path.write_bytes(data)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
 
 
 def png_data_uri(frame: UInt8) -> str:
@@ -127,10 +122,8 @@ def gif_data_uri(frames: UInt8, fps: float) -> str:
 
 def file_data_uri(path: Path) -> str:
     """A GIF or PNG file as a data URI. Raises MediaError if it cannot be read or holds something else."""
-    try:
+    with file_errors(path, "read", MediaError):
         data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"cannot read {path}: {error.strerror}") from error
     if not data.startswith(SIGNATURES.get(path.suffix, ())):
         raise MediaError(f"{path} is no GIF or PNG file: write it again")
     return _data_uri(MIME_TYPES[path.suffix], data)
@@ -179,10 +172,6 @@ def _check_clip(frames: UInt8, fps: float) -> None:
     _check_frames(frames)
     if not (math.isfinite(fps) and fps > 0):
         raise MediaError(f"frames a second must be above 0: got {fps}")
-
-
-def _cannot_write(path: Path, error: OSError) -> MediaError:
-    return MediaError(f"cannot write {path}: {error.strerror}; choose a folder that exists and has room")
 
 
 def _data_uri(mime_type: str, data: bytes) -> str:

@@ -1,29 +1,27 @@
 """The report of a run: one HTML file that holds everything and needs no network."""
 
-import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from sail.report.clips import clips_section
-from sail.report.plots import interval_bar, interval_text, loss_curve, percent, stacked_bar, success_curve
-from sail.report.results import (
+from sail.errors import SailError
+from sail.loop.results import (
     STAGES,
-    WAYS,
     Filtered,
     IterationResult,
     Monitored,
     Rate,
-    ReportError,
     Results,
     TextEffect,
+    Way,
     gain,
     read_losses,
     read_results,
 )
-
-__all__ = ["ReportError", "write_report"]
+from sail.report.clips import clips_section
+from sail.report.plots import interval_bar, interval_text, loss_curve, percent, stacked_bar, success_curve
+from sail.system.files import file_errors, write_atomically
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # a browser fetches nothing
 
@@ -45,11 +43,15 @@ FOOTER = (
 )
 
 
+class ReportError(SailError):
+    """A report that cannot be written."""
+
+
 def write_report(run_folder: Path) -> Path:
     """Write report.html from results.json, metrics.jsonl, config.yaml and media/; return its path.
 
-    results.json must be there; what else is missing is left out. The old report stays until the new
-    one is whole. Raises ReportError if results.json is missing or foreign or the report cannot be
+    results.json must be there; sections whose data are missing are left out. The old report stays until the
+    new one is whole. Raises ResultsError for results.json, and ReportError where the report cannot be
     written.
     """
     results = read_results(run_folder / "results.json")
@@ -69,7 +71,8 @@ def write_report(run_folder: Path) -> Path:
         f"<footer>{escape(FOOTER)}</footer>",
     ]
     path = run_folder / "report.html"
-    _write_whole(path, page(f"SAIL: {results.task}", sections))
+    with file_errors(path, kind=ReportError):
+        write_atomically(path, page(f"SAIL: {results.task}", sections).encode())
     return path
 
 
@@ -172,7 +175,7 @@ def _monitored(rows: Sequence[Monitored]) -> str:
     cells = [
         [
             str(row.iteration),
-            *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in WAYS),
+            *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in Way),
             str(row.covered),
             "–" if row.plan_spread is None else percent(row.plan_spread),
             str(row.gained),
@@ -180,7 +183,7 @@ def _monitored(rows: Sequence[Monitored]) -> str:
         ]
         for row in rows
     ]
-    titles = ["iteration", *WAYS, "places", "plans differ", "gained", "lost"]
+    titles = ["iteration", *Way, "places", "plans differ", "gained", "lost"]
     return f'<section><h2>Exploration</h2><p class="soft">{MONITORS}</p>{table(titles, cells, {})}</section>'
 
 
@@ -195,8 +198,8 @@ def _filtered(rows: Sequence[Filtered]) -> str:
             str(row.successes),
             str(row.kept),
             str(row.kept_successes),
-            percent(row.kept_successes / row.kept) if row.kept else "–",
-            percent(row.kept_successes / row.successes) if row.successes else "–",
+            "–" if row.precision is None else percent(row.precision),
+            "–" if row.recall is None else percent(row.recall),
         ]
         for row in rows
     ]
@@ -232,12 +235,10 @@ def _text(effects: Sequence[TextEffect]) -> str:
 
 
 def _configuration(config: Path, environment: dict[str, str]) -> str:
-    try:
-        text = config.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        text = "config.yaml is missing"
-    except OSError as error:
-        raise ReportError(f"cannot read {config}: {error.strerror}") from error
+    text = "config.yaml is missing"
+    if config.exists():
+        with file_errors(config, "read", ReportError):
+            text = config.read_text(encoding="utf-8", errors="replace")
     rows = [[escape(key), escape(value)] for key, value in environment.items()]
     return (
         "<section><h2>How it was made</h2><details><summary>Configuration</summary>"
@@ -257,13 +258,3 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], classes: dict[st
 def _row(tag: str, styles: Sequence[str], cells: Sequence[str]) -> str:
     inner = "".join(f"<{tag}{style}>{cell}</{tag}>" for style, cell in zip(styles, cells, strict=True))
     return f"<tr>{inner}</tr>"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside `path`, then put in its place: never half a report. Raises ReportError."""
-    part = path.with_suffix(".html.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise ReportError(f"cannot write {path}: {error.strerror}; check folder and free space") from error

@@ -1,10 +1,10 @@
 """Inline SVG: the success curve, the loss curve, interval bars and stacked bars. Colours are report.css's."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
-from sail.report.results import STAGES, Losses, Rate
+from sail.loop.results import STAGES, Losses, Rate
 
 WIDTH, HEIGHT = 440.0, 270.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 18.0, 24.0, 42.0  # margins round the plot
@@ -81,7 +81,7 @@ def interval_bar(rate: Rate) -> str:
     )
 
 
-def stacked_bar(seconds: dict[str, float], longest: float) -> str:
+def stacked_bar(seconds: Mapping[str, float], longest: float) -> str:
     """SVG bar whose 100 units are `longest` seconds, one piece for each of STAGES."""
     pieces, start = [], 0.0
     for stage in STAGES:

@@ -1,8 +1,58 @@
-"""Writing a file so that no kill and no power cut leaves half of it."""
+"""The one atomic write, the one durable append, and the one table of what went wrong with a file.
 
+A leaf: this module imports nothing of ours but `sail.errors`, so that `sail_models` may import it.
+"""
+
+import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from sail.errors import SailError
+
+# errno -> cause and cure.
+_FULL = ("the disk is full", "free some space and go on (sail run: with --resume)")
+_DENIED = ("no permission to {doing}", "change the permissions, or choose a folder that can be written to")
+_FILE_IN_THE_WAY = ("a file stands where a folder is needed", "choose another folder")
+_CAUSES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EROFS: _DENIED,
+    errno.EEXIST: _FILE_IN_THE_WAY,
+    errno.ENOTDIR: _FILE_IN_THE_WAY,
+}
+
+
+class FileError(SailError):
+    """A file or folder that cannot be read, written or removed."""
+
+
+@contextmanager
+def file_errors(
+    path: Path, doing: str = "write", kind: type[SailError] = FileError, missing: str = ""
+) -> Iterator[None]:
+    """Within, an OSError becomes an error of this kind: one line with cause and cure.
+
+    doing: what is done to `path`, as "read" or "read the image". missing: the cure where `path` is missing.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(_line(path, doing, missing, error)) from error
+
+
+def _line(path: Path, doing: str, missing: str, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno in _CAUSES:
+        cause, cure = _CAUSES[error.errno]
+        return f"{cause.format(doing=doing)} ({reason}): cannot {doing} {path}; {cure}"
+    if error.errno == errno.ENOENT and doing == "write":
+        missing = missing or "choose a folder that exists"
+    cure = f"; {missing}" if missing and error.errno == errno.ENOENT else ""
+    return f"cannot {doing} {path}: {reason}{cure}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -25,3 +75,26 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line, which ends with its line break, durably; an unfinished one before it is cut off first.
+    Raises OSError."""
+    cut_unfinished_line(path)
+    with path.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def cut_unfinished_line(path: Path) -> None:
+    """Cut off a last line that an interruption left without its line break. Raises OSError."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        if file.read(1) in (b"", b"\n"):
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)

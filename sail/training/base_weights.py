@@ -12,7 +12,8 @@ import torch
 
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
-from sail.embodiment import write_embodiment
+from sail.embodiment import FILE
+from sail.system.files import write_atomically
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.base_config import BaseConfig
 from sail.training.batches import join
@@ -45,7 +46,7 @@ def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, wo
     """
     begin(asdict(config), out / SETTINGS)
     recipe, store = recipe_of(config), EpisodeStore(data)
-    write_embodiment(out, recipe.embodiment)
+    write_atomically(out / FILE, recipe.embodiment.as_json())
     recipe.prepare(store, progress, workers)
     if not (out / "autoencoder" / CONFIG).is_file():
         save_model(out / "autoencoder", _autoencoder(store, config, progress), half=True)

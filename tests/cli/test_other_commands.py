@@ -154,7 +154,7 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
 
 
 def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp_path: Path) -> None:
-    from sail.config.schema import load_config
+    from sail.config.resolution import load_config
     from sail.loop.agent import load_agent
 
     corpus, out = Corpus(tmp_path / "corpus"), tmp_path / "broad"

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.embodiment import EMBODIMENTS
 from sail.export import runtime
 from sail.export.folder import PLAN, ExportError

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labelling_page import STEPS, Labelling
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -15,7 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from sail.filters.human.labels import read_labels
 
-from helpers import make_episode
+from helpers import LABELLED_STEPS, Labelling, make_episode
 
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -59,7 +58,7 @@ def test_a_person_labels_by_keys_goes_back_and_finishes(browser: Chrome, labelli
     browser.get(labelling.address)
     place(browser, "Episode 1 of 3, 3 without a label")
     assert browser.find_element(By.ID, "prompt").text == "press the handle"
-    colours = make_episode(STEPS, 0).frames[:, 0, 0].tolist()
+    colours = make_episode(LABELLED_STEPS, 0).frames[:, 0, 0].tolist()
     WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(PAINTED)[:3] in colours)
     assert not browser.find_element(By.ID, "finish").is_displayed()
     press(browser, "s")

@@ -6,12 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from labelling_page import STEPS, Labelling
 
 from sail.filters.human.labels import FILE, LabelsError, add_label, read_labels
 from sail.filters.human.server import SHOWN_EVERY, ask_people
 
-from helpers import assert_one_line, make_episode
+from helpers import LABELLED_STEPS, Labelling, assert_one_line, make_episode
 
 
 def test_the_last_word_about_an_episode_counts(labelling: Labelling) -> None:
@@ -38,7 +37,7 @@ def test_a_film_is_the_episodes_own_frames(labelling: Labelling) -> None:
     status, content, headers = labelling.ask("GET", "/films/2")
     assert status == 200 and headers["Content-Type"] == "image/png"
     strip = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    frames = make_episode(STEPS, 2).frames[[*range(0, STEPS, SHOWN_EVERY), STEPS]]
+    frames = make_episode(LABELLED_STEPS, 2).frames[[*range(0, LABELLED_STEPS, SHOWN_EVERY), LABELLED_STEPS]]
     np.testing.assert_array_equal(strip, np.concatenate(list(frames), axis=1))
     assert json.loads(labelling.ask("GET", "/episodes")[1])[2]["frames"] == len(frames)
 

@@ -1,29 +1,20 @@
-"""Filters and the choice of the fastest successes."""
+"""Which filter a name means, what the plain ones keep, and that verdicts stay."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from torch import Tensor
 
-from sail.config.schema import ConfigError, VlmConfig, load_config
+from sail.config.overrides import ConfigError
+from sail.config.resolution import load_config
+from sail.config.schema import VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import selection as filters
+from sail.filters import vlm
+from sail.filters.filter import FilterResult
 from sail.filters.human.labels import FILE, add_label
-from sail.filters.selection import (
-    FilterResult,
-    VerifierFilter,
-    certainty,
-    find_filter,
-    furthest,
-    kept_of,
-    quality,
-    read_kept,
-)
+from sail.filters.selection import find_filter, kept_of, quality
 from sail.filters.vlm import Verdict
 from sail.loop.run_folder import create_run, open_run
 from sail.types import UInt8
-from sail_models.networks.verifier import Judgement, Verifier, VerifierNetworkConfig
 
 from helpers import assert_one_line, make_episode
 
@@ -67,6 +58,14 @@ def test_nothing_collected_is_nothing_kept(name: str, tmp_path: Path) -> None:
     assert filtered(name, tmp_path, [])[:2] == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("name", "knows"),
+    [("oracle", True), ("none", False), ("verifier", False), ("vlm", False), ("human", False)],
+)
+def test_only_the_oracle_knows_the_truth(name: str, knows: bool) -> None:
+    assert find_filter(load_config(None, None, [f"filter={name}"])).knows_truth is knows
+
+
 def test_people_are_not_asked_twice(tmp_path: Path) -> None:
     store = EpisodeStore(tmp_path)
     for seed, label in enumerate(("success", "failure", "skip")):
@@ -75,78 +74,6 @@ def test_people_are_not_asked_twice(tmp_path: Path) -> None:
     result = find_filter(config).keep(store, store.records())
     assert result.mask == [True, False, False]
     assert result.reasons == ["labelled success", "labelled failure", "labelled skip"]
-
-
-class Recognising(Verifier):
-    """Takes a frame for done that is bright, and counts changes where it is told to."""
-
-    def __init__(self, counts: bool = False) -> None:
-        super().__init__(VerifierNetworkConfig(arm=False))
-        self.counts = counts
-
-    def judge(self, frames: UInt8, text: Tensor) -> Judgement:
-        bright = (frames[:, 0, 0, 0] / 255).clip(0.001, 0.999)
-        changed = frames[:, 0, 0, 1].astype(np.int64) if self.counts else None
-        return Judgement(np.log(bright / (1 - bright)).astype(np.float32), changed)
-
-
-def test_a_verifier_is_to_be_sure_for_more_than_one_look(tmp_path: Path) -> None:
-    store = EpisodeStore(tmp_path)
-    for seed, bright in enumerate(([8], [8, 12], [12, 13], [16])):
-        episode = make_episode(steps=16, seed=seed)
-        episode.frames[:] = 51
-        episode.frames[bright] = 255
-        store.add(episode)
-    result = VerifierFilter(Recognising(), 0.7).keep(store, store.records())
-    assert result.mask == [False, True, False, False]
-    assert result.reasons[0] == "60% sure that it is done"
-    assert result.ends == [None, 12, None, None]
-
-
-def test_what_went_about_as_far_as_anything_in_the_run_is_likelier_done(tmp_path: Path) -> None:
-    store = EpisodeStore(tmp_path)
-    # Pixels changed from the second look on: of the third most, 60, the share counts.
-    for seed, changed in enumerate((0, 30, 36, 60, 80, 200)):
-        episode = make_episode(steps=16, seed=seed, iteration=1)
-        episode.frames[:] = 128
-        episode.frames[:, 0, 0, 1] = 0
-        episode.frames[4:, 0, 0, 1] = changed
-        store.add(episode)
-    judge = VerifierFilter(Recognising(counts=True), 0.5)
-    certain = [done.max() for done in judge.certainties(store, store.records())]
-    even = 128 / 255
-    expected = [
-        even / (1 - even) * np.exp(8.0 * (min(share, 1.1) - 0.6)) for share in (0, 0.5, 0.6, 1, 4 / 3, 10 / 3)
-    ]
-    np.testing.assert_allclose(certain, [odds / (1 + odds) for odds in expected], rtol=1e-5)
-    # Later, and not before, more counts for less.
-    for seed in range(6, 9):
-        episode = make_episode(steps=16, seed=seed, iteration=2)
-        episode.frames[:, 0, 0, :2] = 128, 250
-        store.add(episode)
-    first, later = (store.records(iteration=iteration) for iteration in (1, 2))
-    assert [done.max() for done in judge.certainties(store, first)] == certain
-    assert judge.certainties(store, [*first[3:4], *later])[0].max() < 0.1
-
-
-def test_a_few_specks_are_no_distance() -> None:
-    quiet = [Judgement(np.zeros(4, np.float32), np.array([0, 1, 2, 1])) for _ in range(5)]
-    assert furthest(quiet) == furthest([]) == 8.0
-    assert certainty(quiet[0], 8.0).max() < 0.05
-
-
-def test_what_a_verifier_saw_done_teaches_up_to_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, config = EpisodeStore(tmp_path / "episodes"), load_config(None, None, ["filter=verifier"])
-    folder = create_run(tmp_path / "run", config)
-    episode = make_episode(steps=16, iteration=1)
-    episode.frames[:] = 51
-    episode.frames[8:] = 255
-    store.add(episode)
-    monkeypatch.setattr(filters, "find_filter", lambda config: VerifierFilter(Recognising(), 0.7))
-    (cut,) = read_kept(folder, store, kept_of(config, folder, store, 1))
-    assert len(cut) == 12 and len(cut.frames) == len(cut.proprioception) == 13
-    np.testing.assert_array_equal(cut.actions, episode.actions[:12])
-    np.testing.assert_array_equal(cut.frames, episode.frames[:13])
 
 
 @pytest.mark.parametrize(("given_name", "nearest"), [("orcale", "oracle"), ("non", "none")])
@@ -167,7 +94,7 @@ def test_what_a_judge_said_stays_and_is_measured(tmp_path: Path, monkeypatch: py
         assert frames.shape == (6, 6, 5, 3) and prompt == "press the handle"
         return Verdict(next(says), "said so")
 
-    monkeypatch.setattr(filters, "judge", judge)
+    monkeypatch.setattr(vlm, "judge", judge)
     kept = kept_of(config, folder, store, 1)
     assert [one.seed for one in kept] == [0, 1]
     assert kept_of(config, open_run(folder.path), store, 1) == kept  # not asked again

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from sail.config.schema import ExplorationConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import ExplorationConfig
 from sail.loop.actors import PlanLengthError, PlannerActor
 from sail.loop.exploration import Explorer
 from sail.types import Float32, UInt8

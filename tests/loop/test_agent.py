@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sail.config.schema import RunConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig
 from sail.loop.agent import load_agent, sampling_of
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig

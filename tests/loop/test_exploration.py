@@ -15,9 +15,9 @@ from sail.loop.exploration import (
     Explorer,
     Repeater,
     Wanderer,
-    Way,
     adapted,
 )
+from sail.loop.results import Way
 from sail.types import FRAME_SKIP, Episode
 from sail_envs.suite import suite_of
 

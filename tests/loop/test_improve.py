@@ -1,29 +1,27 @@
 """The loop end to end on real MetaWorld, with weights that know nothing: what it writes, how it resumes."""
 
-import dataclasses
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sail.loop.improve
-import sail.loop.learning
+import sail.loop.learners
 from sail.cli.options import iterations_of
-from sail.config.schema import RunConfig, TrainingConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import RunConfig, TrainingConfig
 from sail.data.store import EpisodeStore
 from sail.loop.agent import PolicyAgent, load_base, load_policy
-from sail.loop.improve import _believed, improve, improve_jointly
-from sail.loop.learning import balanced
-from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run
+from sail.loop.improve import improve, improve_jointly
+from sail.loop.learners import PlannerLearner
+from sail.loop.run_folder import RunFolder, RunFolderError, create_run, open_run
 from sail.loop.seeds import evaluation_seeds
+from sail.report.clips import write_clips
 from sail.report.live_table import LiveTable
 from sail.report.page import write_report
 from sail.training.fine_tuning import finetune_policy
@@ -56,7 +54,8 @@ def small_config(base: Path, *overrides: str) -> RunConfig:
 def run_loop(folder: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sail.loop.improve.seen_like", lambda task: DEMONSTRATED)
-        return improve(config, create_run(folder, config, resume), LiveTable("test", io.StringIO()))
+        live = LiveTable("test", io.StringIO())
+        return improve(config, create_run(folder, config, resume), live, film=write_clips)
 
 
 def without_seconds(results: dict[str, Any]) -> dict[str, Any]:
@@ -77,9 +76,10 @@ from pathlib import Path
 import sail.loop.learning
 import sail.loop.improve
 from sail.data.store import EpisodeStore
+from sail.report.clips import write_clips
 from sail.report.live_table import LiveTable
 from sail.loop.run_folder import create_run, open_run
-from sail.config.schema import from_yaml
+from sail.config.resolution import from_yaml
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -103,14 +103,15 @@ if __name__ == "__main__":
     else:
         sail.loop.learning.save_model = half_a_model
     config = from_yaml(Path(config).read_text())
-    sail.loop.improve.improve(config, create_run(Path(folder), config, True), LiveTable("killed"))
+    run = create_run(Path(folder), config, True)
+    sail.loop.improve.improve(config, run, LiveTable("killed"), film=write_clips)
 """
 
 
 @pytest.fixture
 def without_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands beside the curve takes longer than the loop, where that is as small as here."""
-    monkeypatch.setattr("sail.loop.improve._probe", lambda run, agent: {})
+    monkeypatch.setattr(PlannerLearner, "beside_curve", lambda learner, session: {})
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,7 @@ def test_without_the_oracle_no_episode_ends_where_it_succeeds(
     def asked(*words: object, hold: int | None, **more: object) -> None:
         raise Asked(hold)
 
-    monkeypatch.setattr("sail.loop.improve.run_episodes", asked)
+    monkeypatch.setattr("sail.loop.collectors.run_episodes", asked)
     with pytest.raises(Asked) as raised:
         run_loop(tmp_path / "run", small_config(tiny_base, f"filter={judge}", "demonstrations_per_task=0"))
     assert raised.value.args == (hold,)
@@ -159,13 +160,6 @@ def test_a_later_round_repeats_what_the_oracle_says_succeeded_in_the_first(
     assert found["repeated"]["episodes"] == repeated
     assert found["random"]["episodes"] == 4 - repeated
     assert found["random"]["successes"] > 0
-
-
-def test_without_the_oracle_what_was_kept_is_believed(config: RunConfig) -> None:
-    last = IterationResult(1, episodes=50, successes=40, collected=30, kept=3, seconds={})
-    assert _believed(dataclasses.replace(config, filter="oracle"), last) == 0.8
-    assert _believed(dataclasses.replace(config, filter="verifier"), last) == 0.1
-    assert _believed(config, dataclasses.replace(last, collected=0, kept=0)) == 0.0
 
 
 @pytest.mark.usefixtures("without_probes")
@@ -273,7 +267,7 @@ def test_a_policy_is_improved_by_the_same_loop(
         taught.append([episode.seed for episode in collected])
         return finetune_policy(agent, shown, collected, *rest)
 
-    monkeypatch.setattr(sail.loop.learning, "finetune_policy", finetune)
+    monkeypatch.setattr(sail.loop.learners, "finetune_policy", finetune)
     beginning = ("demonstrator=suboptimal", "demonstrations_per_task=1")
     repeating = ("exploration.random_fraction=0.99", "exploration.repeat_fraction=1", "iterations=2")
     settings = ("method=bc-loop", "filter=none", "training.keep_newest=3", *beginning, *repeating)
@@ -296,15 +290,6 @@ def test_a_policy_is_improved_by_the_same_loop(
     assert run_loop(folder, config, resume=True) == results and files_below(folder) == before
 
 
-def test_each_of_several_runs_teaches_as_much(finished: Path) -> None:
-    store = EpisodeStore(finished / "episodes")
-    first, second = (store.read(record.id) for record in store.records(source="self")[:2])
-    a, b = first.seed, second.seed
-    several, alone = balanced([[first], [second, first, second]]), balanced([[first, second]])
-    assert [episode.seed for episode in several] == [a, a, a, b, a, b]
-    assert [episode.seed for episode in alone] == [a, b]
-
-
 @pytest.mark.usefixtures("without_probes")
 def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -322,7 +307,7 @@ def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
         taught.append((shown_by, kept, training.steps))
         return finetune_policy(agent, shown, collected, training, *rest)
 
-    monkeypatch.setattr(sail.loop.learning, "finetune_policy", finetune)
+    monkeypatch.setattr(sail.loop.learners, "finetune_policy", finetune)
     monkeypatch.setattr("sail.loop.improve.seen_like", lambda task: DEMONSTRATED)
     settings = ("method=bc-joint", "filter=none", "iterations=1", "demonstrations_per_task=1")
     tasks = ("handle-press", "door-close", "reach-wall")
@@ -357,31 +342,3 @@ def test_random_is_one_evaluation_without_any_weights(tmp_path: Path) -> None:
 def test_a_checkpoint_is_what_was_trained(finished: Path, config: RunConfig) -> None:
     checkpoint = finished / "checkpoints" / "iteration_001"
     assert model_identity(load_model(checkpoint / "planner", "planner")) != load_base(config.base).identity
-
-
-COLLECT_AND_DIE = """
-import os, signal
-from sail.data.demonstrations import collect, play_jobs
-if __name__ == "__main__":
-    for _ in collect(play_jobs(["reach"], 1000, horizon=5), workers=1):
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_the_workers_of_a_killed_collection_end_with_it(
-    tmp_path: Path, processes_of_session: Callable[[int], list[int]]
-) -> None:
-    script = tmp_path / "collect.py"
-    script.write_text(COLLECT_AND_DIE)
-    process = subprocess.Popen(
-        [sys.executable, str(script)], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        assert process.wait(300) == -signal.SIGKILL
-        deadline = time.monotonic() + 30.0
-        while processes_of_session(process.pid) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not processes_of_session(process.pid)
-    finally:
-        for left in processes_of_session(process.pid):
-            os.kill(left, signal.SIGKILL)

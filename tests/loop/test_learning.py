@@ -1,13 +1,17 @@
 """Which kept episodes teach."""
 
 from dataclasses import replace
-from typing import Literal
 
 import pytest
 
-from sail.config.schema import load_config
+from sail.config.schema import TrainingConfig
+from sail.loop.learning import balanced
 from sail.loop.learning import enough as is_enough
-from sail.loop.run_folder import IterationResult
+from sail.loop.results import IterationResult
+
+from helpers import make_episode
+
+FILTERS_KNOW = {"oracle": True, "verifier": False}
 
 
 @pytest.mark.parametrize(
@@ -23,11 +27,18 @@ from sail.loop.run_folder import IterationResult
     ],
 )
 def test_a_planner_learns_from_enough_or_with_little_to_lose(
-    judge: Literal["oracle", "verifier"], succeeded: int, kept: int, enough: bool
+    judge: str, succeeded: int, kept: int, enough: bool
 ) -> None:
-    config = load_config("smoke", None, [])
-    training = replace(config.training, least_kept=3)
+    training, knows_truth = TrainingConfig(least_kept=3), FILTERS_KNOW[judge]
     last = IterationResult(1, episodes=50, successes=succeeded, collected=30, kept=kept, seconds={})
-    assert is_enough(replace(config, filter=judge, training=training), kept, last) is enough
+    assert is_enough(training, knows_truth, kept, last) is enough
     always = replace(training, least_kept=0)
-    assert is_enough(replace(config, filter=judge, training=always), 0, last)
+    assert is_enough(always, knows_truth, 0, last)
+
+
+def test_each_of_several_runs_teaches_as_much() -> None:
+    a, b = 1, 2
+    first, second = make_episode(seed=a), make_episode(seed=b)
+    several, alone = balanced([[first], [second, first, second]]), balanced([[first, second]])
+    assert [episode.seed for episode in several] == [a, a, a, b, a, b]
+    assert [episode.seed for episode in alone] == [a, b]

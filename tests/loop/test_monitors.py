@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from sail.loop.exploration import Way
 from sail.loop.monitors import CUBE, explored, flips
+from sail.loop.results import Way
 from sail.loop.rollout import Outcome
 from sail.types import Episode
 

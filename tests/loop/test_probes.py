@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.loop.agent import Agent
 from sail.loop.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
 from sail.types import Episode, Float32, UInt8

@@ -15,7 +15,8 @@ import pytest
 from sail.config.schema import PlannerConfig, RunConfig
 from sail.errors import SailError
 from sail.loop import run_folder as runfolder
-from sail.loop.run_folder import IterationResult, RunFolder, RunFolderError, create_run, open_run, write_text
+from sail.loop.results import IterationResult
+from sail.loop.run_folder import RunFolder, RunFolderError, create_run, open_run, write_text
 from sail.loop.statistics import wilson_interval
 
 CONFIG = RunConfig(preset="smoke", task="door-close", seed=3)

@@ -10,7 +10,6 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from sail_models import saving
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.saving import WeightsError, find_base, load_model, model_identity, save_model
@@ -168,7 +167,7 @@ def test_an_interrupted_write_leaves_the_old_model(folder: Path, monkeypatch: py
 
     before = model_identity(load_model(folder, "autoencoder"))
     with monkeypatch.context() as patched, pytest.raises(WeightsError, match="No space left") as caught:
-        patched.setattr(saving.os, "fsync", full)
+        patched.setattr(os, "fsync", full)
         save_model(folder, Autoencoder(AutoencoderConfig(4, (8, 16, 24))))
     assert "\n" not in str(caught.value)
     assert model_identity(load_model(folder, "autoencoder")) == before

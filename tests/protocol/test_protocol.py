@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sail.config.overrides import ConfigError
-from sail.config.schema import LEARNING, load_config
+from sail.config.resolution import load_config
+from sail.loop.results import Way
 from sail.protocol.grid import METHODS, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
-from sail.report.results import WAYS
 
 from helpers import SMALL, Capture, assert_one_line, refused, sail
 
@@ -43,7 +43,7 @@ def test_a_method_is_the_loop_with_its_own_settings() -> None:
         name: "sail" if name == "sail-prior" else name for name in METHODS
     }
     filtered = {cell.method for cell in cells if cell.filter == "none"}
-    assert filtered == {name for name, config in made.items() if config.method in LEARNING}
+    assert filtered == {name for name, config in made.items() if config.method.learns}
 
 
 def test_tasks_that_share_what_learns_are_run_together() -> None:
@@ -106,7 +106,7 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
     assert "| sail |" in (out / "tables.md").read_text() and (out / "curves.svg").read_text().startswith(
         "<svg"
     )
-    assert sum(rows[2]["monitors"][way]["episodes"] for way in WAYS) == 2
+    assert sum(rows[2]["monitors"][way]["episodes"] for way in Way) == 2
     (out / "report.html").unlink()
     assert sail(capsys, "report", out)[0] == 0
     assert (out / "report.html").read_text() == page

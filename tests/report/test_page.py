@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sail.loop.results import ResultsError
 from sail.report.media import gif_data_uri, png_data_uri, write_gif, write_png
 from sail.report.page import ReportError, write_report
 from sail.types import UInt8
@@ -261,7 +263,7 @@ def test_a_run_of_one_iteration_has_a_report(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_gets_no_report(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="is this a run folder") as caught:
+    with pytest.raises(ResultsError, match="is this a run folder") as caught:
         write_report(tmp_path)
     assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -273,10 +275,10 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
     folder = run_folder(tmp_path / "run")
     (folder / "report.html").write_text("old")
 
-    def full(*_: object, **__: object) -> int:
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ReportError, match="No space left on device"):
         write_report(folder)
     monkeypatch.undo()

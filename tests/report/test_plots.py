@@ -5,9 +5,9 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from sail.loop.results import Rate
 from sail.report.comparison import comparison
 from sail.report.plots import MAX_POINTS, interval_bar, loss_curve, stacked_bar, success_curve
-from sail.report.results import Rate
 
 
 def drawn(svg: str, tag: str, kind: str) -> list[Element]:

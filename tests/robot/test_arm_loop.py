@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.data.store import EpisodeStore
 from sail.types import Episode
 from sail_models.saving import load_model

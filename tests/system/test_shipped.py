@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sail.config.schema import load_config
-from sail.filters.selection import VerifierFilter, certainty, find_filter, furthest
+from sail.config.resolution import load_config
+from sail.filters.selection import find_filter
+from sail.filters.verifier_filter import VerifierFilter, certainty, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
 from sail.training.judged_attempts import AttemptJob, make_attempt
 from sail.types import FRAME_SKIP

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sail.config.schema import TrainingConfig, load_config
+from sail.config.resolution import load_config
+from sail.config.schema import TrainingConfig
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent, load_agent, load_base, sampling_of
 from sail.report.live_table import LiveTable

@@ -11,7 +11,7 @@ import rclpy
 import torch
 from std_srvs.srv import Trigger
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.data.store import EpisodeStore
 from sail.errors import SailError
 from sail.loop.agent import load_agent

@@ -1,12 +1,12 @@
-"""What people said of episodes: a line of JSON each, appended, the last one about an episode counting."""
+"""The labels of episodes on disk: a line of JSON each, appended. An episode's last line counts."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
 from sail.errors import SailError
+from sail.system.files import append_line, file_errors
 
 Label = Literal["success", "failure", "skip"]
 LABELS: tuple[Label, ...] = get_args(Label)
@@ -18,12 +18,10 @@ class LabelsError(SailError):
 
 
 def read_labels(path: Path, ids: Iterable[str]) -> dict[str, Label]:
-    """The labels of these episodes, as far as there are any; a last line that was cut off is left out.
+    """Episode id -> label of those of these episodes that have one; an unfinished last line is left out.
     Raises LabelsError."""
-    try:
+    with file_errors(path, "read", LabelsError):
         content = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        raise LabelsError(f"cannot read {path}: {error.strerror}") from error
     known, labels = set(ids), dict[str, Label]()
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
         try:
@@ -38,15 +36,7 @@ def read_labels(path: Path, ids: Iterable[str]) -> dict[str, Label]:
 
 
 def add_label(path: Path, id: str, label: Label) -> None:
-    """Write a label down, after cutting off a line that was not finished. Raises LabelsError."""
+    """Append a label durably. Raises LabelsError."""
     line = json.dumps({"id": id, "label": label}) + "\n"
-    try:
-        content = path.read_bytes() if path.exists() else b""
-        if content and not content.endswith(b"\n"):
-            os.truncate(path, content.rfind(b"\n") + 1)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise LabelsError(f"cannot write {path}: {error.strerror}") from error
+    with file_errors(path, kind=LabelsError):
+        append_line(path, line.encode())

@@ -7,18 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sail.config.schema import (
-    ConfigError,
-    ExplorationConfig,
-    PlannerConfig,
-    RunConfig,
-    TrainingConfig,
-    flatten,
-    from_yaml,
-    load_config,
-    preset_names,
-    to_yaml,
-)
+from sail.config.overrides import ConfigError
+from sail.config.resolution import flatten, from_yaml, load_config, preset_names, to_yaml
+from sail.config.schema import ExplorationConfig, PlannerConfig, RunConfig, TrainingConfig
 from sail.errors import SailError
 
 TASKS = ["handle-press", "door-close", "door-open", "reach"]

@@ -1,27 +1,43 @@
-"""results.json and metrics.jsonl, read and checked: what the report is drawn from."""
+"""What results.json holds: the loop writes by these definitions, and the report reads by them.
+
+Also read here: the losses of metrics.jsonl.
+"""
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from sail.errors import SailError
+from sail.loop.statistics import newcombe_difference_interval, wilson_interval
+from sail.system.files import file_errors
 
 SCHEMA = 1
-ROUNDING = 1e-6  # what a computed bound may miss 0, 1 or the rate by
+ROUNDING = 1e-6  # a computed bound may miss 0, 1 or the rate by this
 STAGES = ("collect", "train", "evaluate")
-WAYS = ("planned", "noisy", "random", "repeated")
 Losses = dict[int, list[tuple[int, float]]]  # iteration -> (step, loss), steps rising
 
 
-class ReportError(SailError):
-    """A run folder that no report can be written of."""
+class Way(StrEnum):
+    """How a collected episode came about: the arm followed plans, plans with noise on the actions, random
+    waypoints, or the waypoints of an earlier success."""
+
+    PLANNED = "planned"
+    NOISY = "noisy"
+    RANDOM = "random"
+    REPEATED = "repeated"
+
+
+class ResultsError(SailError):
+    """A results.json or metrics.jsonl that is missing, damaged or foreign."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A success rate with its 95 % interval, all of them 0..1, and how many episodes gave it."""
+    """A named success rate with its 95 % interval, all 0..1, and the number of episodes behind it."""
 
     name: str
     value: float
@@ -29,35 +45,76 @@ class Rate:
     high: float
     episodes: int
 
+    @property
+    def successes(self) -> int:
+        """How many of the episodes succeeded."""
+        return round(self.value * self.episodes)
+
 
 @dataclass(frozen=True)
 class IterationResult:
-    """One entry of "iterations". seconds: of each of STAGES. plans: names of media files."""
+    """One entry of "iterations". seconds: wall time of each of STAGES. plans: names of media files."""
 
     iteration: int
-    rate: Rate
+    episodes: int
     successes: int
     collected: int
     kept: int
-    seconds: dict[str, float]
-    plans: tuple[str, ...]
+    seconds: Mapping[str, float]
+    plans: tuple[str, ...] = ()
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the evaluation episodes that succeeded."""
+        return self.successes / self.episodes
+
+    @property
+    def rate(self) -> Rate:
+        """The success rate with its 95 % Wilson interval, named after the iteration."""
+        interval = wilson_interval(self.successes, self.episodes)
+        return Rate(str(self.iteration), self.success_rate, *interval, self.episodes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry, with the success rate and its interval."""
+        fields = {name: value for name, value in asdict(self).items() if name != "plans"}
+        return {**fields, **rate_as_json(self.successes, self.episodes)}
+
+
+def rate_as_json(successes: int, episodes: int) -> dict[str, Any]:
+    """Successes, episodes, success rate and 95 % Wilson interval, as results.json has them."""
+    interval = list(wilson_interval(successes, episodes))
+    return {
+        "successes": successes,
+        "episodes": episodes,
+        "success_rate": successes / episodes,
+        "ci95": interval,
+    }
 
 
 @dataclass(frozen=True)
 class TextEffect:
-    """How much a plan's motion changes when the prompt, and when only the noise, is exchanged."""
+    """How much a plan changes, as a share of its own motion, when the prompt or only the noise is
+    exchanged."""
 
     scene: str
     prompt_a: str
     prompt_b: str
     text_change: float
     noise_change: float
-    ratio: float
+
+    @property
+    def ratio(self) -> float:
+        """Above 1 the text decides more than the noise."""
+        return self.text_change / max(self.noise_change, 1e-9)
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields and the ratio."""
+        return {**asdict(self), "ratio": self.ratio}
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """What the filter kept of one iteration's episodes, and how much of that was success."""
+    """One entry of "filter": an iteration's successes by the environment's own flag, and what was kept."""
 
     iteration: int
     collected: int
@@ -65,15 +122,33 @@ class Filtered:
     kept: int
     kept_successes: int
 
+    @property
+    def precision(self) -> float | None:
+        """Share of the kept episodes that are successes; None where nothing was kept."""
+        return self.kept_successes / self.kept if self.kept else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the successes that were kept; None where nothing succeeded."""
+        return self.kept_successes / self.successes if self.successes else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, precision and recall."""
+        return {**asdict(self), "precision": self.precision, "recall": self.recall}
+
 
 @dataclass(frozen=True)
 class Monitored:
-    """How one iteration's episodes came about, as (successes, episodes) of each way; in how many cubes of
-    5 cm the arm has been; how many of the evaluation's episodes were gained and lost since the last one; by
-    how much plans from one frame differ, as a share of their motion (None where nothing was planned)."""
+    """One entry of "monitors": how an iteration explored, and what it changed.
+
+    ways: (successes, episodes) of each way in which an episode came about. covered: cubes of 5 cm in which
+    the end effector has been. gained, lost: evaluation episodes that succeed now and did not before, and the
+    other way round. plan_spread: how much two plans from one frame differ, as a share of their motion; None
+    where nothing was planned.
+    """
 
     iteration: int
-    ways: dict[str, tuple[int, int]]
+    ways: Mapping[Way, tuple[int, int]]
     covered: int
     gained: int
     lost: int
@@ -82,7 +157,7 @@ class Monitored:
 
 @dataclass(frozen=True)
 class Results:
-    """results.json. facts: preset, method, seed, model. prompt: "" where the run does not say it."""
+    """All of results.json. facts: preset, method, seed, model. prompt: "" where the file has none."""
 
     task: str
     prompt: str
@@ -97,37 +172,35 @@ class Results:
 
 
 def read_results(path: Path) -> Results:
-    """Read and check results.json. Raises ReportError (one line) if it is missing, broken or foreign."""
+    """Read and check results.json. Raises ResultsError where the file is missing, damaged or foreign."""
+    if not path.exists():
+        raise ResultsError(f"{path} is missing: is this a run folder? Has iteration 0 finished?")
+    with file_errors(path, "read", ResultsError):
+        content = path.read_bytes()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ReportError(f"{path} is missing: is this a run folder? Has iteration 0 finished?") from error
-    except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror}") from error
+        data = json.loads(content.decode("utf-8"))
     except ValueError as error:
-        raise ReportError(f"{path} is no JSON file: resume the run to write it again") from error
+        raise ResultsError(f"{path} is no JSON file: resume the run to write it again") from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         given = data.get("schema") if isinstance(data, dict) else None
-        raise ReportError(f"{path} has schema {given!r}, this version reads {SCHEMA}: run the loop again")
+        raise ResultsError(f"{path} has schema {given!r}, this version reads {SCHEMA}: run the loop again")
     try:
         return _parse(data)
     except (KeyError, TypeError, ValueError) as error:
         cause = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise ReportError(f"{path} is no run's ({cause}): resume the run to write it again") from error
+        raise ResultsError(f"{path} is no run's ({cause}): resume the run to write it again") from error
 
 
 def read_losses(path: Path) -> tuple[Losses, int]:
     """The training losses of metrics.jsonl by iteration, and how many lines could not be read.
 
     A step that was logged twice (the run was resumed) counts once, with its last value. A missing
-    file has no losses. Raises ReportError if the file is there and cannot be read.
+    file has no losses. Raises ResultsError if the file is there and cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         return {}, 0
-    except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror}") from error
+    with file_errors(path, "read", ResultsError):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     found: dict[int, dict[int, float]] = {}
     unreadable = 0
     for line in filter(str.strip, lines):
@@ -144,14 +217,9 @@ def read_losses(path: Path) -> tuple[Losses, int]:
 
 
 def gain(first: Rate, last: Rate) -> tuple[float, float, float]:
-    """Difference last - first with its 95 % interval (low, high), as fractions.
-
-    Newcombe 1998, method 10: the two Wilson intervals, squared and added, for independent samples.
-    """
-    difference = last.value - first.value
-    low = difference - math.hypot(last.value - last.low, first.high - first.value)
-    high = difference + math.hypot(last.high - last.value, first.value - first.low)
-    return difference, low, high
+    """Difference last - first with its 95 % Newcombe interval (low, high), as fractions."""
+    low, high = newcombe_difference_interval(last.successes, last.episodes, first.successes, first.episodes)
+    return last.value - first.value, low, high
 
 
 def _parse(data: Mapping[str, object]) -> Results:
@@ -178,10 +246,13 @@ def _iteration(entry: Mapping[str, object]) -> IterationResult:
     plans = entry.get("plans", [])
     if not isinstance(plans, list):
         raise ValueError("plans is no list")
+    rate, successes = _rate(entry, "iteration"), _count(entry, "successes")
+    if abs(rate.value * rate.episodes - successes) > 0.5:
+        raise ValueError(f"success_rate {rate.value:g} is not {successes} of {rate.episodes}")
     return IterationResult(
         iteration=_count(entry, "iteration"),
-        rate=_rate(entry, "iteration"),
-        successes=_count(entry, "successes"),
+        episodes=rate.episodes,
+        successes=successes,
         collected=_count(entry, "collected"),
         kept=_count(entry, "kept"),
         seconds={stage: _number(seconds.get(stage, 0.0), stage) for stage in STAGES},
@@ -197,7 +268,7 @@ def _monitored(entry: Mapping[str, object]) -> Monitored:
     counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
     # Older runs count noisy episodes among the planned ones.
     known = {"noisy": {"episodes": 0, "successes": 0}, **entry}
-    ways = {way: _mapping(known[way]) for way in WAYS}
+    ways = {way: _mapping(known[way]) for way in Way}
     tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}
     spread = entry.get("plan_spread")
     plan_spread = None if spread is None else _number(spread, "plan_spread")
@@ -214,11 +285,14 @@ def _rate(entry: Mapping[str, object], name_key: str) -> Rate:
         raise ValueError(f"success_rate {value:g} lies outside ci95 [{low:g}, {high:g}] or 0..1")
     value = min(value, 1.0)
     low, high = min(low, value), min(max(high, value), 1.0)
-    return Rate(str(entry[name_key]), value, low, high, _count(entry, "episodes"))
+    episodes = _count(entry, "episodes")
+    if episodes == 0:
+        raise ValueError("episodes is 0")
+    return Rate(str(entry[name_key]), value, low, high, episodes)
 
 
 def _text_effect(entry: Mapping[str, object]) -> TextEffect:
-    changes = {key: _number(entry[key], key) for key in ("text_change", "noise_change", "ratio")}
+    changes = {key: _number(entry[key], key) for key in ("text_change", "noise_change")}
     return TextEffect(str(entry["scene"]), str(entry["prompt_a"]), str(entry["prompt_b"]), **changes)
 
 

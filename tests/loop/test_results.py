@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sail.report.results import Rate, ReportError, gain, read_losses, read_results
+from sail.loop.results import Rate, ResultsError, gain, read_losses, read_results
 
 ENTRY: dict[str, Any] = {
     "iteration": 0,
@@ -101,7 +101,7 @@ def test_missing_broken_and_foreign_results_are_one_line(
     path = tmp_path / "results.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ReportError, match=cause) as caught:
+    with pytest.raises(ResultsError, match=cause) as caught:
         read_results(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)

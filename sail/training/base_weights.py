@@ -172,7 +172,7 @@ def _check_own(store: EpisodeStore, config: BaseConfig) -> None:
     records = store.records()
     if not _demonstrations(store, config):
         raise TrainError(
-            f"{store.folder} holds no successful demonstration: record some (docs/deploy.md), and label them"
+            f"{store.folder} holds no successful demonstration: record some (docs/robot.md), and label them"
         )
     for record in records:
         if (record.height, record.width) != (FRAME_SIZE, FRAME_SIZE):

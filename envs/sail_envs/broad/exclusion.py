@@ -1,4 +1,4 @@
-"""The exclusion rule: what is evaluated is not in the corpus. docs/corpus.md has it in words."""
+"""The exclusion rule: what is evaluated is not in the corpus. docs/prior.md has it in words."""
 
 from collections.abc import Mapping
 from typing import Any

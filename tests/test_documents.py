@@ -27,6 +27,7 @@ BUDGETS = {
 ALL_WORDS = 14_000
 # The page of what was tried names the commit that holds the whole text.
 COMMITS_NAMED = {"trials.md": 1}
+SOURCES = ("sail", "envs", "models", "robot", "launch", "benchmarks")
 HISTORY = ("until commit", "presets until", "no longer")
 EVERY_COMMAND = [command for page in (*PAGES, *CARDS) for command in commands(page)]
 
@@ -46,6 +47,13 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(there.read_text(encoding="utf-8")), f"{name_of(page)} links to {link}"
     for path in paths(text):
         assert list(ROOT.glob(path.rstrip("/"))), f"{name_of(page)} names {path}"
+
+
+def test_sources_name_pages_that_there_are() -> None:
+    files = [file for name in SOURCES for end in ("py", "yaml") for file in (ROOT / name).rglob(f"*.{end}")]
+    for file in (ROOT / "pyproject.toml", *files):
+        for page in re.findall(r"docs/\w+\.md", file.read_text(encoding="utf-8")):
+            assert (ROOT / page).is_file(), f"{name_of(file)} names {page}"
 
 
 @pytest.mark.parametrize(("page", "most"), BUDGETS.items())

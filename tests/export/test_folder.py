@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sail.config.schema import load_config
+from sail.config.resolution import load_config
 from sail.export.folder import (
     CONFIG,
     DYNAMICS,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment, write_embodiment
+from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment
 from sail_envs.environment import TaskEnv
 from sail_models.saving import find_base
 from sail_robot.motion import LimitsError
@@ -112,7 +112,7 @@ def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None
 
 
 def test_other_cameras_and_actions_are_refused(tmp_path: Path) -> None:
-    write_embodiment(tmp_path, replace(KNOWN, camera="lab/left"))
+    (tmp_path / FILE).write_bytes(replace(KNOWN, camera="lab/left").as_json())
     left = read_embodiment(tmp_path)
     check_embodiment(left, "lab/left", "it")
     with pytest.raises(MismatchError, match="knows the camera 'lab/left', the robot's is 'panda/workspace'"):

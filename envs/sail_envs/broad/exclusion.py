@@ -1,4 +1,4 @@
-"""The exclusion rule: nothing that is evaluated is in the corpus. docs/corpus.md says the rule in words."""
+"""The exclusion rule: what is evaluated is not in the corpus. docs/prior.md has it in words."""
 
 from collections.abc import Mapping
 from typing import Any

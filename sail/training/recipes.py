@@ -163,7 +163,7 @@ class Recorded:
         """Refuse a store without a successful demonstration, or with frames of another size."""
         if not self.demonstrations(store):
             raise TrainError(
-                f"{store.folder} holds no successful demonstration: record some (docs/deploy.md), and label "
+                f"{store.folder} holds no successful demonstration: record some (docs/robot.md), and label "
                 "them"
             )
         for record in store.records():

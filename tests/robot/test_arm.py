@@ -114,7 +114,7 @@ def test_it_pushes_a_seen_cup(watched: Watched) -> None:
     operator, store = watched.operator, watched.arm.folder / "episodes"
     operator.set("controller", "always", False)
     endings = [operator.attempt(TIMEOUT) for _ in range(2)]
-    if "success" not in endings:  # in benchmarks/arm.py it is 18 of 20
+    if "success" not in endings:  # in benchmarks/arm_attempts.py it is 18 of 20
         endings.append(operator.attempt(TIMEOUT))
     operator.set("controller", "always", True)
     assert "success" in endings

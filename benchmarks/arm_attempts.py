@@ -3,7 +3,7 @@
 Every node is a process of its own, and they talk over DDS. Attempts are labelled by service. On a busy
 machine let the arm's clock run slower than the wall's (--speed).
 
-python benchmarks/arm.py --task cups-green --attempts 20
+python benchmarks/arm_attempts.py --task cups-green --attempts 20
 """
 
 import argparse

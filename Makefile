@@ -4,15 +4,25 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 OUT ?= runs/quick
+# Tests that neither simulate, train nor export.
+FAST := tests/test_boundaries.py tests/test_documents.py tests/config tests/report tests/models/diffusion \
+	$(addprefix tests/data/test_,episode_file.py retime.py store.py windows.py) \
+	$(addprefix tests/filters/test_,selection.py verifier_filter.py vlm.py) \
+	$(addprefix tests/loop/test_,results.py run_folder.py seeds.py statistics.py) \
+	$(addprefix tests/protocol/test_,summary.py uncertainty.py) \
+	$(addprefix tests/robot/test_,acting.py guard.py messages.py motion.py outputs.py robot_file.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint clean
+.PHONY: help run check test lint clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(INSTALLED) ## Improve an arm on an unseen task, into OUT=runs/quick; a second time goes on with it
 	$(VENV)/bin/sail run --preset quick --out $(OUT) $(if $(wildcard $(OUT)),--resume)
+
+check: lint ## Lint, format and type check, then the fast tests: under 90 seconds
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone' $(FAST)
 
 test: lint ## Lint, format and type check, then all tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone'

@@ -1,1 +1,1 @@
-"""The commands of `sail`, one module each. What is heavy is imported when a command runs, not before."""
+"""The command line: one module a command. Each imports heavy packages when it runs, so that help is fast."""

@@ -38,18 +38,18 @@ if TYPE_CHECKING:
     from sail_models.interfaces import Deciding
 
 SCHEMA = 1
-# Episodes of the configuration's task; calls back with the number of those that ended.
-Attempt = Callable[[RunConfig, Callable[[int], None]], "list[Outcome]"]
+# Runs a configuration's evaluation episodes, and calls back with the number of episodes that ended.
+Evaluation = Callable[[RunConfig, Callable[[int], None]], "list[Outcome]"]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to evaluate. iteration, agent: the checkpoint and what it loads to, None for a control."""
+    """An agent to evaluate, or a control. iteration, agent: None for a control."""
 
     name: str
     iteration: int | None
     agent: "PlanningAgent | Deciding | None"
-    attempt: Attempt
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Probe:
     cause: str
 
     def line(self) -> str:
-        """All of it in one line."""
+        """The probe in one line for people."""
         error = self.plan_error
         return (
             f"{self.candidate}, {self.task}: {self.cause}. "
@@ -166,10 +166,10 @@ def _candidates(
         return
 
     def acting(name: str, iteration: int | None, agent: "PlanningAgent | Deciding") -> Candidate:
-        def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
+        def evaluation(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
             return evaluate(agent, config, iteration or 0, done)
 
-        return Candidate(name, iteration, agent, attempt)
+        return Candidate(name, iteration, agent, evaluation)
 
     if arguments.exported is not None:
         from sail.export.runtime import load_exported
@@ -188,7 +188,7 @@ def _candidates(
 def _measure(candidate: Candidate, config: RunConfig, progress: Progress) -> Row:
     started = time.monotonic()
     progress.stage(f"{candidate.name}: {config.task}", config.evaluation_episodes)
-    outcomes = candidate.attempt(config, progress.advance)
+    outcomes = candidate.evaluation(config, progress.advance)
     steps = [outcome.steps for outcome in outcomes if outcome.success]
     return Row(
         task=config.task,
@@ -210,10 +210,10 @@ def _probe(agent: "Agent", row: Row, config: RunConfig, progress: Progress) -> P
 
     experts = expert_episodes(config)
 
-    def attempt(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
+    def evaluation(config: RunConfig, done: Callable[[int], None]) -> "list[Outcome]":
         return perfect_plan(agent, config, experts, done)
 
-    perfect = _measure(Candidate("perfect plan", row.iteration, agent, attempt), config, progress)
+    perfect = _measure(Candidate("perfect plan", row.iteration, agent, evaluation), config, progress)
     cause = name_cause(row.success_rate, perfect.success_rate)
     return Probe(row.task, row.candidate, perfect, plan_error(agent, config, experts), cause)
 

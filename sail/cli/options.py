@@ -1,4 +1,4 @@
-"""What the commands share: how one is declared, its settings, tasks and folders, its interruption."""
+"""Shared by the commands: their declaration, settings, task names, folders, and what an interruption says."""
 
 import argparse
 import tempfile
@@ -17,7 +17,7 @@ OVERRIDES = "key=value"
 
 
 class UsageError(SailError):
-    """A command line that means nothing."""
+    """A command line that cannot be understood."""
 
 
 class Interrupted(BaseException):
@@ -169,7 +169,7 @@ def writable_folder(path: Path) -> Path:
 
 @contextmanager
 def going_on_with(command: str) -> Iterator[None]:
-    """Within, an interruption tells that `command` goes on with what is finished."""
+    """Within, an interruption names the `command` that goes on with the finished steps."""
     try:
         yield
     except Interrupted as interrupted:

@@ -1,1 +1,1 @@
-"""Episodes on disk, the windows that training cuts from them, and their conversion to other formats."""
+"""Episodes: their store and files, demonstrations, the broad corpus, and the windows that training cuts."""

@@ -1,4 +1,4 @@
-"""What can act in a rollout: the planner with inverse dynamics, a policy, random waypoints."""
+"""The actors of rollouts: a planner with inverse dynamics, a policy, random waypoints."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class PlanLengthError(SailError):
 
 
 class PlanningAgent(Protocol):
-    """What plans and acts: `Agent`, or an exported one. planned_frames: of one plan."""
+    """Plans and acts: an `Agent`, or an exported one. planned_frames: frames of one plan."""
 
     @property
     def video_planner(self) -> Planning: ...
@@ -144,7 +144,8 @@ def _with_unplanned(
     observations: Mapping[int, Mapping[str, Any]],
     decide: Callable[[Mapping[int, Mapping[str, Any]]], Float32],
 ) -> dict[int, Float32]:
-    """Chunks of the slots where nothing is planned, and of the others what is decided for them, varied."""
+    """Action chunks by slot: the explorer's own where the episode follows no plan, else `decide`'s,
+    varied."""
     unplanned = {slot: explorer.unplanned(slot) for slot in observations}
     others = {slot: seen for slot, seen in observations.items() if unplanned[slot] is None}
     decided = dict(zip(others, decide(others), strict=True)) if others else {}
@@ -159,7 +160,7 @@ def _with_unplanned(
 def actor_of(
     agent: PlanningAgent | Deciding, config: RunConfig, explorer: Explorer | None = None
 ) -> PlannerActor | PolicyActor:
-    """What acts in rollouts for this agent; without an explorer nothing is varied."""
+    """The actor of an agent; without an explorer nothing is varied."""
     explorer = explorer or Explorer(NO_EXPLORATION, config.task, salt=0)
     if isinstance(agent, Deciding):
         return PolicyActor(agent, config.task, explorer)
@@ -167,7 +168,7 @@ def actor_of(
 
 
 class WaypointActor:
-    """Random waypoints alone, the control: what chance solves."""
+    """Random waypoints alone: the control that shows what chance solves."""
 
     def __init__(self, task: str, salt: int = 0) -> None:
         self._task, self._salt = task, salt

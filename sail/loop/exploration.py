@@ -1,5 +1,5 @@
-"""What collecting tries beside what is planned: noise on actions, random waypoints, and the waypoints of what
-has succeeded before."""
+"""Exploration while collecting: noise on actions, random waypoints, and the waypoints of earlier
+successes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,11 +31,11 @@ MOSTLY_WORKS = 0.6
 
 
 def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationConfig:
-    """What is explored where the last evaluation had this success rate: by chance less, the better it was,
-    and the noise of the episodes that have some less, too, until most succeeds; from then on all of it.
+    """The exploration after an evaluation with this success rate.
 
-    A planner that still learns a task learns most from what it does undisturbed, or nearly; one that can do
-    it learns nothing from that, and forgets.
+    The better the evaluation, the fewer episodes go by random waypoints. Noise shrinks likewise until plans
+    mostly work, and is then full again: a planner that still learns a task learns most from nearly
+    undisturbed plans; one that can do the task learns nothing from them, and forgets.
     """
     left = (1.0 - success_rate) ** 2
     fewer = replace(exploration, random_fraction=exploration.random_fraction * left)
@@ -45,7 +45,7 @@ def adapted(exploration: ExplorationConfig, success_rate: float) -> ExplorationC
 
 
 class Unplanned(Protocol):
-    """What acts without a plan."""
+    """Acts without a plan."""
 
     def chunk(self, arm: Float32) -> Float32:
         """Actions float32 (8, 4), at full speed at most. arm: proprioception float32 (4,)."""
@@ -53,8 +53,8 @@ class Unplanned(Protocol):
 
 
 class Wanderer:
-    """One arm on straight lines to random points of the workspace, most of them low, the gripper open or
-    closed: what chance alone does."""
+    """Moves one arm straight to random points of the workspace, most of them low, with the gripper open or
+    closed at random."""
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
         self._workspace, self._rng = suite_of(task).workspace, rng
@@ -72,8 +72,8 @@ class Wanderer:
 
 
 class Repeater:
-    """One arm by the last waypoints of one of these successes after another, shifted a little each time:
-    what has worked, where it may work again."""
+    """Moves one arm along the last waypoints of one success after another, shifted a little each time: things
+    are not where they were."""
 
     def __init__(self, successes: Sequence[Episode], rng: np.random.Generator) -> None:
         self._successes, self._rng = successes, rng
@@ -121,9 +121,12 @@ class _Slot:
 
 
 class Explorer:
-    """One for all slots of a rollout. Each episode draws from a generator of its own, which its actor draws
-    from, too; `salt` makes the draws of one use of a seed differ from another's. successes: what may be
-    repeated. ways: of each seed's episode that began."""
+    """Explores in all slots of a rollout.
+
+    Each episode has a generator of its own, which its actor draws from too. salt: makes the draws of one use
+    of a seed differ from another's. successes: episodes that may be repeated. ways: seed -> how its episode
+    came about.
+    """
 
     def __init__(
         self, exploration: ExplorationConfig, task: str, salt: int, successes: Sequence[Episode] = ()
@@ -154,11 +157,11 @@ class Explorer:
         return self._slots[slot].rng
 
     def unplanned(self, slot: int) -> Unplanned | None:
-        """What acts in this episode where nothing is planned."""
+        """The episode's actor where the episode follows no plan, else None."""
         return self._slots[slot].unplanned
 
     def vary(self, slot: int, chunk: Float32) -> Float32:
-        """What is done instead of a chunk float32 (8, 4)."""
+        """The chunk float32 (8, 4) with the episode's noise."""
         state = self._slots[slot]
         if state.noise_scale == 0.0:
             return chunk

@@ -1,7 +1,7 @@
-"""A run folder: all there is to a run, as files that survive any interruption.
+"""The run folder: all files of a run. They survive any interruption.
 
-What is finished stands in manifest.json, replaced whole after every step; whatever else a killed process
-left behind is either complete or written again.
+manifest.json lists the finished steps and is replaced whole after each one. Any other file that a killed
+process left behind is either complete or written again.
 """
 
 import json
@@ -27,7 +27,7 @@ class RunFolderError(SailError):
 
 
 class RunFolder:
-    """A run's files. Made by `create_run` and `open_run`."""
+    """The files of one run. `create_run` and `open_run` make it."""
 
     def __init__(self, path: Path, config: RunConfig, finished: dict[str, Any]) -> None:
         self.path = path
@@ -48,17 +48,18 @@ class RunFolder:
         return name in self._finished
 
     def payload(self, name: str) -> Any:
-        """What `finish` was given for a step. Raises KeyError if it is not finished."""
+        """The payload that `finish` was given for a step. Raises KeyError where the step is not finished."""
         return self._finished[name]
 
     def finish(self, name: str, payload: Any = None) -> None:
-        """Write down, atomically, that a step is finished and what it came to (JSON values)."""
+        """Write down atomically that a step is finished. payload: its outcome, as JSON values."""
         finished = {**self._finished, name: payload}
         write_json(self.path / MANIFEST, {"schema": SCHEMA, "finished": finished})
         self._finished = finished
 
     def begin_from(self, model: str) -> None:
-        """Write down the identity of the base weights. Raises RunFolderError where it began from others."""
+        """Write down the identity of the base weights. Raises RunFolderError where the run began from
+        others."""
         if not self.step_done("base"):
             self.finish("base", model)
         elif self.payload("base") != model:
@@ -68,8 +69,8 @@ class RunFolder:
             )
 
     def begin_jointly(self, tasks: Sequence[str]) -> None:
-        """Write down of which tasks' runs, this one's among them, what learns is shared. Raises
-        RunFolderError where it began otherwise."""
+        """Write down the tasks whose runs share one learner with this run. Raises RunFolderError where the
+        run began with other tasks."""
         alone = [self.config.task]
         began = self._finished.get("joint", alone) if self._finished else list(tasks)
         if began != list(tasks):

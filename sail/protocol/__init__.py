@@ -1,1 +1,1 @@
-"""The paper's protocol as a grid of cells: task × method × filter × seed × iteration."""
+"""The paper's protocol: a grid of cells, task × method × filter × seed × iteration, run and summed up."""

@@ -1,4 +1,5 @@
-"""Runs the grid's cells, each as far as its iteration, and writes down what came of it."""
+"""Runs the cells of the grid, each run as far as the cell's iteration, and appends their results to the
+ledger."""
 
 import fcntl
 import hashlib
@@ -36,11 +37,11 @@ def run_grid(
     told: Callable[[str], None],
     jobs: int = 1,
 ) -> int:
-    """Run what is not finished, in this order, `jobs` runs at once; returns how many cells are left.
+    """Run the unfinished cells in this order, `jobs` runs at once; return how many cells are left.
 
-    configure: the settings of a cell's run. budget: seconds. No cell is begun that, going by those like it,
-    would not end within. progress: told the stages where one run is done at a time. told:
-    called with a line for every cell. Raises LedgerError and WorkersError.
+    configure: makes a cell's settings. budget: seconds; no cell begins that would end later, judged by
+    finished cells like it. progress: told the stages where one run goes at a time. told: called with a line
+    for every finished cell. Raises LedgerError and WorkersError.
     """
     began = time.monotonic()
     with ledger.writing(), runs_at_once(jobs) as executor:
@@ -70,8 +71,8 @@ def run_grid(
 
 
 def check_settings(cells: Sequence[Cell], ledger: Ledger, configure: Callable[[Cell], RunConfig]) -> None:
-    """Raises LedgerError where what is finished was made with other settings, and SailError for those that
-    are none, or whose filter lacks something."""
+    """Raises LedgerError where finished cells were made with other settings, ConfigError for a wrong setting,
+    and WeightsError where a filter lacks its weights."""
     rows = ledger.rows()
     for unit in units(cells):
         for cell in unit:
@@ -85,15 +86,15 @@ def check_settings(cells: Sequence[Cell], ledger: Ledger, configure: Callable[[C
 
 
 def config_hash(config: RunConfig, unit: Unit) -> str:
-    """The first 12 digits of the SHA-256 of all settings that decide on figures, and of the tasks that share
-    what learns, if there are several."""
+    """The first 12 digits of a SHA-256: of all settings that decide on figures, and of the tasks that share
+    one learner where there are several."""
     settings = to_yaml(replace(config, workers=1))
     joint = ",".join(cell.task for cell in unit) if len(unit) > 1 else ""
     return hashlib.sha256((settings + joint).encode()).hexdigest()[:12]
 
 
 def _next(missing: Sequence[Unit], running: Collection[Unit]) -> Unit | None:
-    """The first one whose runs are not being gone on with."""
+    """The first unit none of whose runs is under way."""
     busy = {cell.run for unit in running for cell in unit}
     return next((unit for unit in missing if unit[0].run not in busy), None)
 
@@ -125,7 +126,7 @@ def _run(
 
 
 def _row(cell: Cell, results: Mapping[str, Any]) -> dict[str, Any]:
-    """What the ledger says of a cell."""
+    """A cell's line in the ledger."""
     (found,) = (row for row in results["iterations"] if row["iteration"] == cell.iteration)
     monitored = [row for row in results.get("monitors", []) if row["iteration"] == cell.iteration]
     judged = [row for row in results.get("filter", []) if row["iteration"] == cell.iteration]
@@ -140,7 +141,8 @@ def _row(cell: Cell, results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _expected(cell: Cell, ledger: Ledger) -> float:
-    """Seconds, as the cells of its method took that learned as it does; 0 where there is none yet."""
+    """Expected seconds of a cell: the mean over finished cells of its method, iteration 0 apart from the
+    later ones; 0 where there is none."""
     alike = [
         sum(row["seconds"].values())
         for other, row in ledger.rows().items()
@@ -150,7 +152,7 @@ def _expected(cell: Cell, ledger: Ledger) -> float:
 
 
 def _commit() -> str:
-    """Of the code, where it is a repository's."""
+    """The commit of the code; "" outside a repository."""
     try:
         asked = ["git", "describe", "--always", "--dirty"]
         answer = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True)

@@ -1,1 +1,1 @@
-"""What a run looks like: media files, the HTML report and the live table in the terminal."""
+"""Results for people: clips, plots, the HTML report, and the live table in the terminal."""

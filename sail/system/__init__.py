@@ -1,1 +1,1 @@
-"""What everything stands on: files, worker processes, versions, the checks of `sail doctor`."""
+"""The machine: files, worker processes, versions, the checks of `sail doctor`."""

@@ -1,1 +1,1 @@
-"""People as judges of episodes: a page on this machine that plays each, and takes a key for what was seen."""
+"""The filter "human": a page on this machine plays each episode, and a person labels it with a key."""

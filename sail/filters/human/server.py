@@ -1,4 +1,4 @@
-"""The page's server: on this machine's own address alone, and for this page alone."""
+"""The labelling page's server. It listens on this machine's own address and serves nothing else."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -34,10 +34,10 @@ def ask_people(
     port: int,
     told: Callable[[str], None],
 ) -> dict[str, Label]:
-    """Serve the page until every episode has a label and somebody says that this is all; returns the labels.
+    """Serve the page until every episode has a label and a person presses finish; return the labels.
 
-    path: file of the labels; those in it are not asked for again. port: 0 is any that is free. told: called
-    with the page's address. Raises LabelsError.
+    path: file of the labels; an episode with a label in it is not asked about again. port: 0 means any free
+    one. told: called with a line that has the page's address. Raises LabelsError.
     """
     ids = [episode.id for episode in episodes]
     if len(read_labels(path, ids)) < len(ids):
@@ -55,7 +55,7 @@ def ask_people(
 
 
 def film(frames: UInt8) -> bytes:
-    """Frames uint8 (N, H, W, 3) RGB side by side, as a PNG."""
+    """Frames uint8 (N, H, W, 3) RGB, side by side in one PNG."""
     strip = np.concatenate(list(frames), axis=1)
     _, data = cv2.imencode(".png", np.ascontiguousarray(strip[..., ::-1]))
     return data.tobytes()
@@ -73,7 +73,7 @@ class _Server(HTTPServer):
         self.finished = False
 
     def labels(self) -> dict[str, Label]:
-        """What was said so far."""
+        """The labels so far."""
         return read_labels(self.path, [episode.id for episode in self.episodes])
 
 
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
-        """A label, or that this is all."""
+        """A label, or the end of labelling."""
         # Another site's page cannot send this type without asking first, and nobody answers that.
         if not self._is_ours() or self.headers.get("Content-Type") != "application/json":
             return self.send_error(HTTPStatus.FORBIDDEN)
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(b"{}", "application/json")
 
     def _is_ours(self) -> bool:
-        """Whether it was asked for by this machine's own address: a foreign name that leads here was not."""
+        """Whether the browser asked by this machine's own address. Another site's name may lead here, too."""
         own = {f"{name}:{self.server.server_port}" for name in (ADDRESS, "localhost")}
         return self.headers.get("Host") in own
 
@@ -141,5 +141,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _shown(episode: EpisodeRecord) -> list[int]:
-    """Frames that are shown: every few, and the last."""
+    """Indices of the frames that the page shows: every few control steps, and the last."""
     return [*range(0, episode.length, SHOWN_EVERY), episode.length]

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from sail.errors import SailError
-from sail.system.files import write_atomically
+from sail.system.files import file_errors, write_atomically
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
@@ -50,13 +50,11 @@ def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
         for name, tensor in model.state_dict().items()
     }
     configuration = dataclasses.asdict(model.config)  # type: ignore[call-overload]
-    try:
+    with file_errors(folder, "write the model to", WeightsError):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, safetensors.torch.save(tensors))
         text = json.dumps({"format": FORMAT, "kind": kind, "config": configuration}, indent=2)
         write_atomically(folder / CONFIG, (text + "\n").encode())
-    except OSError as error:
-        raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
 
 
 def load_model(folder: Path, kind: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sail.errors import SailError
+from sail.system.files import file_errors
 from sail_envs.panda.arm import arm_scene, compile_model
 from sail_robot.robot_file import Robot
 
@@ -109,8 +110,6 @@ def kinematics_of(description: str, robot: Robot) -> Kinematics:
     if description == SIMULATED:
         names = [name.replace("panda_", "robot:panda0_") for name in robot.joint_names]
         return Kinematics(compile_model(arm_scene()), names, "end_effector", "site")
-    try:
+    with file_errors(Path(description), "read", KinematicsError):
         urdf = Path(description).read_text()
-    except OSError as error:
-        raise KinematicsError(f"cannot read {description}: {error.strerror}") from error
     return Kinematics(model_of_urdf(urdf), robot.joint_names, robot.hand_link, "body")

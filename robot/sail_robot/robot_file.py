@@ -15,6 +15,7 @@ import yaml
 
 from sail.embodiment import Embodiment
 from sail.errors import SailError
+from sail.system.files import file_errors
 from sail_robot.motion import LimitsError, MotionLimits
 
 _DEGREE = pi / 180.0
@@ -83,9 +84,8 @@ class Robot:
 def read_robot(path: Path) -> Robot:
     """Read a robot's file. Raises LimitsError: one line with the file, the key, and what is right."""
     try:
-        tree = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise LimitsError(f"cannot read {path}: {error.strerror}") from error
+        with file_errors(path, "read", LimitsError):
+            tree = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LimitsError(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
     try:

@@ -5,7 +5,6 @@ each clip's frames are and what they show. A shard counts when all of its lines 
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from sail.errors import SailError
-from sail.system.files import write_atomically
+from sail.system.files import append_line, file_errors, write_atomically
 from sail.types import UInt8
 from sail_envs.broad.clip import Clip
 
@@ -33,10 +32,8 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / MANIFEST
-        try:
+        with file_errors(path, "read", CorpusError):
             lines = path.read_text().splitlines() if path.exists() else []
-        except OSError as error:
-            raise CorpusError(f"cannot read {path}: {error.strerror}") from error
         rows = []
         for number, line in enumerate(lines, 1):
             try:
@@ -72,26 +69,21 @@ class Corpus:
             }
             for start, clip in zip(first, clips, strict=False)
         ]
-        try:
+        with file_errors(self.folder, "write to", CorpusError):
             if self._torn:
                 write_atomically(self.folder / MANIFEST, _lines(self.rows))
                 self._torn = False
             write_atomically(self._path(shard), safetensors.numpy.save({"frames": frames}))
-            with (self.folder / MANIFEST).open("ab") as file:
-                file.write(_lines(rows))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise CorpusError(f"cannot write to {self.folder}: {error.strerror}") from error
+            append_line(self.folder / MANIFEST, _lines(rows))
         self.rows += rows
 
     def frames(self, shard: str) -> UInt8:
         """All frames of a shard: uint8 (N, H, W, 3)."""
         path = self._path(shard)
+        with file_errors(path, "read", CorpusError, "collect the corpus again"):
+            content = path.read_bytes()
         try:
-            frames: UInt8 = safetensors.numpy.load(path.read_bytes())["frames"]
-        except OSError as error:
-            raise CorpusError(f"cannot read {path}: {error.strerror}; collect the corpus again") from error
+            frames: UInt8 = safetensors.numpy.load(content)["frames"]
         except (SafetensorError, KeyError) as error:
             raise CorpusError(
                 f"{path} is damaged: remove its lines from {MANIFEST} and collect again"

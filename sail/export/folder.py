@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from sail.embodiment import Embodiment
 from sail.errors import SailError
+from sail.system.files import file_errors
 from sail_models.interfaces import Sampling
 
 # Version of config.json.
@@ -156,12 +157,10 @@ def _read_as(folder: Path, wanted: Kind, parse: Callable[[dict[str, Any]], Confi
 def _read(folder: Path) -> dict[str, Any]:
     """The content of config.json, with a known format and kind. Raises ExportError."""
     path = folder / CONFIG
+    with file_errors(path, "read", ExportError, "name a folder that sail export wrote"):
+        text = path.read_text()
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except OSError as error:
-        raise ExportError(
-            f"{path} cannot be read ({error.strerror}): name a folder that sail export wrote"
-        ) from error
+        content: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise ExportError(f"{path} is damaged ({error}): export again") from error
     found = content.pop("format", None) if isinstance(content, dict) else None
@@ -177,8 +176,5 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits. Raises ExportError where the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ExportError(f"{path} cannot be read ({error.strerror}): copy the whole folder again") from error
+    with file_errors(path, "read", ExportError, "copy the whole folder again"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""What the text says to each model before anything is denoised, against what the experts then do.
+"""How well each model's first prediction under the prompt points at the expert's true change.
 
 For every object on the table: the model's expected change under the object's name less that under no text,
 and the true change (the scripted expert's, from the same beginning) less the mean over all objects. Their

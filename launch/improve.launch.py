@@ -1,4 +1,4 @@
-"""The improvement loop on an arm: attempts, fine-tuning, and the better planner goes on.
+"""The improvement loop on an arm: attempts, fine-tuning, and the choice of the better planner.
 
 Takes the arguments of deploy.launch.py, too. On a real arm a person lays the table and labels the attempts.
 """

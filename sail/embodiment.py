@@ -1,7 +1,7 @@
 """The embodiment of base weights: the camera they see through, and what one of their actions does.
 
-Weights of another embodiment load and run like the right ones, and move the arm anywhere. On a robot they are
-refused (`sail_robot.planning`).
+Weights of another embodiment load and run without an error, but their actions mean other motions. The robot's
+nodes refuse them (`sail_robot.robot_file.check_embodiment`).
 """
 
 import json
@@ -31,7 +31,7 @@ class Embodiment:
         return (json.dumps(asdict(self), indent=2) + "\n").encode()
 
 
-# By the names that `sail train` has for the scenes.
+# The embodiment of each value of `scenes` in `sail train`.
 EMBODIMENTS = {
     "metaworld": Embodiment("metaworld/workspace", 0.0125, 0.01),
     "panda": Embodiment("panda/workspace", 0.05, 0.01),

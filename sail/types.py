@@ -4,8 +4,8 @@ Conventions, said once and kept everywhere:
 
 * frame: uint8, (H, W, 3), RGB, 0..255, the right way up.
 * proprioception: float32, (4,): end-effector x, y, z in metres (world frame), gripper opening 0..1.
-* action: float32, (4,), -1..1: end-effector displacement x, y, z (1 is 10 mm a control step in
-  MetaWorld) and gripper effort (-1 opens, +1 closes).
+* action: float32, (4,), -1..1: end-effector displacement x, y, z (1 is 10 mm a control step) and gripper
+  effort (-1 opens, +1 closes).
 * action chunk: float32, (K, 4): K actions for K consecutive control steps.
 """
 
@@ -34,7 +34,7 @@ class Episode:
 
     frames: uint8 (T+1, H, W, 3) RGB. proprioception: float32 (T+1, 4). actions: float32 (T, 4).
     success: the environment's flag was true at any step. model: identity (SHA-256 prefix) of the
-    planner that acted, or "" where none did.
+    planner or policy that acted, or "" where neither did.
     """
 
     frames: UInt8

@@ -181,7 +181,8 @@ class Renderer:
 
 
 def _of_arm(model: Any) -> NDArray[np.bool_]:
-    """Which geoms are the arm's, of whose parts the first actuator moves one: bool (ngeom,)."""
+    """Which geoms are the arm's: bool (ngeom,). The arm is the body tree whose joint the first actuator
+    moves."""
     moved = model.jnt_bodyid[model.actuator_trnid[0, 0]]
     return np.asarray(model.body_rootid[model.geom_bodyid] == model.body_rootid[moved])
 

@@ -29,9 +29,9 @@ class RoundsError(SailError):
 class Round:
     """One iteration on the arm.
 
-    iteration: of the planner that acted; 0 is the base. checkpoint: the planner's folder within the run's, ""
-    for the base. promoted: the planner was not worse than the best before it, and the loop goes on with it.
-    kept: episodes of all rounds so far that teach.
+    iteration: number of the planner that acted; 0 is the base. checkpoint: the planner's folder within the
+    run folder, "" for the base. promoted: whether the planner is at least as good as the best before it, so
+    that the next training starts from it. kept: number of episodes of all rounds so far that teach.
     """
 
     iteration: int

@@ -38,6 +38,6 @@ class CameraWatch:
             return None
         if np.abs(at - self._at).max(initial=0.0) <= _VISIBLE:
             return None
-        # Told once for each such motion: an arm that is at rest again gives no sign, and may be cleared.
+        # One fault for each motion: after a stop the arm stands still, so no new fault hinders `clear`.
         self._at = at
         return "the camera is frozen"

@@ -1,4 +1,4 @@
-"""The last durations of something that happens again and again."""
+"""The newest durations of a repeated task, and their 99th percentile."""
 
 from collections import deque
 

@@ -20,7 +20,7 @@ from sail_robot.robot_file import Robot
 
 Vector = NDArray[np.float64]
 
-# The description that stands for the simulated arm.
+# The value of `robot_description` that means the simulated arm's MuJoCo model.
 SIMULATED = "simulated"
 # Solutions of differential inverse kinematics in one step.
 _SOLUTIONS = 4

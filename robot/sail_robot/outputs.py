@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # MuJoCo, which the guard does without
 
 Numbers = Sequence[float] | NDArray[np.float64]
 
-# Metres by which the hand, and radians by which a joint, may lag behind where it was led. Further behind,
-# the arm is led on from where it is. The hand's is three of the longest steps of one action.
+# How far the hand (metres) or a joint (radians) may lag behind its last target. Further behind, the next
+# target starts from the measured position. The hand's limit is three times the longest step of one action.
 _HAND_BEHIND = 0.03
 _JOINT_BEHIND = 0.1
 _NO_TURNING = (0.0, 0.0, 0.0)

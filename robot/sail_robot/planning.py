@@ -15,9 +15,11 @@ from sail_models.interfaces import Planning, Sampling
 
 @dataclass(frozen=True)
 class FinishedPlan:
-    """frames: uint8 (F, S, S, 3) RGB. made: when the camera's frame was taken that they go on from, in
-    seconds. score: how much moves in them, as a share of what moved in the planner's training; near 0 the
-    planner imagines standstill. model: the planner's identity. seconds: how long planning took."""
+    """A plan, ready to send.
+
+    frames: uint8 (F, S, S, 3) RGB. made: time in seconds of the camera frame that the plan starts from.
+    score: see `Plan.motion`; near 0 the planner imagines standstill. model: the planner's identity. seconds:
+    how long planning took."""
 
     frames: UInt8
     made: float

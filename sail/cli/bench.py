@@ -24,7 +24,7 @@ from sail.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sail.export.benchmark import MachinePeak, Row
+    from sail.export.benchmark import MachinePeak, EngineCost
 
 INFERENCE, PROTOCOL = "inference", "protocol"
 
@@ -80,7 +80,7 @@ def _inference(arguments: argparse.Namespace) -> None:
     _print(peak, rows)
 
 
-def _print(peak: "MachinePeak", rows: "list[Row]") -> None:
+def _print(peak: "MachinePeak", rows: "list[EngineCost]") -> None:
     possible = f"{peak.operations / 1e9:.0f} GFLOP/s and {peak.bytes / 1e9:.0f} GB/s"
     table = Table(
         title=f"milliseconds, medians of a call; this machine does {possible}", box=SIMPLE, padding=(0, 0)

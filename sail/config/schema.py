@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from sail.config.method import Method
 from sail.config.overrides import Range, check_limits
 
-# Values that stand for something else: of a path, the weights that ship; of prior.negative, the empty text.
+# Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
+# prior.negative the empty text.
 SHIPPED, NO_WORDS = "shipped", "none"
 
 # Who shows the seen tasks.
@@ -85,11 +86,11 @@ class ExplorationConfig:
 class TrainingConfig:
     """How an iteration fine-tunes.
 
-    self_fraction: share of each batch that is self-collected. least_kept: with fewer kept episodes the
-    planner stays as it is, unless it is known to succeed hardly ever. keep_newest: how many kept episodes,
-    the newest, teach; 0 means all. imagined_windows: windows of the kept episodes that the planner draws, as
-    goals for inverse dynamics. imagined_share: their share of the self-collected part of each batch of
-    inverse dynamics.
+    self_fraction: share of each batch from self-collected episodes. least_kept: with fewer kept episodes
+    nothing is trained, unless a filter that knows the truth says that the agent succeeds in at most 10 % of
+    the episodes. keep_newest: number of kept episodes that teach, the newest ones; 0 means all.
+    imagined_windows: windows of the kept episodes that the planner draws, as goals for inverse dynamics.
+    imagined_share: their share of the self-collected part of each batch of inverse dynamics.
     """
 
     steps: Count = 250

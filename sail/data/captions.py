@@ -6,7 +6,7 @@ from sail.types import Float32
 
 # Directions as MetaWorld's robot sees them: it stands at y = 0 and looks along +y.
 _WORDS = (("to the left", "to the right"), ("backward", "forward"), ("down", "up"))
-# Less than this along an axis, in metres, is not worth a word.
+# Motions along an axis shorter than this, in metres, are left out of the caption.
 NOTEWORTHY = 0.05
 
 

@@ -67,7 +67,7 @@ class OperationCount:
 
 
 @dataclass(frozen=True)
-class Row:
+class EngineCost:
     """Costs of one engine (eager, compiled, or an exported folder on a provider) at one batch.
 
     stages: "text" (encode one prompt), "draw" (encode the frames, all denoising steps), "decode", "dynamics"
@@ -95,14 +95,14 @@ def bench(
     rounds: int,
     report: Callable[[str], None] = lambda stage: None,
     compiled: bool = False,
-) -> tuple[MachinePeak, list[Row]]:
+) -> tuple[MachinePeak, list[EngineCost]]:
     """Measure the source's planner beside exported folders, in one run.
 
     The source plans in mixed precision and in float32, on the GPU if there is one; if `compiled` also by
     torch.compile. Every folder plans on every provider that can load it. batches: plans per call. rounds:
     calls of each stage. report: called with the name of each stage. Raises SailError.
     """
-    rows: list[Row] = []
+    rows: list[EngineCost] = []
     device = best_device()
     source = replace(source, agent=moved_to(device, copy.deepcopy(source.agent)))
     report("memory")
@@ -139,7 +139,7 @@ def bench(
             taken = {stage: found[f"{name}/{stage}"] for stage in stages}
             known = None if name in others else count
             rows.append(
-                Row(
+                EngineCost(
                     engine=name,
                     batch=batch,
                     stages=taken,
@@ -162,7 +162,7 @@ def _same_plans(config: ExportedPlannerConfig, source: Exportable) -> bool:
     return same and config.identity == source.agent.identity
 
 
-def as_json(peak: MachinePeak, rows: Sequence[Row]) -> dict[str, object]:
+def as_json(peak: MachinePeak, rows: Sequence[EngineCost]) -> dict[str, object]:
     """The result of `bench` as a JSON document."""
     return {"ceiling": asdict(peak), "rows": [asdict(row) for row in rows]}
 

@@ -54,7 +54,7 @@ class PlanGraph(nn.Module):
         self.register_buffer("negative", planner.text([sampling.negative]), persistent=False)
 
     def forward(self, frames: Tensor, text: Tensor, noise: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents of the imagined frames, float32 (B × F, C, h, w), and `Plan.moved`, float32 (B,).
+        """Latents of the imagined frames, float32 (B × F, C, h, w), and `Plan.motion`, float32 (B,).
 
         frames: uint8 (B, H, W, 3), 0..255. text: float32 (B, L, D). noise: float32 (B, F, C, h, w), normal,
         times the temperature. guidance: float32 (B,), the weight w of each plan.

@@ -137,7 +137,7 @@ class ExportedPlanner:
         sampling: Sampling | None,
         guidance: Float32 | None,
     ) -> tuple[Any, Any]:
-        """Latents and `Plan.moved`, as OrtValues on the device. They hold until the next plan."""
+        """Latents and `Plan.motion`, as OrtValues on the device, valid until the next plan."""
         check_prompts(prompts)
         sampling = self.sampling if sampling is None else sampling
         check_sampling(self.config, sampling)

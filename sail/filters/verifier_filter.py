@@ -17,7 +17,8 @@ from sail_models.spaces.text_encoder import TextEncoder
 
 # Control steps between two looks of the verifier, and looks that must agree: one frame alone may deceive it.
 LOOK_EVERY, LASTING = 4, 2
-# Of a run's changes the third largest counts as the largest, and no change counts below so many pixels.
+# The reference change is the NEARLY-th largest of a run's episodes, so that two outliers do not set it, and
+# at least LEAST_CHANGE pixels.
 NEARLY, LEAST_CHANGE = 3, 8.0
 # The log-odds change by PULL · (share - EVEN), where share is how far the object has moved, as a share of the
 # farthest; from TOP_SHARE on the log-odds rise no more.
@@ -66,8 +67,8 @@ def looks_at(episode: EpisodeRecord) -> list[int]:
 
 
 def furthest(judged: Sequence[Judgement]) -> float:
-    """The lasting change, in pixels, of the episode that changed most, but for outliers: the `NEARLY`-th
-    largest, and at least `LEAST_CHANGE`."""
+    """The reference change in pixels: the `NEARLY`-th largest lasting change of the episodes, at least
+    `LEAST_CHANGE`."""
     changes = sorted(float(lasting(one.changed).max()) for one in judged if one.changed is not None)
     return max([LEAST_CHANGE, *changes[-NEARLY:][:1]])
 

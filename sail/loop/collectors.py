@@ -20,8 +20,8 @@ from sail.loop.session import Session
 
 
 def believed_success(knows_truth: bool, last: IterationResult) -> float:
-    """The success rate that exploring goes by: the measured one where the filter knows the truth, else the
-    share of episodes that were kept."""
+    """The success rate that sets how much is explored: of the last evaluation where the filter knows the
+    truth, else the share of collected episodes that were kept."""
     if knows_truth:
         return last.success_rate
     return last.kept / last.collected if last.collected else 0.0
@@ -71,7 +71,7 @@ def _outcomes(
             some,
             actor_of(learner.agent, config, explorer),
             record=True,
-            # An episode that ends at its success has told the truth.
+            # Ending an episode at its success reveals the success: only a filter that knows it may do so.
             hold=0 if knows_truth else None,
             finished=session.progress.advance,
         )

@@ -1,4 +1,4 @@
-"""Seeded success rates: planners on tasks, and the probes that name the cause of a low one."""
+"""Success rates of planners, policies and random waypoints on the evaluation seeds."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext

@@ -139,7 +139,7 @@ class Explorer:
     def start(self, slot: int, seed: int) -> None:
         """Draw what this episode explores."""
         rng, exploration = np.random.default_rng([self._salt, seed]), self._exploration
-        # The first of the two is not used; without it a seed's episodes would not be those in results/.
+        # The first number is not used. It is drawn so that a seed gives the episodes of results/.
         drawn, way = rng.random(2)[1], Way.PLANNED
         unplanned: Unplanned | None = None
         if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:

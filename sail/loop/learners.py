@@ -1,4 +1,5 @@
-"""What a run improves: a planner with inverse dynamics, or a policy. All that differs between the two."""
+"""The learner of a run: a planner with inverse dynamics, or a policy. All differences between the two are
+here."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

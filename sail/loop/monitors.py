@@ -1,5 +1,5 @@
-"""The section "monitors" of results.json: how successes came about, how widely was explored, what was
-lost."""
+"""The section "monitors" of results.json: how episodes came about, how much space the arm visited, and which
+evaluation episodes were gained and lost."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Which seeds episodes begin from: nothing is evaluated on what was collected, and tasks keep apart.
 
-MetaWorld lays most of its tasks out by the same few random numbers: on the same seeds twelve tasks would
-show the same layouts, and their mean would say less than so many episodes seem to.
+MetaWorld draws the layouts of most tasks from the same few random numbers. On the same seeds twelve tasks
+would have the same layouts, and their mean would be as uncertain as that of far fewer episodes.
 """
 
 from zlib import crc32
@@ -19,7 +19,7 @@ BLOCKS = 1000
 EVALUATIONS_PER_RUN = 1000
 COLLECTED_PER_RUN = 1_000_000
 COLLECTED_PER_ITERATION = 10_000
-# The block of an iteration that a policy's teacher is shown in.
+# Stands for an iteration in the seeds of the rollouts that policy distillation clones.
 DISTILLATION = 99
 
 

@@ -50,7 +50,7 @@ class _Here(Executor):
 
 
 def _nothing(number: int) -> None:
-    """A job that is there so that a process is."""
+    """An empty job. Each makes the pool start a process."""
 
 
 def _begin(threads: int) -> None:

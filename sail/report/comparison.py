@@ -62,8 +62,8 @@ def _curve(label: str, rates: Sequence[Rate], xs: Sequence[float], colour: str) 
 
 
 def _text(x: float, y: float, text: str, anchor: str = "middle", colour: str | None = None) -> str:
-    # A page's own style sheet may choose the grey, but not a curve's colour. The class says the anchor to
-    # report.css, whose rules go before the attribute.
+    # A page's style sheet may change the grey, but not a curve's colour. In the report, report.css overrides
+    # the attribute text-anchor, so the class repeats the anchor.
     fill = f'fill="{GREY}"' if colour is None else f'style="fill: {colour}"'
     aligned = f'text-anchor="{anchor}"{ANCHOR_CLASSES[anchor]}'
     return f'<text x="{x:.1f}" y="{y:.1f}" {aligned} {fill}>{escape(text)}</text>'

@@ -166,7 +166,7 @@ def check_gpu() -> Check:
     """PyTorch can use a GPU."""
     name = gpu_name()
     if name is None:
-        return Check("GPU", False, "none found", "none is needed for the presets but full", needed=False)
+        return Check("GPU", False, "none found", "no preset needs one", needed=False)
     if _fails("import torch; torch.zeros(1, device='cuda')") is None:
         return Check("GPU", True, name, needed=False)
     return Check("GPU", False, f"{name}, but PyTorch cannot use it", "install PyTorch's CUDA build", False)

@@ -1,4 +1,4 @@
-"""What a result depends on: versions, processor, GPU."""
+"""Versions of packages, processor and GPU: the environment that is written beside every result."""
 
 import importlib.metadata
 import os

@@ -37,7 +37,8 @@ def in_workers(function: Callable[[Job], Result], jobs: Sequence[Job], workers: 
 
 
 def end_with_parent() -> None:
-    """End this worker when its parent has: a parent that is killed cannot tell, and the queue waits on."""
+    """End this worker when its parent has ended: a killed parent cannot stop its workers, and they would wait
+    for jobs for ever."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:

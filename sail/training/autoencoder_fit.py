@@ -11,7 +11,7 @@ from sail_models.device import best_device, mixed_precision
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 
 Report = Callable[[int, dict[str, float]], None]
-# The value of a setting `autoencoder` that trains a new autoencoder; any other value is a folder of one.
+# The value of the setting `autoencoder` that trains a new one; any other value is an autoencoder's folder.
 OWN = "own"
 
 

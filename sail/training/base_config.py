@@ -19,11 +19,12 @@ class BaseConfig:
 
     scenes: "metaworld", "panda" (cups and drawers), or "own" (see `sail.training.recipes`).
     camera: what your own demonstrations were recorded with.
-    autoencoder: "own" is trained on these episodes; else the folder of one that is shared, with a prior say.
+    autoencoder: "own" trains a new autoencoder on these episodes; any other value is the folder of an
+    autoencoder, such as a prior's.
     demonstrator: of the seen tasks; "suboptimal" takes 70 % of its actions at random.
     play_seen, play_unseen, play_other: play in the scenes of seen tasks, of unseen ones, and of all others.
-    planner_start: "nothing", or the folder of a planner in this autoencoder's latents to go on from;
-    planner_network and grounding_steps then do not count.
+    planner_start: "nothing", or the folder of a planner over this autoencoder's latents to continue from;
+    then planner_network and grounding_steps have no effect.
     planner_network: one of `CONFIGURATIONS`.
     grounding_steps: 0 gives a planner without grounding, like the base that ships.
     play_share, backwards_share: shares of the planner's batches that are captioned play, and demonstrations

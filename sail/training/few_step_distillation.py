@@ -36,7 +36,8 @@ SETTINGS = "student.json"
 SHARD = 64
 # Frames taken from an episode each time the episode is read.
 EPISODE_FRAMES = 8
-# The share of training on pure noise, the first denoising step: a one-step planner takes no other.
+# Share of the training samples at the last timestep, where the input is pure noise: a one-step planner sees
+# no other.
 PURE_NOISE = 0.3
 
 

@@ -99,9 +99,9 @@ def make_attempt(job: AttemptJob) -> Judged:
 
 
 def _way(job: AttemptJob, rng: Generator) -> tuple[int, int, Scripted]:
-    """From which control step to which the expert acts, and what acts afterwards.
+    """The control steps at which the expert begins and ends, and the actor after it.
 
-    The arm wanders before. An expert that is done stops earlier.
+    Before the expert the arm moves to random waypoints. The expert ends earlier where the task is done.
     """
     ways = (
         (0, STEPS, False),

@@ -22,7 +22,7 @@ from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import FRAME_SIZE, Progress, Source
 from sail_envs.suite import TaskSuite, suites
 
-# The suites of simulated scenes.
+# The suites of each value of `scenes` that is simulated.
 _SUITES = {"metaworld": ("metaworld",), "panda": ("cups", "drawers")}
 # Sources of recorded episodes in which somebody does a task.
 _RECORDED: tuple[Source, ...] = ("expert", "teleop")
@@ -151,7 +151,8 @@ class Recorded:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The Panda's: the robot's nodes move and record every arm alike. The camera is one's own."""
+        """The Panda's with another camera: the robot's nodes move and record every arm in the Panda's
+        steps."""
         return replace(EMBODIMENTS["panda"], camera=self.config.camera)
 
     @property

@@ -16,7 +16,7 @@ from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.networks.grounding import Grounding, grounding_loss
 
 CHECKPOINT_EVERY = 500
-# The value of a setting that names a folder to start from, where training starts from random weights.
+# The value of the settings `planner_start` and `prior_start` with which training starts from random weights.
 NOTHING = "nothing"
 
 

@@ -1,8 +1,8 @@
 """Fitting a verifier, which tells from two frames whether a task is done.
 
 In simulation a verifier learns from attempts, whose success the environment tells. On a robot it learns from
-demonstrations, which end when the task is done, and from play, which does no task. Where one task undoes
-another, an attempt's frames from done back to the beginning also show the other one.
+demonstrations, which end when the task is done, and from play, which does no task. An attempt at a task that
+undoes another one gives examples of both: its frames in reverse order show the other task.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,9 @@ from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfi
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
 
-# Shares of the distance that a thing moves until the task is done. Up to BACK the thing counts as being where
-# it began, from AWAY on as moved, and from VAIN on, where the task is not done, as moved in vain.
+# How far an attempt's object has moved, as a share of the distance at which the task is done. Up to BACK the
+# object counts as unmoved, from AWAY on as moved. From VAIN on, in a frame in which the task is not done, the
+# frame is an example of kind "vain".
 BACK, AWAY, VAIN = 0.15, 0.6, 0.4
 # Metres: below STILL nothing moved; an attempt shows the opposite task only where a thing moved beyond FAR.
 STILL, FAR = 0.01, 0.02
@@ -39,8 +40,9 @@ BEGINNING = 2
 DONE, NOT_YET = HOLD - 8, HOLD + 8
 # The kinds of frames and their shares of a batch. A prompt without a frame of kind "vain" gives "not_done".
 KINDS, SHARES = ("done", "vain", "not_done"), (0.5, 0.25, 0.25)
-# SHIFT: both frames are moved by up to so many pixels. RECOLOURED: the share of pairs whose colours change
-# alike. UNSAID: the share of pairs without a prompt. DOUBT: the share of doubt that is left in a label.
+# SHIFT: pixels by which both frames of a pair are shifted alike, at most. RECOLOURED: share of pairs that are
+# recoloured, both frames alike. UNSAID: share of pairs with the empty prompt. DOUBT: label smoothing, labels
+# are DOUBT and 1 - DOUBT.
 SHIFT, RECOLOURED, UNSAID, DOUBT = 4, 0.5, 0.3, 0.05
 # One of so many frames of a batch teaches where the arm is.
 ARM_EVERY = 4

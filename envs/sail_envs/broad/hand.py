@@ -1,4 +1,4 @@
-"""A bare gripper on three slides: the corpus' second arm."""
+"""A bare gripper that slides along three axes, the corpus's arm beside the Panda."""
 
 from typing import Any
 

@@ -37,9 +37,12 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Motion:
-    """stroke: for an object of a size. joint, sign, far: the object's joint (its name's ending) that moves
-    at least `far` (metres or radians) in that direction; an empty joint: the hand only goes there. begun:
-    where that joint begins."""
+    """One motion with an object.
+
+    stroke: makes the hand's stroke for an object of a given size. joint: ending of the name of the object's
+    joint that must move; "" where the hand only has to reach the end. sign, far: direction and least distance
+    of the joint's motion, in metres or radians. begun: the joint's position at the start.
+    """
 
     stroke: Callable[[float], Stroke]
     joint: str = ""

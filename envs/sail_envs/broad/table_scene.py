@@ -21,8 +21,8 @@ from sail_envs.rendering import load_mujoco, shared_renderer
 _LONGEST = 120
 _CLEAR = 0.16
 _SPACING = 0.19
-# Where a camera stands beside an arm, in radians from straight ahead. With views from all around (the first
-# corpus) a network of this size learned what arms look like from everywhere and hardly anything of the words.
+# Where the camera may stand beside an arm, in radians from straight ahead. Two views, because with views from
+# all around a network of the prior's size learns little of the captions.
 _VIEWS = (0.0, -2.1)
 
 

@@ -1,4 +1,5 @@
-"""MetaWorld's tasks (v3) as simulations that are really seeded."""
+"""MetaWorld's tasks (version 3) as simulations. The same seed gives the same episode, which MetaWorld alone
+does not."""
 
 import copy
 import warnings

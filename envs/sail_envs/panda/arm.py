@@ -21,10 +21,11 @@ _END_EFFECTOR = "end_effector"
 _HOME = np.array([0.0, 0.3, 0.0, -2.2, 0.0, 1.0, 0.0])
 # Each finger's distance from closed when the gripper is open, in metres.
 OPEN = 0.04
-# Inverse kinematics solves at most this often a control step; two are enough while the arm is in time.
+# Solutions of inverse kinematics in one control step.
 _SOLUTIONS = 2
 _PLACING = 200
-# With the model's own gains the arm lags several centimetres behind at full speed; so by less than one.
+# Factor on the model's gains. With its own gains the arm lags several centimetres behind its target at full
+# speed, with these less than one.
 _STIFFER = 4.0
 _LINK_COLOUR = (0.9, 0.9, 0.88, 1.0)
 _VISUAL_GROUP, _COLLISION_GROUP, _HIDDEN_GROUP = 0, 3, 5
@@ -125,8 +126,9 @@ class PandaArm:
     def lead(self, step: NDArray[np.float64], fingers: float, seconds: float) -> None:
         """Let some time pass, the end effector led on by `step` (3,) in metres. fingers: each one's distance
         from closed, in metres."""
-        # From where the arm is led, not from where it is: a load it lags behind must not hold it back. Never
-        # far ahead of it either: what cannot be reached would wind up.
+        # The step counts from the last target, not from the measured position: an arm that lags under a load
+        # would otherwise never get ahead. The target stays within three steps of the arm, so that it does not
+        # run away from an arm that is blocked (wind-up).
         ahead = np.clip(self._target + step - self.position, -3 * STEP_LENGTH, 3 * STEP_LENGTH)
         self._target = np.clip(self.position + ahead, LOW, HIGH)
         self._solve(_SOLUTIONS, seconds)

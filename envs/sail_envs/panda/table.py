@@ -34,9 +34,9 @@ class ColourError(SailError):
 class Objects:
     """The objects on the table, and the camera that sees them.
 
-    suite: the one of these tasks. name: the geoms that carry the objects' colours are name0, name1 and so on.
-    count: of objects. seen, unseen: the paper's split of colours. xml: MJCF of all objects. camera: its MJCF
-    attributes.
+    suite: the tasks' suite. name: the objects' geoms are called name0, name1 and so on. count: number of
+    objects. seen, unseen: the paper's split of colours. xml: MJCF of all objects. camera: MJCF attributes of
+    the camera.
     """
 
     suite: TaskSuite

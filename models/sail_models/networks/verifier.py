@@ -17,8 +17,8 @@ from sail_models.networks.arm_mask import ArmMask
 from sail_models.networks.film import FilmEncoder
 from sail_models.spaces.autoencoder import frames_to_tensor
 
-# A pixel is taken for the arm's above the first number, a probability. A pixel has changed where a colour in
-# -1..1 differs by more than the second.
+# IS_ARM: probability above which a pixel counts as the arm's. HAS_CHANGED: difference of a colour (in -1..1)
+# above which a pixel counts as changed.
 IS_ARM, HAS_CHANGED = 0.1, 24 / 127.5
 
 

@@ -42,7 +42,8 @@ class CompactPriorConfig:
 
 
 class CompactPrior(ChangeDenoiser):
-    """The compact prior's Denoiser, on the in-domain model's noise schedule: both begin in pure noise."""
+    """The compact prior as a Denoiser. Its noise schedule is the in-domain planner's, which ends in pure
+    noise."""
 
     times: Tensor
 

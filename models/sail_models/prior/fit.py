@@ -13,7 +13,7 @@ class PriorError(SailError):
 
 
 class OverChanges:
-    """A Denoiser of changes from the first frame, made of a Denoiser of the frames' latents.
+    """Adapts a Denoiser of frames' latents to a Denoiser of their changes from the first frame.
 
     With z the latents, y = z - first frame and the same noise ε: z_t = y_t + sqrt(a_t) · first frame, so ε is
     the same for both. This holds where changes are not scaled (the planner's change_scale is 1).

@@ -1,4 +1,4 @@
-"""The planner's node: makes plans of camera frames and a prompt, in a thread of their own (planning.py)."""
+"""The planner's node: plans from camera frames and a prompt; planning runs in a thread (planning.py)."""
 
 import os
 import time

@@ -29,8 +29,8 @@ class SimArmNode(ManagedNode):
     """Topics in: arm_command (of the kind that `output` names), arm_gripper. Topics out: image, joint_states,
     hand_pose, outcome, /clock. Service ~/reset lays the table for the next attempt.
 
-    This node makes the time of all nodes with use_sim_time, and must not use that time itself. `speed` is the
-    simulated clock's speed against the wall's; a busy machine is slower. Faults to try while it runs:
+    This node publishes the clock of all nodes with use_sim_time, and must not use that clock itself. `speed`
+    is the simulated clock's speed against the wall's; a busy machine is slower. Faults to try while it runs:
     `camera` is live, silent, frozen or black; `joints` is live, silent, nan or misnamed; `latency` is the
     camera's, in seconds.
     """

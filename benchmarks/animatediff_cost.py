@@ -25,7 +25,7 @@ from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff
-from sail_models.prior.fit import OverChanges
+from sail_models.prior.compatibility import OverChanges
 
 TEXT = {"cross_attention_dim": 768, "motion_max_seq_length": 32}
 FRAMES, SIDE, TOKENS = 8, 512, 77

@@ -24,7 +24,7 @@ from sail.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sail.export.benchmark import MachinePeak, EngineCost
+    from sail.export.benchmark import EngineCost, MachinePeak
 
 INFERENCE, PROTOCOL = "inference", "protocol"
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _inference(arguments: argparse.Namespace) -> None:
     batches = [int(whole_number(1)(word)) for word in arguments.batches.split(",")]
     from sail.export.benchmark import as_json, bench
-    from sail.export.scenes import simulated
+    from sail.export.comparison_frames import simulated
     from sail.system.versions import environment_versions
 
     folder, config = run_or_config(arguments)

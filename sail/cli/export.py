@@ -21,8 +21,8 @@ from sail.export.folder import PRECISIONS, check_empty
 if TYPE_CHECKING:
     from sail.config.schema import RunConfig
     from sail.embodiment import Embodiment
-    from sail.export.scenes import Scenes
-    from sail.export.write import Exportable
+    from sail.export.comparison_frames import Scenes
+    from sail.export.exporter import Exportable
     from sail.loop.agent import PolicyAgent
     from sail.loop.run_folder import RunFolder
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         raise UsageError("where to? give --out DIR")
     from sail.data.store import EpisodeStore
-    from sail.export.scenes import CHECKED, recorded, simulated
+    from sail.export.comparison_frames import CHECKED, recorded, simulated
 
     check_empty(arguments.out)
     folder, config = run_or_config(arguments)
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         return simulated(config.task) if store is None else recorded(EpisodeStore(store))
 
     if not config.method.plans:
-        from sail.export.write import export_policy
+        from sail.export.exporter import export_policy
 
         if arguments.precision != "fp32":
             raise UsageError("a policy is small and exported in fp32: leave --precision out")
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"export of policy {agent.identity} into {arguments.out}", flush=True)
         parity = export_policy(agent, embodiment, scenes().split(CHECKED)[0], arguments.out, report).parity
     else:
-        from sail.export.write import export_planner
+        from sail.export.exporter import export_planner
 
         source = exportable_of(folder, config, arguments.iteration)
         identity = source.agent.identity
@@ -114,7 +114,7 @@ def exportable_of(folder: "RunFolder | None", config: "RunConfig", iteration: in
     import torch
 
     from sail.embodiment import read_embodiment
-    from sail.export.write import Exportable
+    from sail.export.exporter import Exportable
     from sail.loop.agent import base_of, load_agent, sampling_of, with_checkpoint
     from sail_envs.rendering import choose_backend
 

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.training.autoencoder_fit import OWN
     from sail.training.base_config import BaseConfig
     from sail.training.base_weights import train_base
-    from sail.training.resume import NOTHING
+    from sail.training.checkpointed_fit import NOTHING
     from sail_models.saving import load_model
 
     config = construct(BaseConfig, parse_overrides(BaseConfig, overrides))
@@ -72,8 +72,8 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     from sail.data.store import EpisodeStore
     from sail.report.live_table import LiveTable
     from sail.training.autoencoder_fit import OWN
+    from sail.training.checkpointed_fit import NOTHING
     from sail.training.prior_fit import BroadConfig, train_broad
-    from sail.training.resume import NOTHING
     from sail_models.saving import load_model
 
     config = construct(BroadConfig, parse_overrides(BroadConfig, overrides))

@@ -19,12 +19,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from sail.export.cold_start import cold_start
+from sail.export.comparison_frames import Scenes
+from sail.export.exporter import Exportable
 from sail.export.folder import DECODE, ExportedPlannerConfig, read_planner_config
 from sail.export.graphs import DecodeGraph, PlanGraph
 from sail.export.providers import loadable
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
-from sail.export.scenes import Scenes
-from sail.export.write import Exportable
 from sail.loop.agent import moved_to
 from sail.types import PROPRIOCEPTION_SIZE
 from sail_models.device import best_device

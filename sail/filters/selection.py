@@ -8,8 +8,8 @@ from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.filter import Filter
 from sail.filters.human.human_filter import HumanFilter
+from sail.filters.no_filter import NoFilter
 from sail.filters.oracle import OracleFilter
-from sail.filters.unfiltered import NoFilter
 from sail.filters.verifier_filter import load_verifier_filter
 from sail.filters.vlm import VlmFilter
 from sail.loop.results import Filtered

@@ -18,7 +18,7 @@ from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.networks.policy import Policy
 from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
 from sail_models.prior.compact import CompactPrior
-from sail_models.prior.fit import OverChanges, PriorError, check_fit
+from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
 from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
 from sail_models.spaces.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder

@@ -24,11 +24,11 @@ from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
 from sail.loop.evaluation import evaluate, evaluate_random, successes
 from sail.loop.learners import Learner, learner_of
-from sail.loop.learning import learn
 from sail.loop.monitors import monitored
 from sail.loop.results import IterationResult
 from sail.loop.run_folder import RunFolder
 from sail.loop.session import Film, Session, unfilmed
+from sail.loop.update import learn
 from sail.types import Progress
 from sail_envs.tasks import seen_like
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from sail.config.overrides import Range, check_limits
 from sail.config.schema import Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
-from sail.training.resume import NOTHING, TrainError
+from sail.training.checkpointed_fit import NOTHING, TrainError
 from sail_models.networks.action_head import Head
 
 # The camera of scenes that are simulated.

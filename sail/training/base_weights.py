@@ -17,11 +17,11 @@ from sail.system.files import write_atomically
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.base_config import BaseConfig
 from sail.training.batches import join
+from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
 from sail.training.planner_batches import LatentEpisode, backwards, change_scale, sample_batch, to_latents
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.recipes import Recipe, recipe_of
-from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import train_verifier
 from sail.types import FRAME_SKIP, Episode, Progress

@@ -20,7 +20,7 @@ from torch import Tensor
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent
 from sail.system.files import write_atomically
-from sail.training.resume import TrainError, begin, fit
+from sail.training.checkpointed_fit import TrainError, begin, fit
 from sail.training.trainer import Trainer
 from sail.types import Progress, UInt8
 from sail_models.device import uniform

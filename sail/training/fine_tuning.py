@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sail.config.schema import TrainingConfig
-from sail.data.retime import retime_by_travel
+from sail.data.retiming import retime_by_travel
 from sail.data.windows import mix_batch
 from sail.loop.agent import Agent, PolicyAgent
 from sail.training.batches import join, reorder
+from sail.training.checkpointed_fit import TrainError
 from sail.training.imagined_goals import ImaginedGoals, sample_imagined_batch
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
 from sail.training.planner_batches import sample_batch, to_latents
 from sail.training.policy_fit import policy_loss, sample_policy_batch
-from sail.training.resume import TrainError
 from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP, Episode
 from sail_models.diffusion.denoiser import diffusion_loss

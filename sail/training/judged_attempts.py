@@ -19,7 +19,7 @@ from sail.loop.exploration import Wanderer
 from sail.loop.seeds import TASKS_APART
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
-from sail.training.resume import TrainError
+from sail.training.checkpointed_fit import TrainError
 from sail.types import ACTION_SIZE, Float32, Progress, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import Scripted, expert, with_noise

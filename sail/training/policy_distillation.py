@@ -20,8 +20,8 @@ from sail.loop.evaluation import evaluate, rate
 from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.seeds import DISTILLATION, collection_seeds
 from sail.system.files import write_atomically
+from sail.training.checkpointed_fit import TrainError, begin
 from sail.training.policy_fit import PolicySchedule, train_policy
-from sail.training.resume import TrainError, begin
 from sail.types import FRAME_SKIP, Episode, Progress
 from sail_models.device import best_device
 from sail_models.networks.policy import CONFIGURATIONS

@@ -10,8 +10,8 @@ from numpy.random import Generator
 from torch import Tensor
 
 from sail.data.windows import sample_windows
+from sail.training.checkpointed_fit import fit
 from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
-from sail.training.resume import fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress
 from sail_models.device import best_device, mixed_precision, normal

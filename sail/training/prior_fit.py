@@ -15,8 +15,8 @@ from sail.config.schema import Count
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail.training.autoencoder_fit import OWN, train_autoencoder
+from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.planner_batches import BEGINNINGS, change_scale
-from sail.training.resume import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.trainer import Trainer
 from sail.types import FRAME_SKIP, Progress
 from sail_envs.broad.clip import STRIDE

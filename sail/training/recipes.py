@@ -15,9 +15,9 @@ from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import EMBODIMENTS, Embodiment
 from sail.training.base_config import BaseConfig
+from sail.training.checkpointed_fit import TrainError
 from sail.training.judged_attempts import judged_attempts
 from sail.training.planner_batches import BEGINNINGS
-from sail.training.resume import TrainError
 from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import FRAME_SIZE, Progress, Source
 from sail_envs.suite import TaskSuite, suites

@@ -17,9 +17,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sail.data.demonstrations import HOLD
 from sail.data.windows import Int64
+from sail.training.checkpointed_fit import TrainError, fit
 from sail.training.inverse_dynamics_fit import disturb
 from sail.training.judged_attempts import Judged
-from sail.training.resume import TrainError, fit
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress, UInt8
 from sail_envs.suite import suite_of

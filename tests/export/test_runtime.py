@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from sail.config.resolution import load_config
 from sail.embodiment import EMBODIMENTS
 from sail.export import runtime
+from sail.export.exporter import Exportable
 from sail.export.folder import PLAN, ExportError
 from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy, normal_noise
-from sail.export.write import Exportable
 from sail.loop.agent import load_agent, load_base, load_policy, sampling_of
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import Deciding, PromptError, Sampling

@@ -9,7 +9,7 @@ from sail.config.schema import RunConfig
 from sail.loop.agent import load_agent, sampling_of
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.prior.fit import PriorError
+from sail_models.prior.compatibility import PriorError
 from sail_models.saving import load_model, model_identity, save_model
 from sail_models.spaces.autoencoder import Autoencoder
 

@@ -73,7 +73,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 KILLED = """
 import io, os, signal, sys
 from pathlib import Path
-import sail.loop.learning
+import sail.loop.update
 import sail.loop.improve
 from sail.data.store import EpisodeStore
 from sail.report.clips import write_clips
@@ -101,7 +101,7 @@ if __name__ == "__main__":
     if where == "collect":
         EpisodeStore.add = add_one
     else:
-        sail.loop.learning.save_model = half_a_model
+        sail.loop.update.save_model = half_a_model
     config = from_yaml(Path(config).read_text())
     run = create_run(Path(folder), config, True)
     sail.loop.improve.improve(config, run, LiveTable("killed"), film=write_clips)

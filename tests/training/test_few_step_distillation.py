@@ -13,15 +13,15 @@ from sail.config.schema import TrainingConfig
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent, load_agent, load_base, sampling_of
 from sail.report.live_table import LiveTable
+from sail.training.checkpointed_fit import TrainError
 from sail.training.few_step_distillation import StudentConfig, distil, distillation_loss
 from sail.training.fine_tuning import finetune_planner
-from sail.training.resume import TrainError
 from sail.types import FRAME_SIZE
 from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import PlannerNetworkConfig
-from sail_models.prior.fit import PriorError
+from sail_models.prior.compatibility import PriorError
 
 from helpers import Capture, assert_one_line, make_episode, refused
 

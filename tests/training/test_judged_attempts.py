@@ -8,8 +8,8 @@ import pytest
 
 from sail.report.live_table import LiveTable
 from sail.training import judged_attempts as module
+from sail.training.checkpointed_fit import TrainError
 from sail.training.judged_attempts import EVERY, STEPS, AttemptJob, judged_attempts, make_attempt
-from sail.training.resume import TrainError
 
 from helpers import assert_one_line
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from sail.report.live_table import LiveTable
+from sail.training.checkpointed_fit import TrainError
 from sail.training.judged_attempts import Judged
-from sail.training.resume import TrainError
 from sail.training.verifier_fit import (
     BEGINNING,
     DONE,

@@ -4,7 +4,7 @@ A U-Net that must find out from noise which of three cups is "the red cup" train
 before it reads the text at all. Here the first frame's patches and the prompt's tokens attend to each other
 before denoising. The patches say where the named object is, and convolutions over the patches say the mean
 change to expect. A perfect denoiser predicts the same mean change from pure noise, so grounding can be fitted
-alone, in steps that cost a fraction of the denoiser's (`fit_grounding` in `sail/training/resume.py`).
+alone, in steps that cost a fraction of the denoiser's (`fit_grounding`).
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sail.types import UInt8
 from sail_models.diffusion.schedule import PredictionType, to_noise
-from sail_models.prior.fit import PriorError
+from sail_models.prior.compatibility import PriorError
 from sail_models.spaces.autoencoder import frames_to_tensor, tensor_to_frames
 
 

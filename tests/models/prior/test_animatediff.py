@@ -27,7 +27,7 @@ from sail_models.diffusion.video_planner import noise_of as planner_noise
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
-from sail_models.prior.fit import OverChanges, PriorError, check_fit
+from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
 
 FRAMES = 3
 PROMPT, NEGATIVE = "open the door", "blurry"

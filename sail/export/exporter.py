@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sail.embodiment import Embodiment
+from sail.export.comparison_frames import Scenes
 from sail.export.folder import (
     DECODE,
     DYNAMICS,
@@ -41,7 +42,6 @@ from sail.export.graphs import (
 )
 from sail.export.parity import PolicySamples, Samples, check_folder, write_samples
 from sail.export.runtime import normal_noise
-from sail.export.scenes import Scenes
 from sail.loop.agent import Agent, PolicyAgent
 from sail.system.versions import environment_versions, package_version
 from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE

@@ -9,7 +9,7 @@ from torch import Tensor
 from sail_models.diffusion.schedule import stable_diffusion_alphas
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.prior.fit import OverChanges, PriorError, check_fit
+from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
 
 PLANNER = PlannerNetworkConfig(
     frames=3, latent_channels=4, latent_size=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from sail.config.schema import TrainingConfig
-from sail.loop.learning import balanced
-from sail.loop.learning import enough as is_enough
 from sail.loop.results import IterationResult
+from sail.loop.update import balanced
+from sail.loop.update import enough as is_enough
 
 from helpers import make_episode
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sail.data.retime import retime_by_travel
+from sail.data.retiming import retime_by_travel
 from sail.types import Float32
 
 TRAVEL, GRIPPER = 0.006, 0.1

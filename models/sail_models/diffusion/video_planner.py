@@ -23,8 +23,8 @@ class VideoPlanner:
     Each plan's noise is drawn from its own seed, so that a plan does not depend on the rest of the batch.
 
     network: the in-domain model. codec, text: the latent space's, which both models share. prior: a second
-    model over the same changes, to compose plans with (see `prior.compatibility`). precision: gives the context in
-    which the networks denoise on a device; `nullcontext` plans in float32.
+    model over the same changes, to compose plans with (see `prior.compatibility`). precision: gives the
+    context in which the networks denoise on a device; `nullcontext` plans in float32.
     """
 
     def __init__(

@@ -17,9 +17,9 @@ OUTPUTS = ("twist", "pose", "joint_trajectory")
 YES_NO = ("true", "false")
 ARGUMENTS = (
     DeclareLaunchArgument(
-        "arm", default_value="panda", choices=ARMS, description="the arm, whose limits file is used"
+        "arm", default_value="panda", choices=ARMS, description="the arm, whose robot file is used"
     ),
-    DeclareLaunchArgument("limits", default_value="", description="a limits file in place of the arm's"),
+    DeclareLaunchArgument("limits", default_value="", description="a robot file in place of the arm's own"),
     DeclareLaunchArgument(
         "output",
         default_value="twist",

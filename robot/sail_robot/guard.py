@@ -16,7 +16,7 @@ from sail_robot.robot_file import Watch
 
 # What a command says of the arm's motion.
 CommandKind = Literal["velocity", "position"]
-# What is watched, by the name of its deadline in the robot's file.
+# What is watched, by the name of its deadline in the robot file.
 Signal = Literal["camera", "joints", "plan", "command"]
 _SILENT: dict[Signal, str] = {
     "camera": "the camera is silent",
@@ -47,7 +47,7 @@ class Order:
 class Guard:
     """Tell it what arrives, with the time in seconds, and ask it for one order a cycle.
 
-    limits, watch: see the robot's file. seconds: of a cycle. frame: the one that commands have to be in.
+    limits, watch: see the robot file. seconds: of a cycle. frame: the one that commands have to be in.
     kind: with "velocity" the arm's measured position is kept within the limits, with "position" the commanded
     one. step: with "position", how far in metres or radians each command and the arm itself may be from the
     commanded position.

@@ -27,7 +27,7 @@ _SOLUTIONS = 4
 
 
 class KinematicsError(SailError):
-    """A robot's description that cannot be read, or lacks what the robot's file names."""
+    """A robot's description that cannot be read, or lacks what the robot file names."""
 
 
 def model_of_urdf(urdf: str) -> Any:

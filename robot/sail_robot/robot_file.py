@@ -1,4 +1,4 @@
-"""A robot's file: joints, gripper, limits of motion, deadlines of what is heard, and the camera.
+"""The robot file: joints, gripper, limits of motion, deadlines of what is heard, and the camera.
 
 Every number carries its unit ("250 mm/s", "-150 deg"). A number without one, or with a unit of another kind,
 is an error: to guess between degrees and radians would be dangerous.
@@ -60,7 +60,7 @@ class Gripper:
 
 @dataclass(frozen=True)
 class Robot:
-    """What a robot's file says, in metres, radians and seconds.
+    """The content of a robot file, in metres, radians and seconds.
 
     frame: of the hand's pose and of commands. camera: the one that weights must have been trained with.
     joints: limits of one axis each, in the order of joint_names. hand: limits of six axes, position and
@@ -82,7 +82,7 @@ class Robot:
 
 
 def read_robot(path: Path) -> Robot:
-    """Read a robot's file. Raises LimitsError: one line with the file, the key, and what is right."""
+    """Read a robot file. Raises LimitsError: one line with the file, the key, and what is right."""
     try:
         with file_errors(path, "read", LimitsError):
             tree = yaml.safe_load(path.read_text())
@@ -106,7 +106,7 @@ def check_embodiment(known: Embodiment, camera: str, name: str) -> None:
     if known.camera != camera:
         raise MismatchError(
             f"{name} knows the camera '{known.camera}', the robot's is '{camera}': take weights that were "
-            "trained with it (base), or correct the robot's file (camera)"
+            "trained with it (base), or correct the robot file (camera)"
         )
     if (known.control_seconds, known.step_length) != (CONTROL_SECONDS, STEP_LENGTH):
         raise MismatchError(

@@ -47,7 +47,7 @@ class Corpus:
         self.rows: list[dict[str, Any]] = [row for shard, of, row in rows if there[shard] == of]
         self._torn = len(self.rows) < len(lines)
         if any("at" not in row for row in self.rows):
-            raise CorpusError(f"{path} does not say where things are: an older version's, collect it anew")
+            raise CorpusError(f"{path} does not say where objects are: collect the corpus again")
 
     def shards(self) -> set[str]:
         """The names of the shards that are there."""

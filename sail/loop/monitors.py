@@ -36,7 +36,7 @@ def flips(before: Sequence[bool], after: Sequence[bool]) -> tuple[int, int]:
 
 def monitored(folder: RunFolder, last: int) -> list[dict[str, Any]]:
     """One row an iteration: what was `explored`, and how many of the evaluation's episodes were gained and
-    lost. Iterations that an earlier version ran may lack what a row needs: they have none."""
+    lost. An iteration without the values of a row has no row."""
     rows = []
     for iteration in range(1, last + 1):
         before, after = (

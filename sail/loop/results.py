@@ -266,7 +266,7 @@ def _filtered(entry: Mapping[str, object]) -> Filtered:
 
 def _monitored(entry: Mapping[str, object]) -> Monitored:
     counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
-    # Older runs count noisy episodes among the planned ones.
+    # A run without a count of noisy episodes counts them among the planned ones.
     known = {"noisy": {"episodes": 0, "successes": 0}, **entry}
     ways = {way: _mapping(known[way]) for way in Way}
     tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}

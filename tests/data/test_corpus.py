@@ -54,13 +54,13 @@ def test_a_torn_manifest_forgets_the_shard_that_is_not_whole(cut: int, folder: P
     assert manifest.read_bytes() == whole
 
 
-def test_a_corpus_from_before_places_were_known_is_not_taken(folder: Path) -> None:
+def test_a_corpus_without_places_is_not_taken(folder: Path) -> None:
     manifest = folder / MANIFEST
     rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     for row in rows:
         del row["at"]
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(CorpusError, match="collect it anew"):
+    with pytest.raises(CorpusError, match="collect the corpus again"):
         Corpus(folder)
 
 

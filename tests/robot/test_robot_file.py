@@ -1,4 +1,4 @@
-"""A robot's file: what ships is read right, and whatever is wrong is one line that names it."""
+"""The robot file: what ships is read right, and whatever is wrong is one line that names it."""
 
 from dataclasses import replace
 from math import radians

@@ -19,7 +19,7 @@ Value = str | float | int | bool | Sequence[str]
 class ArmProcesses:
     """A context that starts the nodes and stops them at its end.
 
-    folder: for episodes, bags and logs. limits: the robot's file. overrides: of the preset panda. speed: of
+    folder: for episodes, bags and logs. limits: the robot file. overrides: of the preset panda. speed: of
     the simulated clock against the wall's. changes: parameters by node, which replace the usual ones; a node
     whose value is None is left out. domain: DDS's, so that no other arm is moved. ready: wait until the arm
     may move.

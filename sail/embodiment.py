@@ -1,51 +1,152 @@
-"""The embodiment of base weights: the camera they see through, and what one of their actions does.
+"""The embodiment: what an arm sees and does. It is kept beside weights, episodes and exported models.
 
-Weights of another embodiment load and run without an error, but their actions mean other motions. The robot's
-nodes refuse them (`sail_robot.robot_file.check_embodiment`).
+Weights of another embodiment load and run without an error, but their actions mean other motions. Wherever two
+embodiments meet they are compared (`check_same`).
+
+Version 2 of embodiment.json holds every field. Version 1, of older weights, holds camera, control_seconds and
+step_length; the rest is what all weights of that version share.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from sail.errors import SailError
 
 FILE = "embodiment.json"
+VERSION = 2
+Kind = Literal[
+    "position",
+    "rotation",
+    "joint_position",
+    "joint_velocity",
+    "delta_position",
+    "delta_rotation",
+    "base_velocity",
+    "gripper",
+    "other",
+]
+MOST_DIMENSIONS = 32
 
 
 class EmbodimentError(SailError):
-    """Base weights without a readable embodiment.json."""
+    """An embodiment that cannot be read, makes no sense, or differs from another one."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One number of an action, or of proprioception.
+
+    low, high: the range, in `unit`; networks see it scaled to -1..1. unit: "m", "rad", "m/s", "rad/s", or "1" for
+    a number without unit. kind: "position" and "rotation" are the end effector's, in the world frame; a
+    "delta_" kind is a change within one control step; a rotation is an axis-angle vector's component or a 6-D
+    rotation's.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise EmbodimentError(
+                f"dimension {self.name} is of kind '{self.kind}': choose one of {', '.join(get_args(Kind))}"
+            )
+        if not self.low < self.high or abs(self.low) == float("inf") or abs(self.high) == float("inf"):
+            raise EmbodimentError(
+                f"dimension {self.name} has the range {self.low:g} to {self.high:g}: give finite numbers, low < high"
+            )
 
 
 @dataclass(frozen=True)
 class Embodiment:
-    """camera: name of the camera's place; cameras of one name see a scene alike. control_seconds: how long
-    one action lasts. step_length: metres that the end effector moves by an action of 1."""
+    """camera: name of the camera's place; cameras of one name see a scene alike. height, width: of a frame, in
+    pixels. control_seconds: how long one action lasts. frame_skip: control steps between two planned frames.
+    plan_frames: future frames of a plan.
+
+    actions: the numbers of an action. An action is stored and predicted as float32 (A,) in -1..1; each number
+    is scaled by its dimension's range (-1 is low, 1 is high). proprioception: float32 (P,), in its dimensions'
+    units.
+    """
 
     camera: str
+    height: int
+    width: int
     control_seconds: float
-    step_length: float
+    frame_skip: int
+    plan_frames: int
+    actions: tuple[Dimension, ...]
+    proprioception: tuple[Dimension, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "frame_skip", "plan_frames"):
+            if getattr(self, name) < 1:
+                raise EmbodimentError(f"{name} is {getattr(self, name)}: give a whole number from 1")
+        if not 0.0 < self.control_seconds < float("inf"):
+            raise EmbodimentError(f"control_seconds is {self.control_seconds:g}: give seconds above 0")
+        for name, least in (("actions", 2), ("proprioception", 0)):
+            count = len(getattr(self, name))
+            if not least <= count <= MOST_DIMENSIONS:
+                raise EmbodimentError(
+                    f"{name} has {count} dimensions: {least} to {MOST_DIMENSIONS} are possible"
+                )
+            names = [dimension.name for dimension in getattr(self, name)]
+            if len(set(names)) < count:
+                raise EmbodimentError(f"two dimensions of {name} share a name: {', '.join(names)}")
+
+    @property
+    def step_length(self) -> float:
+        """Metres that the end effector moves by an action of 1: the largest of the displacements' ranges."""
+        return max((one.high for one in self.actions if one.kind == "delta_position"), default=0.0)
 
     def as_json(self) -> bytes:
         """The content of embodiment.json."""
-        return (json.dumps(asdict(self), indent=2) + "\n").encode()
+        return (json.dumps({"version": VERSION, **asdict(self)}, indent=2) + "\n").encode()
+
+
+def cartesian(camera: str, control_seconds: float, step_length: float) -> Embodiment:
+    """The embodiment of version 1: 64-pixel frames, an end effector that is displaced, and a gripper.
+
+    The ranges of proprioception are MetaWorld's workspace, the Panda's too: the weights that ship were trained
+    with them.
+    """
+    return Embodiment(
+        camera=camera,
+        height=64,
+        width=64,
+        control_seconds=control_seconds,
+        frame_skip=8,
+        plan_frames=8,
+        actions=(
+            *(Dimension(axis, "delta_position", "m", -step_length, step_length) for axis in "xyz"),
+            Dimension("gripper", "gripper", "1", -1.0, 1.0),
+        ),
+        proprioception=(
+            Dimension("x", "position", "m", -0.3, 0.3),
+            Dimension("y", "position", "m", 0.35, 0.95),
+            Dimension("z", "position", "m", 0.0, 0.4),
+            Dimension("gripper", "gripper", "1", 0.0, 1.0),
+        ),
+    )
 
 
 # The embodiment of each value of `scenes` in `sail train`.
 EMBODIMENTS = {
-    "metaworld": Embodiment("metaworld/workspace", 0.0125, 0.01),
-    "panda": Embodiment("panda/workspace", 0.05, 0.01),
+    "metaworld": cartesian("metaworld/workspace", 0.0125, 0.01),
+    "panda": cartesian("panda/workspace", 0.05, 0.01),
 }
 
 
-def read_embodiment(base: Path) -> Embodiment:
-    """The embodiment in a folder of base weights. Raises EmbodimentError."""
-    path = base / FILE
+def read_embodiment(folder: Path) -> Embodiment:
+    """The embodiment in a folder. Raises EmbodimentError."""
+    path = folder / FILE
     try:
         content = json.loads(path.read_text())
-        return Embodiment(
-            str(content["camera"]), float(content["control_seconds"]), float(content["step_length"])
-        )
+        return embodiment_of(content)
     except OSError as error:
         raise EmbodimentError(
             f"{path} is not there: it says what camera and actions the weights know; sail train writes it"
@@ -54,3 +155,49 @@ def read_embodiment(base: Path) -> Embodiment:
         raise EmbodimentError(
             f"{path} does not say what camera and actions the weights know ({error}): copy or write it again"
         ) from error
+    except EmbodimentError as error:
+        raise EmbodimentError(f"{path}: {error}") from error
+
+
+def embodiment_of(content: Mapping[str, Any]) -> Embodiment:
+    """The embodiment in a JSON object of version 1 or 2. Raises KeyError, TypeError, ValueError or
+    EmbodimentError."""
+    version = content.get("version", 1)
+    if version == 1:
+        return cartesian(
+            str(content["camera"]), float(content["control_seconds"]), float(content["step_length"])
+        )
+    if version != VERSION:
+        raise ValueError(f"version {version}; this one reads 1 and {VERSION}")
+    dimensions = {
+        name: tuple(
+            Dimension(
+                str(one["name"]), one["kind"], str(one["unit"]), float(one["low"]), float(one["high"])
+            )
+            for one in content[name]
+        )
+        for name in ("actions", "proprioception")
+    }
+    return Embodiment(
+        camera=str(content["camera"]),
+        control_seconds=float(content["control_seconds"]),
+        **{name: int(content[name]) for name in ("height", "width", "frame_skip", "plan_frames")},
+        **dimensions,
+    )
+
+
+def check_same(one: Embodiment, name: str, other: Embodiment, other_name: str, cure: str) -> None:
+    """Raise EmbodimentError with the first field in which two embodiments differ, both values, and the cure."""
+    for field in fields(Embodiment):
+        value, other_value = getattr(one, field.name), getattr(other, field.name)
+        if value == other_value:
+            continue
+        shown, other_shown = (_shown(some) for some in (value, other_value))
+        raise EmbodimentError(f"{field.name} is {shown} in {name}, {other_shown} in {other_name}: {cure}")
+
+
+def _shown(value: object) -> str:
+    """A field's value in one line."""
+    if isinstance(value, tuple):
+        return ", ".join(f"{one.name} ({one.kind}, {one.low:g} to {one.high:g} {one.unit})" for one in value)
+    return str(value)

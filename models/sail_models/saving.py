@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from sail.embodiment import Embodiment, cartesian
 from sail.errors import SailError
 from sail.system.files import file_errors, write_atomically
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -21,7 +22,9 @@ from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
-FORMAT = 1
+FORMAT = 2
+# Format 1 gives some networks one frame size, and none of its networks says what its arm is: all have this one.
+_FIRST_EMBODIMENT = cartesian("", 1.0, 0.01)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PRETRAINED = Path(__file__).with_name("pretrained")
 
@@ -73,19 +76,45 @@ def load_model(folder: Path, kind: str) -> Any:
         ) from error
     except (ValueError, SafetensorError) as error:
         raise WeightsError(f"{folder} is damaged ({error}): copy or train it again") from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
+    if not isinstance(description, dict) or description.get("format") not in (1, FORMAT):
         found = description.get("format") if isinstance(description, dict) else None
-        raise WeightsError(f"{config_path} has format {found}; this version reads {FORMAT}")
+        raise WeightsError(f"{config_path} has format {found}; this version reads 1 and {FORMAT}")
     if description.get("kind") != kind:
         raise WeightsError(f"{folder} holds a {description.get('kind')}, not a {kind}")
     try:
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in description["config"].items()}
+        values = {name: _tuples(value) for name, value in description["config"].items()}
+        if description["format"] == 1:
+            values = _upgraded(kind, values)
         model = make(config_class(**values))
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
         cause = " ".join(" ".join(str(error).splitlines()[:2]).split())[:300]
         raise WeightsError(f"{folder} does not fit a {kind} of this version: {cause}") from error
     return model.eval().requires_grad_(False)
+
+
+def arm_sizes(embodiment: Embodiment) -> dict[str, Any]:
+    """The part of a configuration of inverse dynamics or of a policy that follows from the embodiment."""
+    return {
+        "ranges": tuple((one.low, one.high) for one in embodiment.proprioception),
+        "height": embodiment.height,
+        "width": embodiment.width,
+        "actions": len(embodiment.actions),
+        "chunk": embodiment.frame_skip,
+    }
+
+
+def _upgraded(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of format 1 as this format has it."""
+    if kind not in ("inverse_dynamics", "policy"):
+        return values
+    size = values.pop("frame_size", _FIRST_EMBODIMENT.height)
+    return {**arm_sizes(_FIRST_EMBODIMENT), **values, "height": size, "width": size}
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples, nested ones too."""
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
 
 
 def model_identity(model: nn.Module) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
-from sail.embodiment import FILE
+from sail.embodiment import FILE, Embodiment
 from sail.system.files import write_atomically
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.base_config import BaseConfig
@@ -30,7 +30,8 @@ from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import CONFIGURATIONS as POLICY_SIZES
-from sail_models.saving import CONFIG, load_model, save_model
+from sail_models.networks.policy import PolicyConfig
+from sail_models.saving import CONFIG, arm_sizes, load_model, save_model
 from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
@@ -54,15 +55,13 @@ def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, wo
     if not (out / "planner" / CONFIG).is_file():
         _train_planner(store, recipe, autoencoder, config, out, progress)
     if not (out / "inverse_dynamics" / CONFIG).is_file():
-        save_model(
-            out / "inverse_dynamics", _train_inverse_dynamics(store, autoencoder, config, progress), half=True
-        )
+        dynamics = _train_inverse_dynamics(store, autoencoder, config, recipe.embodiment, progress)
+        save_model(out / "inverse_dynamics", dynamics, half=True)
     if config.policy_steps and not (out / "policy" / CONFIG).is_file():
         episodes = [store.read(record.id) for record in recipe.demonstrations(store)]
         schedule = PolicySchedule(config.policy_steps, seed=config.seed)
-        policy = train_policy(
-            episodes, POLICY_SIZES[config.policy_network], schedule, out / "policy_training", progress
-        )
+        shape = PolicyConfig(**{**POLICY_SIZES[config.policy_network], **arm_sizes(recipe.embodiment)})
+        policy = train_policy(episodes, shape, schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     if config.verifier_steps and not (out / "verifier" / CONFIG).is_file():
         shown, saved = recipe.shown(store, out / "attempts", progress, workers), out / "verifier_training"
@@ -159,11 +158,16 @@ def _latents(
 
 
 def _train_inverse_dynamics(
-    store: EpisodeStore, autoencoder: Autoencoder, config: BaseConfig, progress: Progress
+    store: EpisodeStore,
+    autoencoder: Autoencoder,
+    config: BaseConfig,
+    embodiment: Embodiment,
+    progress: Progress,
 ) -> InverseDynamics:
     episodes, rng = _episodes(store), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    model = InverseDynamics(InverseDynamicsConfig(head=config.inverse_dynamics_head)).to(best_device())
+    shape = InverseDynamicsConfig(head=config.inverse_dynamics_head, **arm_sizes(embodiment))
+    model = InverseDynamics(shape).to(best_device())
     chunk, steps = model.config.chunk, config.inverse_dynamics_steps
     loss = dynamics_loss(autoencoder, _DYNAMICS_BATCH)
     trainer = Trainer(model, loss, steps, 1e-3, config.seed)

@@ -7,59 +7,55 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sail.types import ACTION_SIZE
 from sail_models.diffusion.schedule import add_noise, cosine_alphas, ddim_step
 
 Head = Literal["regression", "diffusion"]
 
-# Metres, metres, metres, and the gripper's opening: MetaWorld's workspace becomes about -1..1. The Panda's
-# table top is elsewhere: its hand begins at (0.36, 0.0, 0.22) m, which becomes (1.2, -2.2, 0.1). The weights
-# that ship were trained with these numbers, the Panda's too.
-_CENTRE = (0.0, 0.65, 0.2, 0.5)
-_SCALE = (0.3, 0.3, 0.2, 0.5)
+# Lowest and highest value of each number of proprioception.
+Ranges = tuple[tuple[float, float], ...]
 
 
 class ArmInput(nn.Module):
-    """Centres and scales proprioception (B, 4): x, y, z in metres, and the gripper's opening 0..1."""
+    """Scales proprioception (B, P) by the embodiment's ranges: the lowest value becomes -1, the highest 1."""
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, ranges: Ranges) -> None:
         super().__init__()
-        self.register_buffer("centre", torch.tensor(_CENTRE), persistent=False)
-        self.register_buffer("scale", torch.tensor(_SCALE), persistent=False)
+        centre, scale = [(low + high) / 2 for low, high in ranges], [(high - low) / 2 for low, high in ranges]
+        self.register_buffer("centre", torch.tensor(centre), persistent=False)
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
 
     def forward(self, proprioception: Tensor) -> Tensor:
-        """The scaled proprioception (B, 4), without unit."""
+        """The scaled proprioception (B, P), without unit."""
         return (proprioception - self.centre) / self.scale
 
 
-def coordinate_planes(size: int) -> Tensor:
-    """Two channels (2, size, size) with each pixel's row and column, -1..1, as input of a convolution."""
-    line = torch.linspace(-1.0, 1.0, size)
-    return torch.stack(torch.meshgrid(line, line, indexing="ij"))
+def coordinate_planes(height: int, width: int) -> Tensor:
+    """Two channels (2, height, width) with each pixel's row and column, -1..1, as input of a convolution."""
+    rows, columns = torch.linspace(-1.0, 1.0, height), torch.linspace(-1.0, 1.0, width)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
 
 
-def chunk_noise(seeds: Sequence[int], chunk: int) -> Tensor:
-    """The noise from which action chunks are drawn, float32 (B, chunk × 4), each row from its own seed."""
-    size = chunk * ACTION_SIZE
+def chunk_noise(seeds: Sequence[int], size: int) -> Tensor:
+    """The noise from which flat chunks are drawn, float32 (B, size), each row from its own seed."""
     return torch.stack([torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 class RegressionHead(nn.Linear):
     """A head whose chunk is a linear map of the features."""
 
-    def __init__(self, features: int, chunk: int) -> None:
-        super().__init__(features, chunk * ACTION_SIZE)
+    def __init__(self, features: int, size: int) -> None:
+        super().__init__(features, size)
 
     def loss(self, features: Tensor, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Mean squared error of flat chunks (B, chunk × 4). The generator is not used."""
+        """Mean squared error of flat chunks (B, size). The generator is not used."""
         predicted: Tensor = self(features)
         return (predicted - actions).square().mean()
 
     def sample(self, features: Tensor, noise: Tensor) -> Tensor:
-        """Flat chunks (B, chunk × 4). The noise is not used."""
+        """Flat chunks (B, size). The noise is not used."""
         chunk: Tensor = self(features)
         return chunk
 
@@ -69,20 +65,19 @@ class DiffusionHead(nn.Sequential):
 
     alphas: Tensor
 
-    def __init__(self, features: int, chunk: int, hidden: int, steps: int) -> None:
-        actions = chunk * ACTION_SIZE
+    def __init__(self, features: int, size: int, hidden: int, steps: int) -> None:
         super().__init__(
-            nn.Linear(features + actions + 1, hidden),
+            nn.Linear(features + size + 1, hidden),
             nn.SiLU(),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
-            nn.Linear(hidden, actions),
+            nn.Linear(hidden, size),
         )
         self.steps = steps
         self.register_buffer("alphas", cosine_alphas(), persistent=False)
 
     def loss(self, features: Tensor, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Mean squared error of flat chunks (B, chunk × 4), predicted from noisy chunks."""
+        """Mean squared error of flat chunks (B, size), predicted from noisy chunks."""
         timestep = torch.randint(
             0, len(self.alphas), (len(actions),), generator=generator, device=actions.device
         )
@@ -92,7 +87,7 @@ class DiffusionHead(nn.Sequential):
         return (self._denoise(features, noisy, timestep) - actions).square().mean()
 
     def sample(self, features: Tensor, noise: Tensor) -> Tensor:
-        """Flat chunks (B, chunk × 4) from noise (B, chunk × 4), by DDIM (see `ddim_step`)."""
+        """Flat chunks (B, size) from noise (B, size), by DDIM (see `ddim_step`)."""
         chunk = noise
         times = np.linspace(len(self.alphas), 0, self.steps, endpoint=False).astype(int) - 1
         for time, following in zip(times, [*times[1:], -1], strict=True):
@@ -110,9 +105,10 @@ class DiffusionHead(nn.Sequential):
 
 
 def make_head(
-    kind: Head, features: int, chunk: int, hidden: int = 512, steps: int = 5
+    kind: Head, features: int, size: int, hidden: int = 512, steps: int = 5
 ) -> "RegressionHead | DiffusionHead":
-    """A head of that kind. hidden, steps: width and denoising steps of the diffusion head."""
+    """A head of that kind. size: numbers of a flat chunk. hidden, steps: width and denoising steps of the
+    diffusion head."""
     if kind == "regression":
-        return RegressionHead(features, chunk)
-    return DiffusionHead(features, chunk, hidden, steps)
+        return RegressionHead(features, size)
+    return DiffusionHead(features, size, hidden, steps)

@@ -15,14 +15,16 @@ _TEXT_FEATURES = 128
 
 
 class FilmEncoder(nn.Module):
-    """Strided convolutions over pictures (B, channels, size, size) with coordinate channels.
+    """Strided convolutions over pictures (B, channels, *size) with coordinate channels.
 
-    beside: count of further input numbers, which join the pictures' features before the last layers.
+    size: height and width of a picture. beside: count of further input numbers, which join the pictures' features before the last layers.
     """
 
     coordinates: Tensor
 
-    def __init__(self, channels: int, widths: Sequence[int], size: int, beside: int, features: int) -> None:
+    def __init__(
+        self, channels: int, widths: Sequence[int], size: tuple[int, int], beside: int, features: int
+    ) -> None:
         super().__init__()
         self.widths = tuple(widths)
         inputs = (channels + 2, *widths[:-1])
@@ -34,14 +36,14 @@ class FilmEncoder(nn.Module):
         self.text = nn.Sequential(
             nn.Linear(TEXT_WIDTH, _TEXT_FEATURES), nn.SiLU(), nn.Linear(_TEXT_FEATURES, 2 * sum(widths))
         )
-        last = size // 2 ** len(self.widths)
+        height, width = (side // 2 ** len(self.widths) for side in size)
         self.features = nn.Sequential(
-            nn.Linear(widths[-1] * last * last + beside, features),
+            nn.Linear(widths[-1] * height * width + beside, features),
             nn.SiLU(),
             nn.Linear(features, features),
             nn.SiLU(),
         )
-        self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
+        self.register_buffer("coordinates", coordinate_planes(*size), persistent=False)
 
     def forward(self, pictures: Tensor, text: Tensor, beside: Tensor) -> Tensor:
         """Features (B, features). text: (B, 16, 384). beside: (B, beside)."""

@@ -5,13 +5,14 @@ A diffusion policy (Chi et al., arXiv 2303.04137) over one chunk of actions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
+from sail.types import Float32, UInt8
 from sail_models.device import device_of
-from sail_models.networks.action_head import ArmInput, Head, chunk_noise, make_head
+from sail_models.networks.action_head import ArmInput, Head, Ranges, chunk_noise, make_head
 from sail_models.networks.film import FilmEncoder
 from sail_models.spaces.autoencoder import frames_to_tensor
 
@@ -20,24 +21,28 @@ from sail_models.spaces.autoencoder import frames_to_tensor
 class PolicyConfig:
     """Shapes and widths.
 
-    head, features, frame_size, diffusion_steps: see `InverseDynamicsConfig`. chunk: actions of one decision.
-    hidden: width of the diffusion head.
+    ranges, height, width, actions, head, features, diffusion_steps: see `InverseDynamicsConfig`. chunk: actions
+    of one decision. hidden: width of the diffusion head.
     """
+
+    ranges: Ranges
+    height: int
+    width: int
+    actions: int
 
     head: Head = "diffusion"
     chunk: int = 8
     widths: tuple[int, ...] = (32, 64, 96, 128)
     features: int = 256
     hidden: int = 512
-    frame_size: int = 64
     diffusion_steps: int = 5
 
 
-# compact: acts fast; with two denoising steps it succeeds as often as with five. wide: about as large as the
-# compact planner, for comparisons with it.
-CONFIGURATIONS = {
-    "compact": PolicyConfig(diffusion_steps=2),
-    "wide": PolicyConfig(widths=(64, 128, 256, 512), features=512, hidden=1024),
+# Sizes of a `PolicyConfig`. compact: acts fast; with two denoising steps it succeeds as often as with five. wide:
+# about as large as the compact planner, for comparisons with it.
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "compact": {"diffusion_steps": 2},
+    "wide": {"widths": (64, 128, 256, 512), "features": 512, "hidden": 1024},
 }
 
 
@@ -47,15 +52,19 @@ class Policy(nn.Module):
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = FilmEncoder(3, config.widths, config.frame_size, PROPRIOCEPTION_SIZE, config.features)
-        self.arm = ArmInput()
-        self.head = make_head(
-            config.head, config.features, config.chunk, config.hidden, config.diffusion_steps
-        )
+        size = config.height, config.width
+        self.encoder = FilmEncoder(3, config.widths, size, len(config.ranges), config.features)
+        self.arm = ArmInput(config.ranges)
+        self.head = make_head(config.head, config.features, self.size, config.hidden, config.diffusion_steps)
+
+    @property
+    def size(self) -> int:
+        """Numbers of a flat chunk, chunk × A."""
+        return self.config.chunk * self.config.actions
 
     def encode(self, frame: Tensor, text: Tensor, proprioception: Tensor) -> Tensor:
         """Features (B, features) of frames (B, 3, H, W) in -1..1, text (B, 16, 384) and unscaled
-        proprioception (B, 4)."""
+        proprioception (B, P)."""
         features: Tensor = self.encoder(frame, text, self.arm(proprioception))
         return features
 
@@ -67,23 +76,23 @@ class Policy(nn.Module):
         actions: Tensor,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The head's mean squared error of the action chunk (B, chunk, 4) in -1..1 (one scalar)."""
+        """The head's mean squared error of the action chunk (B, chunk, A) in -1..1 (one scalar)."""
         return self.head.loss(self.encode(frame, text, proprioception), actions.flatten(1), generator)
 
     @torch.inference_mode()
     def act(self, frames: UInt8, text: Tensor, proprioception: Float32, seeds: Sequence[int]) -> Float32:
-        """Action chunks: float32 (B, chunk, 4) in -1..1.
+        """Action chunks: float32 (B, chunk, A) in -1..1.
 
-        frames: uint8 (B, H, W, 3) RGB. text: float32 (B, 16, 384). proprioception: float32 (B, 4). seeds: one
+        frames: uint8 (B, H, W, 3) RGB. text: float32 (B, 16, 384). proprioception: float32 (B, P). seeds: one
         an environment, for the diffusion head's noise.
         """
         self.eval()
-        noise = chunk_noise(seeds, self.config.chunk)
+        noise = chunk_noise(seeds, self.size)
         inputs = (frames_to_tensor(frames), text, torch.from_numpy(proprioception), noise)
         actions: Float32 = self(*(one.to(device_of(self)) for one in inputs)).cpu().numpy()
         return actions
 
     def forward(self, frame: Tensor, text: Tensor, proprioception: Tensor, noise: Tensor) -> Tensor:
-        """Action chunks (B, chunk, 4) in -1..1, from noise (B, chunk × 4)."""
+        """Action chunks (B, chunk, A) in -1..1, from noise (B, chunk × A)."""
         chunk = self.head.sample(self.encode(frame, text, proprioception), noise)
-        return chunk.clamp(-1.0, 1.0).reshape(-1, self.config.chunk, ACTION_SIZE)
+        return chunk.clamp(-1.0, 1.0).reshape(-1, self.config.chunk, self.config.actions)

@@ -1,14 +1,14 @@
 """The embodiment: what an arm sees and does. It is kept beside weights, episodes and exported models.
 
-Weights of another embodiment load and run without an error, but their actions mean other motions. Wherever two
-embodiments meet they are compared (`check_same`).
+Weights of another embodiment load and run without an error, but their actions mean other motions. Wherever
+two embodiments meet they are compared (`check_same`).
 
 Version 2 of embodiment.json holds every field. Version 1, of older weights, holds camera, control_seconds and
 step_length; the rest is what all weights of that version share.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -39,10 +39,10 @@ class EmbodimentError(SailError):
 class Dimension:
     """One number of an action, or of proprioception.
 
-    low, high: the range, in `unit`; networks see it scaled to -1..1. unit: "m", "rad", "m/s", "rad/s", or "1" for
-    a number without unit. kind: "position" and "rotation" are the end effector's, in the world frame; a
-    "delta_" kind is a change within one control step; a rotation is an axis-angle vector's component or a 6-D
-    rotation's.
+    low, high: the range, in `unit`; networks see the number scaled to -1..1. unit: "m", "rad", "m/s",
+    "rad/s", or "1" for a number without unit. kind: "position" and "rotation" are the end effector's, in the
+    world frame; a "delta_" kind is a change within one control step; a rotation is a component of an
+    axis-angle vector or of a 6-D rotation.
     """
 
     name: str
@@ -58,19 +58,22 @@ class Dimension:
             )
         if not self.low < self.high or abs(self.low) == float("inf") or abs(self.high) == float("inf"):
             raise EmbodimentError(
-                f"dimension {self.name} has the range {self.low:g} to {self.high:g}: give finite numbers, low < high"
+                f"dimension {self.name} has the range {self.low:g} to {self.high:g}: give finite numbers, "
+                "the lower one first"
             )
 
 
 @dataclass(frozen=True)
 class Embodiment:
-    """camera: name of the camera's place; cameras of one name see a scene alike. height, width: of a frame, in
+    """The camera, the clock, and the numbers of an arm.
+
+    camera: name of the camera's place; cameras of one name see a scene alike. height, width: of a frame, in
     pixels. control_seconds: how long one action lasts. frame_skip: control steps between two planned frames.
     plan_frames: future frames of a plan.
 
     actions: the numbers of an action. An action is stored and predicted as float32 (A,) in -1..1; each number
-    is scaled by its dimension's range (-1 is low, 1 is high). proprioception: float32 (P,), in its dimensions'
-    units.
+    is scaled by its dimension's range (-1 is low, 1 is high). proprioception: float32 (P,), in the units of
+    its dimensions.
     """
 
     camera: str
@@ -111,8 +114,8 @@ class Embodiment:
 def cartesian(camera: str, control_seconds: float, step_length: float) -> Embodiment:
     """The embodiment of version 1: 64-pixel frames, an end effector that is displaced, and a gripper.
 
-    The ranges of proprioception are MetaWorld's workspace, the Panda's too: the weights that ship were trained
-    with them.
+    The ranges of proprioception are MetaWorld's workspace, for the Panda too: the weights that ship were
+    trained with them.
     """
     return Embodiment(
         camera=camera,
@@ -159,9 +162,11 @@ def read_embodiment(folder: Path) -> Embodiment:
         raise EmbodimentError(f"{path}: {error}") from error
 
 
-def embodiment_of(content: Mapping[str, Any]) -> Embodiment:
+def embodiment_of(content: object) -> Embodiment:
     """The embodiment in a JSON object of version 1 or 2. Raises KeyError, TypeError, ValueError or
     EmbodimentError."""
+    if not isinstance(content, Mapping):
+        raise ValueError("no JSON object")
     version = content.get("version", 1)
     if version == 1:
         return cartesian(
@@ -169,25 +174,27 @@ def embodiment_of(content: Mapping[str, Any]) -> Embodiment:
         )
     if version != VERSION:
         raise ValueError(f"version {version}; this one reads 1 and {VERSION}")
-    dimensions = {
-        name: tuple(
-            Dimension(
-                str(one["name"]), one["kind"], str(one["unit"]), float(one["low"]), float(one["high"])
-            )
-            for one in content[name]
-        )
-        for name in ("actions", "proprioception")
-    }
     return Embodiment(
         camera=str(content["camera"]),
+        height=int(content["height"]),
+        width=int(content["width"]),
         control_seconds=float(content["control_seconds"]),
-        **{name: int(content[name]) for name in ("height", "width", "frame_skip", "plan_frames")},
-        **dimensions,
+        frame_skip=int(content["frame_skip"]),
+        plan_frames=int(content["plan_frames"]),
+        actions=_dimensions(content["actions"]),
+        proprioception=_dimensions(content["proprioception"]),
+    )
+
+
+def _dimensions(content: Sequence[Any]) -> tuple[Dimension, ...]:
+    return tuple(
+        Dimension(str(one["name"]), one["kind"], str(one["unit"]), float(one["low"]), float(one["high"]))
+        for one in content
     )
 
 
 def check_same(one: Embodiment, name: str, other: Embodiment, other_name: str, cure: str) -> None:
-    """Raise EmbodimentError with the first field in which two embodiments differ, both values, and the cure."""
+    """Raise EmbodimentError where two embodiments differ: the first such field, both values, and the cure."""
     for field in fields(Embodiment):
         value, other_value = getattr(one, field.name), getattr(other, field.name)
         if value == other_value:

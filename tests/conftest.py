@@ -31,14 +31,18 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sail_models.saving import save_model
     from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
+    from embodied import sizes
+
     folder = tmp_path_factory.mktemp("tiny_base")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         parts = {
             "autoencoder": Autoencoder(AutoencoderConfig(latent_channels=4, widths=(8, 8, 16))),
             "planner": PlannerNetwork(PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2)),
-            "inverse_dynamics": InverseDynamics(InverseDynamicsConfig(widths=(8, 8, 8, 8), features=16)),
-            "policy": Policy(PolicyConfig(widths=(8, 8, 8, 8), features=16, hidden=32)),
+            "inverse_dynamics": InverseDynamics(
+                InverseDynamicsConfig(widths=(8, 8, 8, 8), features=16, **sizes())
+            ),
+            "policy": Policy(PolicyConfig(widths=(8, 8, 8, 8), features=16, hidden=32, **sizes())),
         }
     for name, model in parts.items():
         save_model(folder / name, model, half=True)

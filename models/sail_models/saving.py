@@ -23,7 +23,7 @@ from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 FORMAT = 2
-# Format 1 gives some networks one frame size, and none of its networks says what its arm is: all have this one.
+# No network of format 1 says what its arm is: all have this one.
 _FIRST_EMBODIMENT = cartesian("", 1.0, 0.01)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PRETRAINED = Path(__file__).with_name("pretrained")

@@ -26,7 +26,6 @@ from sail.export.graphs import DecodeGraph, PlanGraph
 from sail.export.providers import loadable
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner
 from sail.loop.agent import moved_to
-from sail.types import PROPRIOCEPTION_SIZE
 from sail_models.device import best_device
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.spaces import text_encoder as text
@@ -203,7 +202,7 @@ def _eager(source: Exportable, scenes: Scenes, exact: bool) -> Stages:
         planner.precision = nullcontext  # float32
     seeds, prompts = list(range(count)), list(scenes.prompts)
     latents = planner.plan_latents(scenes.frames, prompts, seeds, sampling).flatten(0, 1)
-    arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
+    arms = np.zeros((count, len(source.embodiment.proprioception)), np.float32)
     return {
         "text": lambda: text.embed(prompts[0]),
         "draw": lambda: planner.plan_latents(scenes.frames, prompts, seeds, sampling).cpu(),
@@ -219,7 +218,7 @@ def _exported(folder: Path, provider: str, scenes: Scenes) -> Stages:
     dynamics = ExportedInverseDynamics(folder, provider)
     seeds, prompts = list(range(count)), list(scenes.prompts)
     latents = planner.latents(scenes.frames, prompts, seeds)
-    arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
+    arms = np.zeros((count, len(dynamics.embodiment.proprioception)), np.float32)
     return {
         "text": lambda: planner.text.encode(prompts[0]),
         "draw": lambda: planner.latents(scenes.frames, prompts, seeds),

@@ -44,7 +44,6 @@ from sail.export.parity import PolicySamples, Samples, check_folder, write_sampl
 from sail.export.runtime import normal_noise
 from sail.loop.agent import Agent, PolicyAgent
 from sail.system.versions import environment_versions, package_version
-from sail.types import ACTION_SIZE, FRAME_SIZE, PROPRIOCEPTION_SIZE
 from sail_models.interfaces import Sampling
 from sail_models.saving import model_identity
 from sail_models.spaces.text_encoder import load_encoder, model_folder
@@ -130,9 +129,9 @@ def _write_graphs(source: Exportable, compared: Scenes, folder: Path, report: Ca
 
 def _acting(dynamics: DynamicsGraph, current: Tensor, goal: Tensor) -> dict[str, Tensor]:
     """Inputs of the graph of inverse dynamics, with proprioception zero and seed 0."""
-    count, size = len(current), dynamics.model.config.chunk * ACTION_SIZE
+    count, size = len(current), dynamics.model.size
     noise = torch.from_numpy(normal_noise(0, (size,))).expand(count, -1).contiguous()
-    arm = torch.zeros(count, PROPRIOCEPTION_SIZE)
+    arm = torch.zeros(count, len(dynamics.model.config.ranges))
     return {"current": current, "goal": goal, "proprioception": arm, "noise": noise}
 
 
@@ -173,7 +172,7 @@ def _describe(source: Exportable, folder: Path, precision: Precision) -> Exporte
         precision=precision,
         sampling=source.sampling,
         latent_shape=source.latent_shape,
-        frame_size=FRAME_SIZE,
+        frame_size=source.embodiment.height,
         text_shape=(int(text.shape[1]), int(text.shape[2])),
         chunk=agent.inverse_dynamics.config.chunk,
         most=MAX_BATCH,
@@ -200,11 +199,11 @@ def export_policy(
     with new_folder(out) as folder:
         report("trace the policy")
         graph, count = PolicyGraph(agent.policy.eval()), len(compared.frames)
-        size = agent.policy.config.chunk * ACTION_SIZE
+        size = agent.policy.size
         inputs = {
             "frames": torch.from_numpy(compared.frames),
             "text": agent.text(list(compared.prompts)),
-            "proprioception": torch.zeros(count, PROPRIOCEPTION_SIZE),
+            "proprioception": torch.zeros(count, len(embodiment.proprioception)),
             "noise": torch.from_numpy(np.stack([normal_noise(seed, (size,)) for seed in range(count)])),
         }
         trace(graph, {name: value[:2] for name, value in inputs.items()}, ("actions",), folder / POLICY)
@@ -215,7 +214,7 @@ def export_policy(
         text = inputs["text"].numpy()
         write_samples(folder, PolicySamples(compared.prompts, compared.frames, text, actions))
         config = ExportedPolicyConfig(
-            frame_size=agent.policy.config.frame_size,
+            frame_size=agent.policy.config.height,
             text_shape=(int(text.shape[1]), int(text.shape[2])),
             chunk=agent.policy.config.chunk,
             most=MAX_BATCH,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sail.embodiment import Embodiment
+from sail.embodiment import Embodiment, embodiment_of
 from sail.errors import SailError
 from sail.system.files import file_errors
 from sail_models.interfaces import Sampling
@@ -136,7 +136,7 @@ def read_policy_config(folder: Path) -> ExportedPolicyConfig:
 
 
 def _shapes(content: dict[str, Any]) -> dict[str, Any]:
-    return {"embodiment": Embodiment(**content["embodiment"]), "text_shape": tuple(content["text_shape"])}
+    return {"embodiment": embodiment_of(content["embodiment"]), "text_shape": tuple(content["text_shape"])}
 
 
 def _read_as(folder: Path, wanted: Kind, parse: Callable[[dict[str, Any]], Config]) -> Config:

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from sail.export.folder import SAMPLES, ExportError, kind_of, read_planner_config
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy
-from sail.types import PROPRIOCEPTION_SIZE, Float32, UInt8
+from sail.types import Float32, UInt8
 
 # The largest allowed |exported - source| / |source| of an output (Euclidean norms), by precision. Of int8
 # only the plans' pixels are gated.
@@ -88,7 +88,7 @@ def check_folder(folder: Path, provider: str | None = None) -> dict[str, float]:
 def _check_policy(folder: Path, provider: str | None) -> dict[str, float]:
     policy, samples = ExportedPolicy(folder, provider), read_samples(folder, PolicySamples)
     count = len(samples.frames)
-    arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
+    arms = np.zeros((count, len(policy.embodiment.proprioception)), np.float32)
     actions = policy.decide(samples.frames, samples.prompts, arms, range(count))
     found = {
         "text": _relative(policy.text.embed(samples.prompts), samples.text),
@@ -106,7 +106,7 @@ def _check_planner(folder: Path, provider: str | None) -> dict[str, float]:
     plans = [planner.plan(samples.frames[i : i + 1], [samples.prompts[i]], [i]) for i in range(count)]
     imagined = np.concatenate([plan.frames[0] for plan in plans])
     dynamics = ExportedInverseDynamics(folder, provider)
-    arms = np.zeros((count, PROPRIOCEPTION_SIZE), np.float32)
+    arms = np.zeros((count, len(config.embodiment.proprioception)), np.float32)
     found = {
         "text": _relative(planner.text.embed(samples.prompts), samples.text),
         "moved": _relative(np.concatenate([plan.motion for plan in plans]), samples.moved),

@@ -38,7 +38,7 @@ from sail.export.providers import (
     open_session,
     provider_of,
 )
-from sail.types import ACTION_SIZE, Float32, UInt8
+from sail.types import Float32, UInt8
 from sail_models.interfaces import Plan, Sampling, check_prompts
 
 # torch draws normal numbers in blocks of this many.
@@ -177,7 +177,7 @@ class ExportedInverseDynamics:
     def __init__(self, folder: Path, provider: str | None = None, threads: int | None = None) -> None:
         config = read_planner_config(folder)
         self.embodiment = config.embodiment
-        self._size = config.chunk * ACTION_SIZE
+        self._size = config.chunk * len(config.embodiment.actions)
         self._session = open_session(folder / DYNAMICS, config.sha256[DYNAMICS], provider, threads, None)
 
     def act(
@@ -221,7 +221,7 @@ class ExportedPolicy:
             raise ExportError(
                 f"{len(frames)} arms asked for, exported for at most {self.config.most}: ask twice"
             )
-        size = self.config.chunk * ACTION_SIZE
+        size = self.config.chunk * len(self.config.embodiment.actions)
         inputs: dict[str, NDArray[Any]] = {
             "frames": frames,
             "text": self.text.embed(prompts),

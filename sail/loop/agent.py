@@ -46,9 +46,9 @@ class Agent:
                 f"the planner is of other weights than the autoencoder (latents {self.planner.latent_shape} "
                 f"and {latents}): take all parts from one base"
             )
-        if self.inverse_dynamics.config.frame_size != FRAME_SIZE:
+        if self.inverse_dynamics.config.height != FRAME_SIZE:
             raise WeightsError(
-                f"inverse dynamics wants frames of {self.inverse_dynamics.config.frame_size} pixels, "
+                f"inverse dynamics wants frames of {self.inverse_dynamics.config.height} pixels, "
                 f"not {FRAME_SIZE}: take all parts from one base"
             )
         if self.prior is not None:

@@ -60,7 +60,7 @@ def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, wo
     if config.policy_steps and not (out / "policy" / CONFIG).is_file():
         episodes = [store.read(record.id) for record in recipe.demonstrations(store)]
         schedule = PolicySchedule(config.policy_steps, seed=config.seed)
-        shape = PolicyConfig(**{**POLICY_SIZES[config.policy_network], **arm_sizes(recipe.embodiment)})
+        shape = PolicyConfig(**POLICY_SIZES[config.policy_network], **arm_sizes(recipe.embodiment))
         policy = train_policy(episodes, shape, schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     if config.verifier_steps and not (out / "verifier" / CONFIG).is_file():

@@ -14,8 +14,9 @@ import numpy as np
 
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeStore
+from sail.embodiment import read_embodiment
 from sail.loop.actors import actor_of
-from sail.loop.agent import Agent, PolicyAgent
+from sail.loop.agent import Agent, PolicyAgent, base_of
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.seeds import DISTILLATION, collection_seeds
@@ -24,8 +25,8 @@ from sail.training.checkpointed_fit import TrainError, begin
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.types import FRAME_SKIP, Episode, Progress
 from sail_models.device import best_device
-from sail_models.networks.policy import CONFIGURATIONS
-from sail_models.saving import CONFIG, load_model, model_identity, save_model
+from sail_models.networks.policy import CONFIGURATIONS, PolicyConfig
+from sail_models.saving import CONFIG, arm_sizes, load_model, model_identity, save_model
 from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS, RESULTS = "distillation.json", "results.json"
@@ -59,9 +60,8 @@ def distil_policy(
         )
     if not (out / "policy" / CONFIG).is_file():
         schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
-        policy = train_policy(
-            successes, CONFIGURATIONS["compact"], schedule, out / "policy_training", progress
-        )
+        shape = PolicyConfig(**CONFIGURATIONS["compact"], **arm_sizes(read_embodiment(base_of(run))))
+        policy = train_policy(successes, shape, schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     model = load_model(out / "policy", "policy").to(best_device())
     student = PolicyAgent(model, TextEncoder(), model_identity(model))

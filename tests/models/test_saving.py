@@ -15,6 +15,8 @@ from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkC
 from sail_models.saving import WeightsError, find_base, load_model, model_identity, save_model
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
+from embodied import sizes
+
 
 def make_models() -> dict[str, nn.Module]:
     torch.manual_seed(0)
@@ -26,7 +28,7 @@ def make_models() -> dict[str, nn.Module]:
             PlannerNetworkConfig(2, 4, 4, widths=(16, 32), heads=2, change_scale=(0.5, 0.123456789))
         ),
         "inverse_dynamics": InverseDynamics(
-            InverseDynamicsConfig(head="diffusion", chunk=3, widths=(8, 16), features=16, frame_size=16)
+            InverseDynamicsConfig(head="diffusion", widths=(8, 16), features=16, **sizes(16, chunk=3))
         ),
     }
 

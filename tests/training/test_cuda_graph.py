@@ -22,6 +22,8 @@ from sail_models.networks.policy import Policy, PolicyConfig
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
+from embodied import sizes
+
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on NVIDIA GPUs")
 
 STEPS = 12
@@ -63,7 +65,7 @@ def dynamics() -> tuple[nn.Module, Callable[..., Tensor], Any]:
         return DynamicsBatch(frames, frames, arm, actions)
 
     autoencoder = Autoencoder(AutoencoderConfig()).cuda()
-    return InverseDynamics(InverseDynamicsConfig()).cuda(), dynamics_loss(autoencoder, 6), batch
+    return InverseDynamics(InverseDynamicsConfig(**sizes())).cuda(), dynamics_loss(autoencoder, 6), batch
 
 
 def policies() -> tuple[nn.Module, Callable[..., Tensor], Any]:
@@ -71,7 +73,7 @@ def policies() -> tuple[nn.Module, Callable[..., Tensor], Any]:
         frames, arm, actions = seen(count)
         return PolicyBatch(frames, normal(count, 16, 384), arm, actions)
 
-    return Policy(PolicyConfig()).cuda(), policy_loss, batch
+    return Policy(PolicyConfig(**sizes())).cuda(), policy_loss, batch
 
 
 def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:

@@ -32,6 +32,8 @@ from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
+from embodied import sizes
+
 META = torch.device("meta")
 # `meta` has no generator of its own.
 GENERATOR = SimpleNamespace(device=META)
@@ -73,12 +75,12 @@ def test_planners_are_fitted_where_they_are(loss: Callable[..., Tensor], layers:
 def test_policies_and_inverse_dynamics_are_fitted_and_act_where_they_are(head: str) -> None:
     frames, arm = torch.zeros(BATCH, 3, 64, 64, device=META), torch.zeros(BATCH, 4, device=META)
     actions, noise = torch.zeros(BATCH, 8, 4, device=META), torch.zeros(BATCH, 32, device=META)
-    acting = Policy(PolicyConfig(head=head)).to(META)  # type: ignore[arg-type]
+    acting = Policy(PolicyConfig(head=head, **sizes())).to(META)  # type: ignore[arg-type]
     batch = PolicyBatch(frames, TEXT.to(META), arm, actions)
     assert policy_loss(acting, batch, GENERATOR).device == META  # type: ignore[arg-type]
     autoencoder = Autoencoder(AutoencoderConfig()).to(META)
     shown = DynamicsBatch(frames, frames, arm, actions)
-    dynamics = InverseDynamics(InverseDynamicsConfig(head=head)).to(META)  # type: ignore[arg-type]
+    dynamics = InverseDynamics(InverseDynamicsConfig(head=head, **sizes())).to(META)  # type: ignore[arg-type]
     assert dynamics.loss(frames, frames, arm, actions, GENERATOR).device == META  # type: ignore[arg-type]
     assert dynamics_loss(autoencoder, BATCH)(dynamics, shown, GENERATOR).device == META  # type: ignore[arg-type]
     assert dynamics(frames, frames, arm, noise).device == META

@@ -25,6 +25,8 @@ from sail_models.saving import model_identity
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
+from embodied import sizes
+
 CONFIG = TrainingConfig(steps=4, batch_size=6, self_fraction=0.5, inverse_dynamics_steps=3)
 
 
@@ -47,7 +49,7 @@ def agent() -> Agent:
         planner=PlannerNetwork(PlannerNetworkConfig(2, 4, 8, widths=(16, 32), heads=2))
         .eval()
         .requires_grad_(False),
-        inverse_dynamics=InverseDynamics(InverseDynamicsConfig(widths=(8, 16), features=16))
+        inverse_dynamics=InverseDynamics(InverseDynamicsConfig(widths=(8, 16), features=16, **sizes()))
         .eval()
         .requires_grad_(False),
         text=CountingText(),  # type: ignore[arg-type]

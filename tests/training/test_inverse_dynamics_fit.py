@@ -11,6 +11,7 @@ from sail.types import Episode
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
+from embodied import sizes
 from helpers import make_episode
 
 STEPS, CHUNK, BATCH = 150, 2, 32
@@ -36,7 +37,7 @@ EPISODES = moving(30)
 
 def make_trainer(seed: int = 0) -> tuple[Trainer[InverseDynamics, DynamicsBatch], Autoencoder]:
     torch.manual_seed(0)
-    model = InverseDynamics(InverseDynamicsConfig(chunk=CHUNK, widths=(16, 32), features=64, frame_size=16))
+    model = InverseDynamics(InverseDynamicsConfig(widths=(16, 32), features=64, **sizes(16, chunk=CHUNK)))
     autoencoder = Autoencoder(AutoencoderConfig(4, (8, 8, 8))).requires_grad_(False)
     return Trainer(model, dynamics_loss(autoencoder, BATCH), STEPS, 2e-3, seed), autoencoder
 

@@ -17,7 +17,8 @@ _TEXT_FEATURES = 128
 class FilmEncoder(nn.Module):
     """Strided convolutions over pictures (B, channels, *size) with coordinate channels.
 
-    size: height and width of a picture. beside: count of further input numbers, which join the pictures' features before the last layers.
+    size: height and width of a picture. beside: count of further input numbers, which join the pictures'
+    features before the last layers.
     """
 
     coordinates: Tensor

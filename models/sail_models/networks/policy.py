@@ -21,8 +21,8 @@ from sail_models.spaces.autoencoder import frames_to_tensor
 class PolicyConfig:
     """Shapes and widths.
 
-    ranges, height, width, actions, head, features, diffusion_steps: see `InverseDynamicsConfig`. chunk: actions
-    of one decision. hidden: width of the diffusion head.
+    ranges, height, width, actions, head, features, diffusion_steps: see `InverseDynamicsConfig`. chunk:
+    actions of one decision. hidden: width of the diffusion head.
     """
 
     ranges: Ranges
@@ -38,8 +38,8 @@ class PolicyConfig:
     diffusion_steps: int = 5
 
 
-# Sizes of a `PolicyConfig`. compact: acts fast; with two denoising steps it succeeds as often as with five. wide:
-# about as large as the compact planner, for comparisons with it.
+# Sizes of a `PolicyConfig`. compact: acts fast; with two denoising steps it succeeds as often as with five.
+# wide: about as large as the compact planner, for comparisons with it.
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "compact": {"diffusion_steps": 2},
     "wide": {"widths": (64, 128, 256, 512), "features": 512, "hidden": 1024},

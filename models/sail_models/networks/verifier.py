@@ -54,7 +54,9 @@ class Verifier(nn.Module):
     def __init__(self, config: VerifierNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = FilmEncoder(11, config.widths, (config.frame_size, config.frame_size), 0, config.features)
+        self.encoder = FilmEncoder(
+            11, config.widths, (config.frame_size, config.frame_size), 0, config.features
+        )
         self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(config.features, 1)
         self.arm_mask = ArmMask(config.arm_widths) if config.arm else None

@@ -11,7 +11,9 @@ from sail_models.networks.action_head import Head
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.spaces.autoencoder import frames_to_tensor
 
-CONFIG = InverseDynamicsConfig(chunk=2, widths=(16, 32), features=64, frame_size=16)
+from embodied import sizes
+
+CONFIG = InverseDynamicsConfig(widths=(16, 32), features=64, **sizes(16, chunk=2))
 HEADS: tuple[Head, ...] = ("regression", "diffusion")
 REACH = 3
 

@@ -10,7 +10,9 @@ from sail_models.networks.action_head import Head
 from sail_models.networks.policy import CONFIGURATIONS, Policy, PolicyConfig
 from sail_models.spaces.autoencoder import frames_to_tensor
 
-CONFIG = PolicyConfig(chunk=2, widths=(16, 32), features=64, hidden=128, frame_size=16)
+from embodied import sizes
+
+CONFIG = PolicyConfig(widths=(16, 32), features=64, hidden=128, **sizes(16, chunk=2))
 HEADS: tuple[Head, ...] = ("regression", "diffusion")
 # Two prompts of two and of three tokens; the rest of a text is empty places.
 PROMPTS = torch.zeros(2, 16, 384)
@@ -76,5 +78,5 @@ def test_the_wide_one_is_as_large_as_the_planner_that_it_is_compared_with() -> N
     from sail_models.networks.planner_network import PlannerNetwork
 
     planner = sum(one.numel() for one in PlannerNetwork(PLANNERS["compact"]).parameters())
-    policy = sum(one.numel() for one in Policy(CONFIGURATIONS["wide"]).parameters())
+    policy = sum(one.numel() for one in Policy(PolicyConfig(**CONFIGURATIONS["wide"], **sizes())).parameters())
     assert 0.8 < policy / planner < 1.25

@@ -1,0 +1,156 @@
+"""Embodiments: written and read in both versions, refused where senseless, compared where they meet."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sail.embodiment import (
+    EMBODIMENTS,
+    FILE,
+    MOST_DIMENSIONS,
+    Dimension,
+    Embodiment,
+    EmbodimentError,
+    check_same,
+    embodiment_of,
+    read_embodiment,
+)
+from sail_models.networks.action_head import ArmInput
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.policy import Policy, PolicyConfig
+from sail_models.saving import PRETRAINED, arm_sizes, load_model, save_model
+
+from helpers import assert_one_line
+
+METAWORLD = EMBODIMENTS["metaworld"]
+numbers = st.floats(-1e3, 1e3, allow_nan=False)
+dimensions = st.builds(
+    lambda name, low, size: Dimension(name, "joint_position", "rad", low, low + size),
+    st.text(min_size=1, max_size=8),
+    numbers,
+    st.floats(1e-3, 1e3),
+)
+
+
+def six_joints() -> Embodiment:
+    """An arm of six joints and a gripper, seen by a camera that is wider than high."""
+    joints = tuple(Dimension(f"joint{n}", "joint_velocity", "rad/s", -1.0, 1.0) for n in range(6))
+    angles = tuple(Dimension(f"joint{n}", "joint_position", "rad", -3.0, 3.0) for n in range(6))
+    return Embodiment("lab/left", 96, 128, 0.04, 4, 6, joints, angles)
+
+
+@given(st.lists(dimensions, min_size=2, max_size=MOST_DIMENSIONS, unique_by=lambda one: one.name))
+def test_what_is_written_is_read(actions: list[Dimension]) -> None:
+    written = replace(six_joints(), actions=tuple(actions))
+    assert embodiment_of(json.loads(written.as_json())) == written
+
+
+def test_the_weights_that_ship_are_of_version_1_and_are_read_as_what_they_were(tmp_path: Path) -> None:
+    for base, scenes in (("base", "metaworld"), ("panda", "panda")):
+        assert "version" not in json.loads((PRETRAINED / base / FILE).read_text())
+        assert read_embodiment(PRETRAINED / base) == EMBODIMENTS[scenes]
+    (tmp_path / FILE).write_bytes(METAWORLD.as_json())
+    assert read_embodiment(tmp_path) == METAWORLD  # written, it is of version 2
+    assert json.loads((tmp_path / FILE).read_text())["version"] == 2
+
+
+def test_networks_of_format_1_scale_proprioception_as_they_were_trained(tmp_path: Path) -> None:
+    model = load_model(PRETRAINED / "panda" / "inverse_dynamics", "inverse_dynamics")
+    place = torch.tensor([[0.36, 0.0, 0.22, 0.5]])
+    centre, scale = torch.tensor([0.0, 0.65, 0.2, 0.5]), torch.tensor([0.3, 0.3, 0.2, 0.5])
+    assert torch.equal(model.arm(place), (place - centre) / scale)
+    save_model(tmp_path, model)
+    assert json.loads((tmp_path / "config.json").read_text())["format"] == 2
+    assert torch.equal(load_model(tmp_path, "inverse_dynamics").arm(place), model.arm(place))
+
+
+@given(dimensions, st.floats(0.0, 1.0))
+def test_the_range_becomes_minus_one_to_one(dimension: Dimension, share: float) -> None:
+    scaled = ArmInput(((dimension.low, dimension.high),))
+    value = dimension.low + share * (dimension.high - dimension.low)
+    found = float(scaled(torch.tensor([[value]])))
+    # float32 keeps 24 bits of a value far from zero.
+    blur = 4e-7 * (abs(dimension.low) + abs(dimension.high)) / (dimension.high - dimension.low)
+    assert found == pytest.approx(2.0 * share - 1.0, abs=1e-5 + 2 * blur)
+
+
+def test_networks_follow_the_embodiment() -> None:
+    arm, small = six_joints(), {"widths": (8, 16), "features": 16}
+    frames = torch.zeros(3, 3, arm.height, arm.width)
+    proprioception = torch.zeros(3, len(arm.proprioception))
+    dynamics = InverseDynamics(InverseDynamicsConfig(**small, **arm_sizes(arm)))  # type: ignore[arg-type]
+    noise = torch.zeros(3, dynamics.size)
+    assert dynamics(frames, frames, proprioception, noise).shape == (3, arm.frame_skip, len(arm.actions))
+    policy = Policy(PolicyConfig(hidden=16, **small, **arm_sizes(arm)))  # type: ignore[arg-type]
+    text = torch.zeros(3, 16, 384)
+    assert policy(frames, text, proprioception, noise).shape == (3, arm.frame_skip, len(arm.actions))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"height": 0}, ("height is 0",)),
+        ({"control_seconds": float("nan")}, ("control_seconds is nan",)),
+        ({"actions": METAWORLD.actions[:1]}, ("actions has 1 dimensions", "2 to 32")),
+        ({"actions": METAWORLD.actions[:1] * 2}, ("share a name", "x, x")),
+    ],
+)
+def test_an_embodiment_that_makes_no_sense_is_one_line(
+    change: dict[str, object], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(EmbodimentError) as error:
+        replace(METAWORLD, **change)  # type: ignore[arg-type]
+    assert_one_line(error, *words)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "words"),
+    [
+        (1.0, 1.0, "joint_position", ("range 1 to 1",)),
+        (0.0, float("inf"), "joint_position", ("range 0 to inf",)),
+        (0.0, 1.0, "knee", ("of kind 'knee'", "joint_position")),
+    ],
+)
+def test_a_dimension_that_makes_no_sense_is_one_line(
+    low: float, high: float, kind: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(EmbodimentError) as error:
+        Dimension("elbow", kind, "rad", low, high)  # type: ignore[arg-type]
+    assert_one_line(error, "elbow", *words)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"version": 3}',
+        '{"version": 2, "camera": "a"}',
+        '{"camera": "a", "step_length": "x"}',
+    ],
+)
+def test_a_file_that_is_none_is_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(EmbodimentError) as error:
+        read_embodiment(tmp_path)
+    assert_one_line(error, FILE)
+
+
+def test_where_two_meet_the_first_difference_is_told_with_both_values_and_the_cure() -> None:
+    check_same(METAWORLD, "the weights", METAWORLD, "the store", "nothing")
+    with pytest.raises(EmbodimentError) as error:
+        check_same(METAWORLD, "the weights", replace(METAWORLD, width=128), "the store", "take other weights")
+    assert str(error.value) == "width is 64 in the weights, 128 in the store: take other weights"
+    with pytest.raises(EmbodimentError) as error:
+        check_same(METAWORLD, "the weights", six_joints(), "the store", "take other weights")
+    assert_one_line(error, "camera is metaworld/workspace in the weights, lab/left in the store")
+    wider = replace(METAWORLD, actions=six_joints().actions)
+    with pytest.raises(EmbodimentError) as error:
+        check_same(METAWORLD, "the weights", wider, "the store", "take other weights")
+    assert_one_line(error, "actions is x (delta_position, -0.01 to 0.01 m)", "joint5 (joint_velocity")

@@ -3,10 +3,12 @@
 Conventions, said once and kept everywhere:
 
 * frame: uint8, (H, W, 3), RGB, 0..255, the right way up.
-* proprioception: float32, (4,): end-effector x, y, z in metres (world frame), gripper opening 0..1.
-* action: float32, (4,), -1..1: end-effector displacement x, y, z (1 is 10 mm a control step) and gripper
-  effort (-1 opens, +1 closes).
-* action chunk: float32, (K, 4): K actions for K consecutive control steps.
+* proprioception: float32, (P,), in the units that the embodiment says (`sail.embodiment`). MetaWorld's and the
+  table top's is the end effector's x, y, z in metres (world frame), and the gripper's opening, 0..1.
+* action: float32, (A,), -1..1, each number scaled by its range in the embodiment. MetaWorld's and the table
+  top's is the end effector's displacement x, y, z (1 is 10 mm a control step), and the gripper's effort (-1
+  opens, +1 closes).
+* action chunk: float32, (K, A): K actions for K consecutive control steps.
 """
 
 from collections.abc import Mapping
@@ -32,7 +34,7 @@ FRAME_SKIP = 8  # control steps between two planned frames, and so actions a chu
 class Episode:
     """One attempt at a task, recorded at every control step.
 
-    frames: uint8 (T+1, H, W, 3) RGB. proprioception: float32 (T+1, 4). actions: float32 (T, 4).
+    frames: uint8 (T+1, H, W, 3) RGB. proprioception: float32 (T+1, P). actions: float32 (T, A).
     success: the environment's flag was true at any step. model: identity (SHA-256 prefix) of the
     planner or policy that acted, or "" where neither did.
     """

@@ -22,9 +22,11 @@ import numpy as np
 
 from sail.errors import SailError
 from sail.system.files import file_errors
-from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, SOURCES, Episode, Float32, Source, UInt8
+from sail.types import SOURCES, Episode, Float32, Source, UInt8
 
-SCHEMA = 1
+SCHEMA = 2
+# Schema 1 does not say how many numbers an action and proprioception have: all of its episodes have so many.
+_FIRST_SIZE = 4
 SUFFIX = ".episode.zip"
 PNG_LEVEL = 1  # zlib's fastest: collecting never waits for the store
 
@@ -47,7 +49,8 @@ class StoreError(SailError):
 class EpisodeRecord:
     """What the store knows of an episode without opening it.
 
-    length: control steps T. height, width: frame size in pixels. sha256: hexadecimal, of the file.
+    length: control steps T. height, width: frame size in pixels. actions, proprioception: how many numbers
+    each of them has at a control step. sha256: hexadecimal, of the file.
     """
 
     id: str
@@ -61,6 +64,8 @@ class EpisodeRecord:
     length: int
     height: int
     width: int
+    actions: int
+    proprioception: int
     sha256: str
 
     @property
@@ -132,9 +137,12 @@ def parse_record(record_id: str, values: Mapping[str, object]) -> EpisodeRecord:
         length=_value(values, "length", int),
         height=_value(values, "height", int),
         width=_value(values, "width", int),
+        actions=_FIRST_SIZE if schema == 1 else _value(values, "actions", int),
+        proprioception=_FIRST_SIZE if schema == 1 else _value(values, "proprioception", int),
         sha256=_value(values, "sha256", str),
     )
-    if record.source not in SOURCES or min(schema, record.length, record.height, record.width) < 1:
+    sizes = schema, record.length, record.height, record.width, record.actions
+    if record.source not in SOURCES or min(sizes) < 1 or record.proprioception < 0:
         raise ValueError("its metadata has an unknown source, or a size below 1")
     return record
 
@@ -168,12 +176,14 @@ def _check(episode: Episode) -> None:
     frames, proprioception, actions = episode.frames, episode.proprioception, episode.actions
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or frames.size == 0:
         raise StoreError(f"frames are {frames.dtype} {frames.shape}: make them uint8 (T+1, H, W, 3)")
-    for name, array, shape in (
-        ("proprioception", proprioception, (steps + 1, PROPRIOCEPTION_SIZE)),
-        ("actions", actions, (steps, ACTION_SIZE)),
-    ):
-        if array.dtype != np.float32 or array.shape != shape:
-            raise StoreError(f"{name} is {array.dtype} {array.shape}: make it float32 {shape}")
+    for name, array, length in (("proprioception", proprioception, "T+1"), ("actions", actions, "T")):
+        if array.dtype != np.float32 or array.ndim != 2:
+            raise StoreError(f"{name} is {array.dtype} {array.shape}: make it float32 ({length}, numbers)")
+    if actions.shape[1] < 1 or len(proprioception) != steps + 1:
+        raise StoreError(
+            f"{steps} actions of {actions.shape[1]} numbers, {len(proprioception)} rows of proprioception: "
+            "record T+1 rows for T actions of at least one number"
+        )
     if steps < 1 or len(frames) != steps + 1:
         raise StoreError(f"{len(frames)} frames and {steps} actions: record T+1 frames for T >= 1 actions")
     if episode.source not in SOURCES:
@@ -193,6 +203,8 @@ def _metadata(episode: Episode) -> dict[str, object]:
         "length": len(episode),
         "height": episode.frames.shape[1],
         "width": episode.frames.shape[2],
+        "actions": episode.actions.shape[1],
+        "proprioception": episode.proprioception.shape[1],
     }
 
 
@@ -209,8 +221,8 @@ def _decode(content: bytes, record: EpisodeRecord) -> Episode:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return Episode(
             frames=np.stack([_decode_frame(archive, index, record) for index in range(steps + 1)]),
-            proprioception=_decode_array(archive, "proprioception.npy", (steps + 1, PROPRIOCEPTION_SIZE)),
-            actions=_decode_array(archive, "actions.npy", (steps, ACTION_SIZE)),
+            proprioception=_decode_array(archive, "proprioception.npy", (steps + 1, record.proprioception)),
+            actions=_decode_array(archive, "actions.npy", (steps, record.actions)),
             success=record.success,
             prompt=record.prompt,
             task=record.task,

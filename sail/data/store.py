@@ -56,13 +56,21 @@ class EpisodeStore:
     def add(self, episode: Episode) -> str:
         """Write `episode` durably and return its id; the same sequence of calls gives the same ids.
 
-        Raises StoreError for arrays that do not fit sail.types.Episode, and where writing fails.
+        Raises StoreError for arrays that do not fit sail.types.Episode, for another arm's numbers than those
+        of the episodes that are there, and where writing fails.
         """
         content = encode(episode)
         number = 1 + max((_number(known) for known in self._records), default=-1)
         task = re.sub("[^A-Za-z0-9]+", "-", episode.task)[:64]
         name = f"i{episode.iteration:03d}-{episode.source}-{task}-s{episode.seed}-{number:06d}"
         record = record_of(episode, name, content)
+        for there in list(self._records.values())[:1]:
+            if (there.actions, there.proprioception) != (record.actions, record.proprioception):
+                raise StoreError(
+                    f"{self.folder} holds episodes with {there.actions} numbers an action and "
+                    f"{there.proprioception} of proprioception, not {record.actions} and "
+                    f"{record.proprioception}: give each arm a store of its own"
+                )
         path = self.folder / record.file
         if path.exists():
             raise StoreError(f"{path} exists already: let only one process write to this store")

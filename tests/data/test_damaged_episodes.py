@@ -111,9 +111,9 @@ def test_foreign_files_are_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
     path = tmp_path / f"{EpisodeStore(tmp_path).add(make_episode())}.episode.zip"
-    newer = json.dumps({"schema": 2, "what": "only they know"}).encode()
+    newer = json.dumps({"schema": 3, "what": "only they know"}).encode()
     write_zip(path, changed(path, "episode.json", newer))
     (tmp_path / INDEX).unlink()
     with pytest.raises(StoreError) as error:
         EpisodeStore(tmp_path)
-    assert_one_line(error, "schema 2", "upgrade")
+    assert_one_line(error, "schema 3", "upgrade")

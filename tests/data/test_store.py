@@ -35,6 +35,7 @@ def assert_same(left: Episode, right: Episode) -> None:
     steps=st.integers(1, 6),
     height=st.integers(1, 9),
     width=st.integers(1, 9),
+    sizes=st.tuples(st.integers(1, 9), st.integers(0, 9)),
     noise=st.integers(0, 2**32 - 1),
     prompt=st.text(max_size=20),
     task=st.text(max_size=20),
@@ -45,13 +46,16 @@ def assert_same(left: Episode, right: Episode) -> None:
     model=st.text(max_size=8),
 )
 def test_an_episode_comes_back_to_the_byte(
-    steps: int, height: int, width: int, noise: int, **values: Any
+    steps: int, height: int, width: int, sizes: tuple[int, int], noise: int, **values: Any
 ) -> None:
     rng = np.random.default_rng(noise)
     # Any bits: not-a-numbers and negative zeros come back as they were too.
-    floats = np.frombuffer(rng.bytes((2 * steps + 1) * 16), np.float32).reshape(-1, 4)
+    actions, arm = (
+        np.frombuffer(rng.bytes(4 * rows * size), np.float32).reshape(rows, size)
+        for rows, size in zip((steps, steps + 1), sizes, strict=True)
+    )
     frames = rng.integers(0, 256, (steps + 1, height, width, 3), dtype=np.uint8)
-    episode = Episode(frames, floats[steps:], floats[:steps], **values)
+    episode = Episode(frames, arm, actions, **values)
     with tempfile.TemporaryDirectory() as folder:
         name = EpisodeStore(folder).add(episode)
         store = EpisodeStore(folder)

@@ -78,5 +78,7 @@ def test_the_wide_one_is_as_large_as_the_planner_that_it_is_compared_with() -> N
     from sail_models.networks.planner_network import PlannerNetwork
 
     planner = sum(one.numel() for one in PlannerNetwork(PLANNERS["compact"]).parameters())
-    policy = sum(one.numel() for one in Policy(PolicyConfig(**CONFIGURATIONS["wide"], **sizes())).parameters())
+    policy = sum(
+        one.numel() for one in Policy(PolicyConfig(**CONFIGURATIONS["wide"], **sizes())).parameters()
+    )
     assert 0.8 < policy / planner < 1.25

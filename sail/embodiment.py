@@ -137,13 +137,6 @@ def cartesian(camera: str, control_seconds: float, step_length: float) -> Embodi
     )
 
 
-# The embodiment of each value of `scenes` in `sail train`.
-EMBODIMENTS = {
-    "metaworld": cartesian("metaworld/workspace", 0.0125, 0.01),
-    "panda": cartesian("panda/workspace", 0.05, 0.01),
-}
-
-
 def read_embodiment(folder: Path) -> Embodiment:
     """The embodiment in a folder. Raises EmbodimentError."""
     path = folder / FILE

@@ -3,8 +3,8 @@
 Conventions, said once and kept everywhere:
 
 * frame: uint8, (H, W, 3), RGB, 0..255, the right way up.
-* proprioception: float32, (P,), in the units that the embodiment says (`sail.embodiment`). MetaWorld's and the
-  table top's is the end effector's x, y, z in metres (world frame), and the gripper's opening, 0..1.
+* proprioception: float32, (P,), in the units that the embodiment says (`sail.embodiment`). MetaWorld's and
+  the table top's is the end effector's x, y, z in metres (world frame), and the gripper's opening, 0..1.
 * action: float32, (A,), -1..1, each number scaled by its range in the embodiment. MetaWorld's and the table
   top's is the end effector's displacement x, y, z (1 is 10 mm a control step), and the gripper's effort (-1
   opens, +1 closes).

@@ -24,7 +24,8 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Here, so that tests of what needs no model do not wait for PyTorch.
     import torch
 
-    from sail.embodiment import EMBODIMENTS, FILE
+    from sail.embodiment import FILE
+    from sail_envs.panda.panda_tasks import EMBODIMENT
     from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
     from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
     from sail_models.networks.policy import Policy, PolicyConfig
@@ -46,7 +47,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     for name, model in parts.items():
         save_model(folder / name, model, half=True)
-    (folder / FILE).write_bytes(EMBODIMENTS["panda"].as_json())
+    (folder / FILE).write_bytes(EMBODIMENT.as_json())
     return folder
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sail.embodiment import EMBODIMENTS
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.saving import arm_sizes
 
 
 def sizes(pixels: int = 64, **changes: Any) -> dict[str, Any]:
     """Keyword arguments of `InverseDynamicsConfig` and `PolicyConfig`."""
-    return {**arm_sizes(EMBODIMENTS["metaworld"]), "height": pixels, "width": pixels, **changes}
+    return {**arm_sizes(METAWORLD.embodiment), "height": pixels, "width": pixels, **changes}

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sail.embodiment import (
-    EMBODIMENTS,
     FILE,
     MOST_DIMENSIONS,
     Dimension,
@@ -20,6 +19,8 @@ from sail.embodiment import (
     embodiment_of,
     read_embodiment,
 )
+from sail_envs.metaworld.metaworld_tasks import METAWORLD as METAWORLD_SUITE
+from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.networks.action_head import ArmInput
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.policy import Policy, PolicyConfig
@@ -27,7 +28,7 @@ from sail_models.saving import PRETRAINED, arm_sizes, load_model, save_model
 
 from helpers import assert_one_line
 
-METAWORLD = EMBODIMENTS["metaworld"]
+METAWORLD = METAWORLD_SUITE.embodiment
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
 dimensions = st.builds(
     lambda name, low, size: Dimension(name, "joint_position", "rad", low, low + size),
@@ -51,9 +52,9 @@ def test_what_is_written_is_read(actions: list[Dimension]) -> None:
 
 
 def test_the_weights_that_ship_are_of_version_1_and_are_read_as_what_they_were(tmp_path: Path) -> None:
-    for base, scenes in (("base", "metaworld"), ("panda", "panda")):
+    for base, shipped in (("base", METAWORLD), ("panda", EMBODIMENT)):
         assert "version" not in json.loads((PRETRAINED / base / FILE).read_text())
-        assert read_embodiment(PRETRAINED / base) == EMBODIMENTS[scenes]
+        assert read_embodiment(PRETRAINED / base) == shipped
     (tmp_path / FILE).write_bytes(METAWORLD.as_json())
     assert read_embodiment(tmp_path) == METAWORLD  # written, it is of version 2
     assert json.loads((tmp_path / FILE).read_text())["version"] == 2

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from sail.errors import SailError, not_found
-from sail.types import ACTION_SIZE, PROPRIOCEPTION_SIZE, Float32, UInt8
+from sail.types import Float32, UInt8
 from sail_envs.rendering import Renderer, shared_renderer
 from sail_envs.simulation import Ending, Simulation
 from sail_envs.suite import UnknownNameError, suite_of
@@ -75,7 +75,8 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
             if value < 1:
                 raise SettingError(f"{name} is {value}: it must be 1 or more")
-        self.task, self.simulation = task, simulate(task)
+        suite = suite_of(task)
+        self.task, self.embodiment, self.simulation = task, suite.embodiment, suite.simulate(task)
         frames_per_second = 1.0 / (frame_skip * self.simulation.control_seconds)
         self.metadata = {**self.metadata, "render_fps": frames_per_second}
         self.prompt = self.simulation.prompt
@@ -83,12 +84,13 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         self.size, self.frame_skip, self.horizon = size, frame_skip, horizon
         self.render_mode = render_mode
         self._set(hold, record)
-        shape = (frame_skip, ACTION_SIZE) if chunk else (ACTION_SIZE,)
+        numbers = len(self.embodiment.actions)
+        shape = (frame_skip, numbers) if chunk else (numbers,)
         self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
         self.observation_space = spaces.Dict(
             {
                 "frame": spaces.Box(0, 255, (size, size, 3), np.uint8),
-                "proprioception": spaces.Box(-2.0, 2.0, (PROPRIOCEPTION_SIZE,), np.float32),
+                "proprioception": spaces.Box(-2.0, 2.0, (len(self.embodiment.proprioception),), np.float32),
             }
         )
         self._outcome: Ending = "no_motion"
@@ -115,7 +117,7 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
             raise ActionError(
                 f"an action must be finite numbers of shape {self.action_space.shape}, not {given}"
             )
-        actions = np.broadcast_to(np.clip(action, -1.0, 1.0), (self.frame_skip, ACTION_SIZE))
+        actions = np.broadcast_to(np.clip(action, -1.0, 1.0), (self.frame_skip, len(self.embodiment.actions)))
         frames: list[UInt8] = []
         proprioceptions: list[Float32] = []
         reward, terminated = 0.0, False

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sail.embodiment import Embodiment
 from sail.errors import SailError, not_found
 from sail.types import Float32
 from sail_envs.simulation import Simulation
@@ -29,8 +30,9 @@ class Workspace(NamedTuple):
 class TaskSuite:
     """Everything that SAIL knows about a set of tasks.
 
-    tasks: each task's prompt by its name. seen, unseen: the tasks that base weights are shown, and those that
-    are kept for the loop; the two share none. simulate, expert: make a task's simulation and its expert.
+    embodiment: the arm's and the camera's, of every task. tasks: each task's prompt by its name. seen,
+    unseen: the tasks that base weights are shown, and those that are kept for the loop; the two share
+    none. simulate, expert: make a task's simulation and its expert.
 
     one_scene: the same seed lays out the same scene for every task, so that only the prompt tells them apart.
     opposites: tasks that do opposite things with one object; half-way through one, the other is possible.
@@ -41,6 +43,7 @@ class TaskSuite:
     """
 
     name: str
+    embodiment: Embodiment
     tasks: Mapping[str, str]
     seen: tuple[str, ...]
     unseen: tuple[str, ...]

@@ -6,7 +6,7 @@ import numpy as np
 
 from sail.data.store import EpisodeStore
 from sail.export.folder import ExportError
-from sail.types import ACTION_SIZE, FRAME_SIZE, UInt8
+from sail.types import UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.tasks import seen_like
 
@@ -41,10 +41,10 @@ def simulated(task: str, count: int = CHECKED + CALIBRATED) -> Scenes:
     prompts: list[str] = []
     share = -(-count // len(tasks))
     for one in tasks:
-        env = TaskEnv(one, size=FRAME_SIZE)
+        env = TaskEnv(one)
         for number in range(share):
             frame = env.reset(seed=_SEED + number)[0]["frame"]
-            drift = rng.uniform(-1.0, 1.0, ACTION_SIZE).astype(np.float32)
+            drift = rng.uniform(-1.0, 1.0, len(env.embodiment.actions)).astype(np.float32)
             for _ in range(number * _WANDERING // share):
                 frame = env.step(drift)[0]["frame"]
             frames.append(frame)

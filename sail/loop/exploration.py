@@ -2,20 +2,19 @@
 successes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sail.config.schema import ExplorationConfig
+from sail.embodiment import Embodiment
 from sail.loop.results import Way
-from sail.types import ACTION_SIZE, FRAME_SKIP, Episode, Float32
+from sail.types import Episode, Float32
 from sail_envs.suite import suite_of
 
 NO_EXPLORATION = ExplorationConfig()
-# One control step moves the end effector by at most this, in metres.
-STEP_LENGTH = 0.01
 # Ornstein-Uhlenbeck noise: share of the noise that stays from one control step to the next.
 NOISE_MEMORY = 0.9
 # Chunks on the way to one waypoint, at most.
@@ -48,7 +47,7 @@ class Unplanned(Protocol):
     """Acts without a plan."""
 
     def chunk(self, arm: Float32) -> Float32:
-        """Actions float32 (8, 4), at full speed at most. arm: proprioception float32 (4,)."""
+        """Actions float32 (K, A), at full speed at most. arm: proprioception float32 (P,)."""
         ...
 
 
@@ -57,32 +56,33 @@ class Wanderer:
     closed at random."""
 
     def __init__(self, task: str, rng: np.random.Generator) -> None:
-        self._workspace, self._rng = suite_of(task).workspace, rng
+        suite = suite_of(task)
+        self._workspace, self._embodiment, self._rng = suite.workspace, suite.embodiment, rng
         self._target: NDArray[np.float64] = np.zeros(3)
         self._left = 0
 
     def chunk(self, arm: Float32) -> Float32:
         """Towards the waypoint; the next one when it is reached or after 5 chunks. See Unplanned."""
-        if self._left == 0 or _near(self._target, arm):
+        if self._left == 0 or _near(self._target, arm, self._embodiment):
             low, high = np.array(self._workspace.low), np.array(self._workspace.high)
             self._target = low + (high - low) * self._rng.random(3) ** (1, 1, LOW)
             self._left = WAYPOINT_CHUNKS
         self._left -= 1
-        return _towards(self._target, self._rng.choice([-1.0, 1.0]), arm)
+        return _towards(self._target, self._rng.choice([-1.0, 1.0]), arm, self._embodiment)
 
 
 class Repeater:
     """Moves one arm along the last waypoints of one success after another, shifted a little each time: things
     are not where they were."""
 
-    def __init__(self, successes: Sequence[Episode], rng: np.random.Generator) -> None:
-        self._successes, self._rng = successes, rng
+    def __init__(self, task: str, successes: Sequence[Episode], rng: np.random.Generator) -> None:
+        self._embodiment, self._successes, self._rng = suite_of(task).embodiment, successes, rng
         self._waypoints: list[NDArray[np.float64]] = []
         self._left = 0
 
     def chunk(self, arm: Float32) -> Float32:
         """Towards the next waypoint; see Wanderer and Unplanned."""
-        while self._waypoints and (self._left == 0 or _near(self._waypoints[0][:3], arm)):
+        while self._waypoints and (self._left == 0 or _near(self._waypoints[0][:3], arm, self._embodiment)):
             self._waypoints.pop(0)
             self._left = WAYPOINT_CHUNKS
         if not self._waypoints:
@@ -90,7 +90,7 @@ class Repeater:
             self._left = WAYPOINT_CHUNKS
         self._left -= 1
         target = self._waypoints[0]
-        return _towards(target[:3], float(target[3]), arm)
+        return _towards(target[:3], float(target[3]), arm, self._embodiment)
 
     def _draw(self) -> list[NDArray[np.float64]]:
         """Position and gripper command of each waypoint."""
@@ -103,13 +103,14 @@ class Repeater:
         return [np.append(*one) for one in zip([*places, beyond], [*commands, commands[-1]], strict=True)]
 
 
-def _near(target: NDArray[np.float64], arm: Float32) -> bool:
-    return bool(np.abs(target - arm[:3]).max() < 2 * STEP_LENGTH)
+def _near(target: NDArray[np.float64], arm: Float32, embodiment: Embodiment) -> bool:
+    return bool(np.abs(target - arm[:3]).max() < 2 * embodiment.step_length)
 
 
-def _towards(target: NDArray[np.float64], gripper: float, arm: Float32) -> Float32:
-    motion = np.clip((target - arm[:3]) / (STEP_LENGTH * FRAME_SKIP), -1.0, 1.0)
-    return np.tile(np.append(motion, gripper).astype(np.float32), (FRAME_SKIP, 1))
+def _towards(target: NDArray[np.float64], gripper: float, arm: Float32, embodiment: Embodiment) -> Float32:
+    steps = embodiment.frame_skip
+    motion = np.clip((target - arm[:3]) / (embodiment.step_length * steps), -1.0, 1.0)
+    return np.tile(np.append(motion, gripper).astype(np.float32), (steps, 1))
 
 
 @dataclass
@@ -117,7 +118,7 @@ class _Slot:
     rng: np.random.Generator
     noise_scale: float
     unplanned: Unplanned | None
-    noise: Float32 = field(default_factory=lambda: np.zeros(ACTION_SIZE, np.float32))
+    noise: Float32
 
 
 class Explorer:
@@ -132,7 +133,7 @@ class Explorer:
         self, exploration: ExplorationConfig, task: str, salt: int, successes: Sequence[Episode] = ()
     ) -> None:
         self._exploration, self._task, self._salt = exploration, task, salt
-        self._successes = successes
+        self._successes, self._size = successes, len(suite_of(task).embodiment.actions)
         self._slots: dict[int, _Slot] = {}
         self.ways: dict[int, Way] = {}
 
@@ -143,13 +144,13 @@ class Explorer:
         drawn, way = rng.random(2)[1], Way.PLANNED
         unplanned: Unplanned | None = None
         if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
-            unplanned, way = Repeater(self._successes, rng), Way.REPEATED
+            unplanned, way = Repeater(self._task, self._successes, rng), Way.REPEATED
         elif drawn < exploration.random_fraction:
             unplanned, way = Wanderer(self._task, rng), Way.RANDOM
         noise_scale = exploration.action_noise if rng.random() < exploration.noisy_fraction else 0.0
         if way is Way.PLANNED and noise_scale:
             way = Way.NOISY
-        self._slots[slot] = _Slot(rng, noise_scale, unplanned)
+        self._slots[slot] = _Slot(rng, noise_scale, unplanned, np.zeros(self._size, np.float32))
         self.ways[seed] = way
 
     def rng(self, slot: int) -> np.random.Generator:
@@ -161,13 +162,13 @@ class Explorer:
         return self._slots[slot].unplanned
 
     def vary(self, slot: int, chunk: Float32) -> Float32:
-        """The chunk float32 (8, 4) with the episode's noise."""
+        """The chunk float32 (K, A) with the episode's noise."""
         state = self._slots[slot]
         if state.noise_scale == 0.0:
             return chunk
         noisy = chunk.copy()
         for action in noisy:
-            kick = state.rng.normal(size=ACTION_SIZE) * state.noise_scale * np.sqrt(1.0 - NOISE_MEMORY**2)
+            kick = state.rng.normal(size=self._size) * state.noise_scale * np.sqrt(1.0 - NOISE_MEMORY**2)
             state.noise = (NOISE_MEMORY * state.noise + kick).astype(np.float32)
             action += state.noise
         return np.clip(noisy, -1.0, 1.0)

@@ -15,7 +15,6 @@ from sail.config.schema import RunConfig
 from sail.data.demonstrations import Job, collect
 from sail.loop.agent import Agent, sampling_of
 from sail.loop.evaluation import evaluate_random, rate
-from sail.loop.exploration import STEP_LENGTH
 from sail.loop.results import TextEffect
 from sail.loop.rollout import Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
@@ -100,6 +99,7 @@ class PlanError:
 def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Episode]) -> PlanError:
     """Imagine from every 16th frame of the experts' episodes and compare with what happened."""
     starts, futures, arms, sent = [], [], [], []
+    step = suite_of(config.task).embodiment.step_length
     for episode in demonstrations.values():
         last = len(episode)
         for start in range(0, max(1, last - FRAME_SKIP), 2 * FRAME_SKIP):
@@ -107,14 +107,14 @@ def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Epi
             starts.append(episode.frames[start])
             futures.append(episode.frames[window])
             arms.append(episode.proprioception[start])
-            sent.append(_sent(episode.actions[start : start + FRAME_SKIP]))
+            sent.append(_sent(episode.actions[start : start + FRAME_SKIP], step))
     frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
     imagined = _plan(agent, config, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
     return PlanError(
         pixel=_difference(imagined, truth),
         pixel_still=_difference(np.repeat(frames[:, None], truth.shape[1], 1), truth),
-        end_effector=_miss(agent.inverse_dynamics, frames, imagined[:, 0], arm, np.stack(sent)),
-        end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, np.stack(sent)),
+        end_effector=_miss(agent.inverse_dynamics, frames, imagined[:, 0], arm, np.stack(sent), step),
+        end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, np.stack(sent), step),
         windows=len(frames),
     )
 
@@ -208,13 +208,15 @@ def _difference(a: UInt8, b: UInt8) -> float:
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean())
 
 
-def _sent(actions: Float32) -> Float32:
+def _sent(actions: Float32, step: float) -> Float32:
     """How far actions (..., T, 4) send the end effector in all, in metres: float32 (..., 3). It follows late:
     where it is after them would say as much about the chunk before."""
-    distance: Float32 = STEP_LENGTH * actions[..., :3].sum(-2)
+    distance: Float32 = step * actions[..., :3].sum(-2)
     return distance
 
 
-def _miss(model: InverseDynamics, frames: UInt8, goals: UInt8, arm: Float32, sent: Float32) -> float:
+def _miss(
+    model: InverseDynamics, frames: UInt8, goals: UInt8, arm: Float32, sent: Float32, step: float
+) -> float:
     """Mean distance in metres between where the actions towards the goals lead and the experts' did."""
-    return float(np.linalg.norm(_sent(model.act(frames, goals, arm)) - sent, axis=1).mean())
+    return float(np.linalg.norm(_sent(model.act(frames, goals, arm), step) - sent, axis=1).mean())

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from sail.config.schema import RunConfig
-from sail.types import FRAME_SKIP, Episode, Float32, UInt8
+from sail.types import Episode, Float32, UInt8
+from sail_envs.suite import suite_of
 from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
 
@@ -20,7 +21,7 @@ class Actor(Protocol):
         ...
 
     def act(self, observations: dict[int, dict[str, Any]]) -> dict[int, Float32]:
-        """One action chunk float32 (8, 4) for each slot's observation."""
+        """One action chunk float32 (K, A) for each slot's observation."""
         ...
 
     def goal(self, slot: int) -> UInt8 | None:
@@ -35,7 +36,7 @@ def open_environments(config: RunConfig, episodes: int) -> VectorEnv:
         config.task,
         min(config.envs, episodes),
         config.workers,
-        frame_skip=FRAME_SKIP,
+        frame_skip=suite_of(config.task).embodiment.frame_skip,
         chunk=True,
         horizon=config.horizon,
     )

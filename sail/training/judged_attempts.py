@@ -20,7 +20,7 @@ from sail.loop.seeds import TASKS_APART
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
 from sail.training.checkpointed_fit import TrainError
-from sail.types import ACTION_SIZE, Float32, Progress, UInt8
+from sail.types import Float32, Progress, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import Scripted, expert, with_noise
 from sail_envs.play import play
@@ -115,7 +115,7 @@ def _way(job: AttemptJob, rng: Generator) -> tuple[int, int, Scripted]:
 
 
 def _wandering(task: str, rng: Generator) -> Scripted:
-    wanderer, chunk = Wanderer(task, rng), iter(np.zeros((0, ACTION_SIZE), np.float32))
+    wanderer, chunk = Wanderer(task, rng), iter(np.zeros((0, 0), np.float32))
 
     def act(env: TaskEnv) -> Float32:
         nonlocal chunk

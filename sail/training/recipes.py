@@ -13,13 +13,14 @@ from typing import Protocol
 from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
-from sail.embodiment import EMBODIMENTS, Embodiment
+from sail.embodiment import Embodiment
 from sail.training.base_config import BaseConfig
 from sail.training.checkpointed_fit import TrainError
 from sail.training.judged_attempts import judged_attempts
 from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import FRAME_SIZE, Progress, Source
+from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_envs.suite import TaskSuite, suites
 
 # The suites of each value of `scenes` that is simulated.
@@ -80,7 +81,7 @@ class Simulated:
     @property
     def embodiment(self) -> Embodiment:
         """The one of these scenes."""
-        return EMBODIMENTS[self.config.scenes]
+        return self.suites[0].embodiment
 
     @property
     def beginnings(self) -> float:
@@ -153,7 +154,7 @@ class Recorded:
     def embodiment(self) -> Embodiment:
         """The Panda's with another camera: the robot's nodes move and record every arm in the Panda's
         steps."""
-        return replace(EMBODIMENTS["panda"], camera=self.config.camera)
+        return replace(EMBODIMENT, camera=self.config.camera)
 
     @property
     def reversals(self) -> dict[str, str]:

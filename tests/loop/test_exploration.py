@@ -10,7 +10,6 @@ from sail.loop.exploration import (
     NO_EXPLORATION,
     NOISE_MEMORY,
     SHIFT,
-    STEP_LENGTH,
     WAYPOINT_CHUNKS,
     Explorer,
     Repeater,
@@ -22,6 +21,7 @@ from sail.types import FRAME_SKIP, Episode
 from sail_envs.suite import suite_of
 
 TASK = "handle-press"
+STEP_LENGTH = 0.01
 STILL = np.zeros((FRAME_SKIP, 4), np.float32)
 ARM = np.array([0.0, 0.6, 0.2, 1.0], np.float32)
 
@@ -84,7 +84,7 @@ def test_a_repetition_goes_the_success_s_last_steps_and_straight_on() -> None:
     done = success(path, [-1.0] * 40 + [1.0] * 16)
     ends, beyond = [], []
     for seed in range(100):
-        repeater, arm = Repeater([done], np.random.default_rng(seed)), ARM.copy()
+        repeater, arm = Repeater("handle-press", [done], np.random.default_rng(seed)), ARM.copy()
         seen = []
         for _ in range(4 * WAYPOINT_CHUNKS):
             chunk = repeater.chunk(arm)

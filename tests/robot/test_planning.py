@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sail.embodiment import EMBODIMENTS
 from sail.types import UInt8
+from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.interfaces import Plan, Sampling
 from sail_robot.acting import Follower, TimedPlan, load_exported_dynamics
 from sail_robot.planning import (
@@ -40,7 +40,7 @@ class Gate:
 
     @property
     def model(self) -> LoadedPlanner:
-        return LoadedPlanner(self, Sampling(), self.identity, EMBODIMENTS["panda"])
+        return LoadedPlanner(self, Sampling(), self.identity, EMBODIMENT)
 
 
 class Watching:
@@ -113,7 +113,7 @@ def test_an_exported_model_plans_what_it_is_asked(exported: Path) -> None:
 
 
 def plans_what_it_is_asked(model: LoadedPlanner) -> None:
-    assert model.embodiment == EMBODIMENTS["panda"]
+    assert model.embodiment == EMBODIMENT
     plans: list[FinishedPlan] = []
     done = threading.Event()
 
@@ -168,7 +168,7 @@ def test_another_exported_planner_takes_over_while_plans_are_made(
 
 def test_exported_inverse_dynamics_is_followed(exported: Path) -> None:
     model, embodiment = load_exported_dynamics(str(exported))
-    assert embodiment == EMBODIMENTS["panda"]
+    assert embodiment == EMBODIMENT
     follower = Follower(model, 0.05, 8)
     follower.take(TimedPlan(np.zeros((8, 64, 64, 3), np.uint8), 0.0))
     action = follower.act(0.1, np.zeros((64, 64, 3), np.uint8), np.zeros(4, np.float32))

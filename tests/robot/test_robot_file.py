@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from sail.embodiment import EMBODIMENTS, FILE, EmbodimentError, read_embodiment
+from sail.embodiment import FILE, EmbodimentError, read_embodiment
 from sail_envs.environment import TaskEnv
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.saving import find_base
 from sail_robot.motion import LimitsError
 from sail_robot.robot_file import MismatchError, check_embodiment, read_robot
 
 CONFIG = Path(__file__).parents[2] / "robot" / "config"
+EMBODIMENTS = {"metaworld": METAWORLD.embodiment, "panda": EMBODIMENT}
 KNOWN = EMBODIMENTS["panda"]
 PANDA = yaml.safe_load((CONFIG / "panda.yaml").read_text())
 

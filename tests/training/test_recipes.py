@@ -8,11 +8,10 @@ import pytest
 from sail.config.schema import Demonstrator
 from sail.data.demonstrations import DEMONSTRATED, Job
 from sail.data.store import EpisodeStore
-from sail.embodiment import EMBODIMENTS
 from sail.training.base_config import BaseConfig
 from sail.training.recipes import Simulated, recipe_of
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
-from sail_envs.panda.panda_tasks import CUPS, DRAWERS
+from sail_envs.panda.panda_tasks import CUPS, DRAWERS, EMBODIMENT
 
 from helpers import make_episode
 
@@ -66,7 +65,10 @@ def test_only_metaworlds_seen_play_is_captioned_and_only_its_windows_may_begin_a
 
 
 def test_the_embodiment_is_the_scenes_and_the_camera_ones_own() -> None:
-    assert [recipe_of(config).embodiment for config in (BaseConfig(), PANDA)] == list(EMBODIMENTS.values())
+    assert [recipe_of(config).embodiment for config in (BaseConfig(), PANDA)] == [
+        METAWORLD.embodiment,
+        EMBODIMENT,
+    ]
     assert recipe_of(OWN).embodiment.camera == "lab/left"
 
 

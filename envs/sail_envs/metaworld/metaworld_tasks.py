@@ -3,6 +3,7 @@
 Imports no simulator.
 """
 
+from sail.embodiment import cartesian
 from sail_envs.simulation import Simulation
 from sail_envs.suite import Expert, TaskSuite, Workspace
 
@@ -118,6 +119,7 @@ def _expert(task: str) -> Expert:
 
 METAWORLD = TaskSuite(
     name="metaworld",
+    embodiment=cartesian("metaworld/workspace", control_seconds=0.0125, step_length=0.01),
     tasks=_TASKS,
     seen=_SEEN,
     unseen=_UNSEEN,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from sail.embodiment import cartesian
 from sail.types import Float32
 from sail_envs.simulation import Simulation
 from sail_envs.suite import Expert, TaskSuite, Workspace
@@ -10,6 +11,8 @@ from sail_envs.suite import Expert, TaskSuite, Workspace
 if TYPE_CHECKING:
     from sail_envs.panda.table import TableTop
 
+# Of the arm in `sail_envs.panda.arm`, and of every arm that the robot's nodes move.
+EMBODIMENT = cartesian("panda/workspace", control_seconds=0.05, step_length=0.01)
 # Seen and unseen: the paper's split of colours.
 CUP_COLOURS = (("red", "green", "blue", "pink"), ("orange", "purple"))
 DRAWER_COLOURS = (("red", "green", "blue"), ("yellow",))
@@ -49,6 +52,7 @@ def _suite(
     seen, unseen = (tuple(f"{name}-{colour}" for colour in part) for part in colours)
     return TaskSuite(
         name=name,
+        embodiment=EMBODIMENT,
         tasks={task: prompt.format(_colour_of(task)) for task in seen + unseen},
         seen=seen,
         unseen=unseen,

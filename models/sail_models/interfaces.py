@@ -19,7 +19,7 @@ class PromptError(SailError):
 class Plan:
     """A batch of imagined clips.
 
-    frames: uint8 (B, F, H, W, 3) RGB, `FRAME_SKIP` control steps apart. motion: float32 (B,), root mean
+    frames: uint8 (B, F, H, W, 3) RGB, one chunk of control steps apart. motion: float32 (B,), root mean
     square of the imagined change of the latents, in units of the change in the planner's training windows:
     near 0 where the plan imagines standstill.
     """

@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     print(f"'{prompt}' into {out}", flush=True)
     agent = load_agent(replace(config, base=arguments.base or config.base))
+    seen = agent.inverse_dynamics.config
+    frame = resized(frame, seen.height, seen.width)
     plan = agent.video_planner.plan(frame[None], [prompt], [arguments.seed], sampling_of(config))
     clip = np.concatenate([frame[None], plan.frames[0]])
     write_mp4(out / "plan.mp4", clip, FRAMES_PER_SECOND, ENLARGED)
@@ -89,11 +91,9 @@ def _first_frame(arguments: argparse.Namespace) -> "tuple[UInt8, str]":
 
 
 def read_image(path: Path) -> "UInt8":
-    """An image file of any size as a frame: uint8 (64, 64, 3) RGB. Raises ImageError."""
+    """An image file: uint8 (H, W, 3) RGB. Raises ImageError."""
     import cv2
     import numpy as np
-
-    from sail.types import FRAME_SIZE
 
     with file_errors(path, "read the image", ImageError):
         content = path.read_bytes()
@@ -103,8 +103,18 @@ def read_image(path: Path) -> "UInt8":
         image = None
     if image is None:
         raise ImageError(f"{path} is no image that OpenCV reads: give a PNG or JPEG file")
-    small = cv2.resize(image, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small[..., ::-1], dtype=np.uint8)
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+
+
+def resized(frame: "UInt8", height: int, width: int) -> "UInt8":
+    """A frame of any size, squeezed or stretched to uint8 (height, width, 3)."""
+    import cv2
+    import numpy as np
+
+    if frame.shape[:2] == (height, width):
+        return frame
+    small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 COMMAND = Command("plan", "imagine the next frames of an image or a task's scene", OVERRIDES, configure, run)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sail.system.workers import in_workers
-from sail.types import FRAME_SIZE
 from sail_envs.broad.clip import Clip
 from sail_envs.broad.sawyer import SawyerScene
 from sail_envs.broad.table_scene import TableScene
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.panda.panda_tasks import EMBODIMENT
 
 # Clips that are tried in one scene.
 TRIES = 20
@@ -46,8 +46,8 @@ def generate(wanted: Sequence[Scene], workers: int = 2) -> Iterator[list[Clip]]:
 
 def _clips(scene: Scene) -> list[Clip]:
     if scene.name == _TABLE:
-        made: TableScene | SawyerScene = TableScene(scene.seed, FRAME_SIZE)
+        made: TableScene | SawyerScene = TableScene(scene.seed, EMBODIMENT.height)
     else:
-        made = SawyerScene(scene.name, scene.seed, FRAME_SIZE)
+        made = SawyerScene(scene.name, scene.seed, EMBODIMENT.height)
     clips = (made.clip(number) for number in range(TRIES))
     return [clip for clip in clips if clip is not None]

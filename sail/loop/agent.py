@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sail.config.schema import NO_WORDS, SHIPPED, RunConfig
-from sail.types import FRAME_SIZE, Float32, UInt8
+from sail.types import Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
 from sail_models.diffusion.video_planner import VideoPlanner
@@ -39,22 +39,23 @@ class Agent:
     prior: Denoiser | None = None
 
     def __post_init__(self) -> None:
-        side = FRAME_SIZE // DOWNSAMPLING
-        latents = (self.autoencoder.config.latent_channels, side, side)
+        seen = self.inverse_dynamics.config
+        sides = seen.height // DOWNSAMPLING, seen.width // DOWNSAMPLING
+        latents = (self.autoencoder.config.latent_channels, *sides)
         if self.planner.latent_shape != latents:
             raise WeightsError(
-                f"the planner is of other weights than the autoencoder (latents {self.planner.latent_shape} "
-                f"and {latents}): take all parts from one base"
-            )
-        if self.inverse_dynamics.config.height != FRAME_SIZE:
-            raise WeightsError(
-                f"inverse dynamics wants frames of {self.inverse_dynamics.config.height} pixels, "
-                f"not {FRAME_SIZE}: take all parts from one base"
+                f"the planner is of other weights than the autoencoder and inverse dynamics (latents "
+                f"{self.planner.latent_shape} and {latents}): take all parts from one base"
             )
         if self.prior is not None:
             if self.planner.config.distilled:
                 raise PriorError("a distilled planner has the prior in its weights: choose prior.kind=none")
             check_fit(self.prior, self.planner)
+
+    @property
+    def frame_skip(self) -> int:
+        """Control steps between two planned frames: the actions of one chunk."""
+        return self.inverse_dynamics.config.chunk
 
     @property
     def planned_frames(self) -> int:

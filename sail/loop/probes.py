@@ -18,7 +18,7 @@ from sail.loop.evaluation import evaluate_random, rate
 from sail.loop.results import TextEffect
 from sail.loop.rollout import Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
-from sail.types import FRAME_SKIP, Episode, Float32, UInt8
+from sail.types import Episode, Float32, UInt8
 from sail_envs.suite import suite_of
 from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
@@ -26,7 +26,7 @@ from sail_models.networks.inverse_dynamics import InverseDynamics
 
 
 class PerfectPlanActor:
-    """Follows the expert's own frames of the same seed, `FRAME_SKIP` control steps apart."""
+    """Follows the expert's own frames of the same seed, one chunk of control steps apart."""
 
     def __init__(self, model: InverseDynamics, demonstrations: Mapping[int, Episode]) -> None:
         self._model = model
@@ -55,7 +55,7 @@ class PerfectPlanActor:
     def _goal(self, slot: int) -> UInt8:
         seed, chunk = self._position[slot]
         frames = self._plans[seed]
-        frame: UInt8 = frames[min(chunk * FRAME_SKIP, len(frames) - 1)]
+        frame: UInt8 = frames[min(chunk * self._model.config.chunk, len(frames) - 1)]
         return frame
 
 
@@ -99,15 +99,15 @@ class PlanError:
 def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Episode]) -> PlanError:
     """Imagine from every 16th frame of the experts' episodes and compare with what happened."""
     starts, futures, arms, sent = [], [], [], []
-    step = suite_of(config.task).embodiment.step_length
+    step, skip = suite_of(config.task).embodiment.step_length, agent.frame_skip
     for episode in demonstrations.values():
         last = len(episode)
-        for start in range(0, max(1, last - FRAME_SKIP), 2 * FRAME_SKIP):
-            window = np.minimum(start + FRAME_SKIP * np.arange(1, agent.planner.frames + 1), last)
+        for start in range(0, max(1, last - skip), 2 * skip):
+            window = np.minimum(start + skip * np.arange(1, agent.planner.frames + 1), last)
             starts.append(episode.frames[start])
             futures.append(episode.frames[window])
             arms.append(episode.proprioception[start])
-            sent.append(_sent(episode.actions[start : start + FRAME_SKIP], step))
+            sent.append(_sent(episode.actions[start : start + skip], step))
     frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
     imagined = _plan(agent, config, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
     return PlanError(

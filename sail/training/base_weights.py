@@ -24,7 +24,7 @@ from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.recipes import Recipe, recipe_of
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import train_verifier
-from sail.types import FRAME_SKIP, Episode, Progress
+from sail.types import Episode, Progress
 from sail_models.device import best_device
 from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -100,14 +100,14 @@ def _train_planner(
         if episode.prompt == prompt
     ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
-    future = PlannerNetworkConfig.frames
+    future, skip = PlannerNetworkConfig.frames, recipe.embodiment.frame_skip
 
     def batch(size: int) -> PlanBatch:
         others = [config.play_share if play else 0.0, config.backwards_share if reverse else 0.0]
         counts = rng.multinomial(size, [1.0 - sum(others), *others])
         return join(
             [
-                sample_batch(episodes, text, rng, int(count), FRAME_SKIP, future, recipe.beginnings)
+                sample_batch(episodes, text, rng, int(count), skip, future, recipe.beginnings)
                 for episodes, count in zip((demonstrations, play, reverse), counts, strict=True)
                 if count
             ]

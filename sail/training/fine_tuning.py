@@ -16,7 +16,7 @@ from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_ba
 from sail.training.planner_batches import sample_batch, to_latents
 from sail.training.policy_fit import policy_loss, sample_policy_batch
 from sail.training.trainer import Trainer
-from sail.types import FRAME_SKIP, Episode
+from sail.types import Episode
 from sail_models.diffusion.denoiser import diffusion_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.networks.planner_network import PlannerNetwork
@@ -94,7 +94,7 @@ def finetune_planner(
     for step in range(1, config.steps + 1):
         counts = mix_batch(rng, config.batch_size, config.self_fraction, len(old), len(new))
         batches = [
-            sample_batch(source, agent.text, rng, count, FRAME_SKIP, network.frames)
+            sample_batch(source, agent.text, rng, count, agent.frame_skip, network.frames)
             for source, count in zip((old, new), counts, strict=True)
             if count
         ]

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from sail.data.windows import Int64, sample_windows
 from sail.loop.agent import Agent
 from sail.training.inverse_dynamics_fit import DynamicsBatch
-from sail.types import FRAME_SKIP, Episode, UInt8
+from sail.types import Episode, UInt8
 from sail_models.device import device_of, mixed_precision, normal, uniform
 from sail_models.diffusion.composition import in_domain
 from sail_models.diffusion.schedule import TRAINING_STEPS, add_noise
@@ -35,7 +35,8 @@ class ImaginedGoals:
     """Goal frames that a planner drew for N windows of episodes.
 
     episode: index in `episodes` of each window's episode (N,). start: each window's first frame (N,). frames:
-    uint8 (N, F, H, W, 3) RGB; frame k stands for the episode's frame start + (k + 1) · FRAME_SKIP.
+    uint8 (N, F, H, W, 3) RGB; frame k stands for the episode's frame start + (k + 1) · K,
+    with K control steps a chunk.
     """
 
     episodes: Sequence[Episode]
@@ -56,7 +57,7 @@ def imagine_goals(
     device = device_of(network)
     generator = torch.Generator(device).manual_seed(seed)
     lengths = [len(episode.frames) for episode in episodes]
-    which, windows = sample_windows(rng, lengths, count, FRAME_SKIP, network.frames)
+    which, windows = sample_windows(rng, lengths, count, agent.frame_skip, network.frames)
     drawn = []
     for first in range(0, count, _PASS):
         some = slice(first, first + _PASS)
@@ -94,7 +95,7 @@ def sample_imagined_batch(imagined: ImaginedGoals, rng: Generator, count: int, c
     Raises ValueError where no imagined goal has a whole chunk of actions before it.
     """
     lengths = np.array([len(episode) for episode in imagined.episodes])[imagined.episode]
-    before = imagined.start[:, None] + FRAME_SKIP * np.arange(imagined.frames.shape[1])
+    before = imagined.start[:, None] + chunk * np.arange(imagined.frames.shape[1])
     whole = np.argwhere(before + chunk <= lengths[:, None])
     if not len(whole):
         raise ValueError("no imagined frame has a chunk of actions before it")

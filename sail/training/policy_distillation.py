@@ -23,7 +23,8 @@ from sail.loop.seeds import DISTILLATION, collection_seeds
 from sail.system.files import write_atomically
 from sail.training.checkpointed_fit import TrainError, begin
 from sail.training.policy_fit import PolicySchedule, train_policy
-from sail.types import FRAME_SKIP, Episode, Progress
+from sail.types import Episode, Progress
+from sail_envs.suite import suite_of
 from sail_models.device import best_device
 from sail_models.networks.policy import CONFIGURATIONS, PolicyConfig
 from sail_models.saving import CONFIG, arm_sizes, load_model, model_identity, save_model
@@ -100,11 +101,11 @@ def _milliseconds(agent: Agent | PolicyAgent, run: RunConfig, successes: Sequenc
     actor = actor_of(agent, run)
     actor.start(0, 0)
     episode, chunks = successes[0], run.planner.replan_every * TIMED
-    durations = []
+    durations, skip = [], suite_of(run.task).embodiment.frame_skip
     for chunk in range(run.planner.replan_every * WARM + chunks):
-        step = min(chunk * FRAME_SKIP, len(episode))
+        step = min(chunk * skip, len(episode))
         observation = {"frame": episode.frames[step], "proprioception": episode.proprioception[step]}
         began = time.perf_counter()
         actor.act({0: observation})
         durations.append(time.perf_counter() - began)
-    return 1000.0 * float(np.mean(durations[-chunks:])) / FRAME_SKIP
+    return 1000.0 * float(np.mean(durations[-chunks:])) / skip

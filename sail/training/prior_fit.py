@@ -18,8 +18,9 @@ from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.planner_batches import BEGINNINGS, change_scale
 from sail.training.trainer import Trainer
-from sail.types import FRAME_SKIP, Progress
+from sail.types import Progress
 from sail_envs.broad.clip import STRIDE
+from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
@@ -27,7 +28,7 @@ from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
 # The step, in frames of a clip, between two frames of a window.
-_EVERY = FRAME_SKIP // STRIDE
+_EVERY = EMBODIMENT.frame_skip // STRIDE
 _SETTINGS = "training.json"
 # The change scale is measured on so many windows, drawn from so many shards.
 _SCALED_ON, _SCALED_FROM = 1024, 50

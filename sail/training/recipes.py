@@ -19,7 +19,7 @@ from sail.training.checkpointed_fit import TrainError
 from sail.training.judged_attempts import judged_attempts
 from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
-from sail.types import FRAME_SIZE, Progress, Source
+from sail.types import Progress, Source
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_envs.suite import TaskSuite, suites
 
@@ -169,10 +169,11 @@ class Recorded:
                 "them"
             )
         for record in store.records():
-            if (record.height, record.width) != (FRAME_SIZE, FRAME_SIZE):
+            height, width = self.embodiment.height, self.embodiment.width
+            if (record.height, record.width) != (height, width):
                 raise TrainError(
                     f"{record.file} in {store.folder} has frames of {record.width}×{record.height} pixels, "
-                    f"not {FRAME_SIZE}×{FRAME_SIZE}: record it again, or leave it out"
+                    f"not {width}×{height}: record it again, or leave it out"
                 )
 
     def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:

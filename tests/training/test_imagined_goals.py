@@ -69,6 +69,7 @@ class Planning:
     autoencoder: Any
     planner: Any
     text: Any
+    frame_skip: int = 8
 
 
 def drawn(count: int = 200, guidance: float = 2.0, seed: int = 0) -> tuple[ImaginedGoals, Knowing]:

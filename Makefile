@@ -21,8 +21,11 @@ help: ## Show these targets
 run: $(INSTALLED) ## Improve an arm on an unseen task, into OUT=runs/quick; a second time goes on with it
 	$(VENV)/bin/sail run --preset quick --out $(OUT) $(if $(wildcard $(OUT)),--resume)
 
-check: lint ## Lint, format and type check, then the fast tests: under 90 seconds
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone' $(FAST)
+check: $(INSTALLED) ## Lint, format and type check, and the fast tests: under 90 seconds
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy & types=$$!; \
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone' $(FAST) && wait $$types
 
 test: lint ## Lint, format and type check, then all tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone'

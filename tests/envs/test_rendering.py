@@ -34,7 +34,7 @@ def test_a_process_ends_silently_with_environments_still_alive() -> None:
 def test_a_back_end_that_does_not_work_is_one_clear_line() -> None:
     ended = python(
         """
-        from sail.types import SailError
+        from sail.errors import SailError
         from sail_envs.environment import TaskEnv
         try:
             TaskEnv("reach").reset(seed=0)

@@ -52,7 +52,7 @@ def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=rf"{PLAN} is damaged .*copy it again"):
         ExportedPlanner(folder)
     (folder / PLAN).unlink()
-    with pytest.raises(ExportError, match=rf"{PLAN} cannot be read"):
+    with pytest.raises(ExportError, match=rf"cannot read .*{PLAN}"):
         ExportedPlanner(folder)
     config = read_planner_config(exported)
     (folder / DYNAMICS).write_bytes(b"nothing")

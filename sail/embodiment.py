@@ -106,9 +106,13 @@ class Embodiment:
         """Metres that the end effector moves by an action of 1: the largest of the displacements' ranges."""
         return max((one.high for one in self.actions if one.kind == "delta_position"), default=0.0)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The embodiment in JSON's values; `embodiment_of` reads them."""
+        return {"version": VERSION, **asdict(self)}
+
     def as_json(self) -> bytes:
         """The content of embodiment.json."""
-        return (json.dumps({"version": VERSION, **asdict(self)}, indent=2) + "\n").encode()
+        return (json.dumps(self.as_dict(), indent=2) + "\n").encode()
 
 
 def cartesian(camera: str, control_seconds: float, step_length: float) -> Embodiment:

@@ -104,7 +104,8 @@ def new_folder(out: Path) -> Iterator[Path]:
 def write_config(folder: Path, config: ExportedConfig) -> None:
     """Write config.json."""
     kind: Kind = "planner" if isinstance(config, ExportedPlannerConfig) else "policy"
-    text = json.dumps({"format": FORMAT, "kind": kind, **asdict(config)}, indent=2)
+    content = {"format": FORMAT, "kind": kind, **asdict(config), "embodiment": config.embodiment.as_dict()}
+    text = json.dumps(content, indent=2)
     (folder / CONFIG).write_text(text + "\n")
 
 

@@ -28,8 +28,10 @@ from sail_models.networks.inverse_dynamics import InverseDynamics
 class PerfectPlanActor:
     """Follows the expert's own frames of the same seed, one chunk of control steps apart."""
 
-    def __init__(self, model: InverseDynamics, demonstrations: Mapping[int, Episode]) -> None:
-        self._model = model
+    def __init__(
+        self, model: InverseDynamics, demonstrations: Mapping[int, Episode], frame_skip: int
+    ) -> None:
+        self._model, self._frame_skip = model, frame_skip
         self._plans = {seed: episode.frames for seed, episode in demonstrations.items()}
         self._position: dict[int, tuple[int, int]] = {}
 
@@ -55,7 +57,7 @@ class PerfectPlanActor:
     def _goal(self, slot: int) -> UInt8:
         seed, chunk = self._position[slot]
         frames = self._plans[seed]
-        frame: UInt8 = frames[min(chunk * self._model.config.chunk, len(frames) - 1)]
+        frame: UInt8 = frames[min(chunk * self._frame_skip, len(frames) - 1)]
         return frame
 
 
@@ -74,7 +76,7 @@ def perfect_plan(
 ) -> list[Outcome]:
     """What inverse dynamics alone can reach: the expert's true frames as the plan."""
     seeds = evaluation_seeds(config.task, config.seed, config.evaluation_episodes)
-    actor = PerfectPlanActor(agent.inverse_dynamics, demonstrations)
+    actor = PerfectPlanActor(agent.inverse_dynamics, demonstrations, agent.frame_skip)
     with open_environments(config, len(seeds)) as environments:
         return run_episodes(environments, seeds, actor, finished=finished)
 

@@ -95,7 +95,7 @@ class _InverseDynamics:
 
 def test_a_perfect_plan_is_the_experts_frames_a_chunk_apart_and_ends_with_its_last() -> None:
     model = _InverseDynamics()
-    actor = PerfectPlanActor(cast(Any, model), {7: _demonstration()})
+    actor = PerfectPlanActor(cast(Any, model), {7: _demonstration()}, 8)
     actor.start(3, seed=7)
     observation = {"frame": np.zeros((8, 8, 3), np.uint8), "proprioception": np.zeros(4, np.float32)}
     for _ in range(7):

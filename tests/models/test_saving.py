@@ -127,7 +127,7 @@ def test_another_kind(folder: Path) -> None:
     assert "holds a autoencoder, not a planner" in refusal(folder, "planner")
 
 
-@pytest.mark.parametrize("version", [2, None, "1"])
+@pytest.mark.parametrize("version", [3, None, "1"])
 def test_another_format(folder: Path, version: object) -> None:
     rewrite(folder, format=version)
     assert f"format {version}; this version reads 1" in refusal(folder)

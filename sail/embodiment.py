@@ -1,7 +1,7 @@
 """The embodiment: what an arm sees and does. It is kept beside weights, episodes and exported models.
 
-Weights of another embodiment load and run without an error, but their actions mean other motions. Wherever
-two embodiments meet they are compared (`check_same`).
+Weights of another embodiment load and run without an error, but their actions mean other motions:
+`check_same` compares two embodiments that meet.
 
 Version 2 of embodiment.json holds every field. Version 1, of older weights, holds camera, control_seconds and
 step_length; the rest is what all weights of that version share.

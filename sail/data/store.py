@@ -64,13 +64,13 @@ class EpisodeStore:
         task = re.sub("[^A-Za-z0-9]+", "-", episode.task)[:64]
         name = f"i{episode.iteration:03d}-{episode.source}-{task}-s{episode.seed}-{number:06d}"
         record = record_of(episode, name, content)
-        for there in list(self._records.values())[:1]:
-            if (there.actions, there.proprioception) != (record.actions, record.proprioception):
-                raise StoreError(
-                    f"{self.folder} holds episodes with {there.actions} numbers an action and "
-                    f"{there.proprioception} of proprioception, not {record.actions} and "
-                    f"{record.proprioception}: give each arm a store of its own"
-                )
+        there = next(iter(self._records.values()), record)
+        if (there.actions, there.proprioception) != (record.actions, record.proprioception):
+            raise StoreError(
+                f"{self.folder} holds episodes with {there.actions} numbers an action and "
+                f"{there.proprioception} of proprioception, not {record.actions} and "
+                f"{record.proprioception}: give each arm a store of its own"
+            )
         path = self.folder / record.file
         if path.exists():
             raise StoreError(f"{path} exists already: let only one process write to this store")

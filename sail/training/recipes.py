@@ -13,7 +13,7 @@ from typing import Protocol
 from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
-from sail.embodiment import Embodiment
+from sail.embodiment import Embodiment, check_same
 from sail.training.base_config import BaseConfig
 from sail.training.checkpointed_fit import TrainError
 from sail.training.judged_attempts import judged_attempts
@@ -68,7 +68,11 @@ def recipe_of(config: BaseConfig) -> Recipe:
     """The recipe that the configuration's `scenes` name."""
     if config.scenes == "own":
         return Recorded(config)
-    return Simulated(config, tuple(suites()[name] for name in _SUITES[config.scenes]))
+    first, *others = (suites()[name] for name in _SUITES[config.scenes])
+    for other in others:
+        cure = "train weights for each suite alone"
+        check_same(first.embodiment, f"suite {first.name}", other.embodiment, f"suite {other.name}", cure)
+    return Simulated(config, (first, *others))
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
 
 
 def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) -> None:
-    from sail.embodiment import Embodiment, read_embodiment
+    from sail.embodiment import cartesian, read_embodiment
     from sail.loop.agent import load_base
 
     store = EpisodeStore(tmp_path / "lab")
@@ -136,7 +136,7 @@ def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) ->
     code, _, error = sail(capsys, "train", *words, *own)
     assert code == 0, error
     assert len(EpisodeStore(store.folder).records()) == 2  # nothing was collected beside it
-    assert read_embodiment(tmp_path / "base") == Embodiment("lab/left", 0.05, 0.01)
+    assert read_embodiment(tmp_path / "base") == cartesian("lab/left", 0.05, 0.01)
     assert load_base(str(tmp_path / "base")).planner.frames == 8
     store.add(make_episode(12, shape=(32, 32), task="pour", source="teleop", success=True))
     assert "frames of 32×32 pixels" in refused(capsys, "train", *words[2:], "--out", tmp_path / "other", *own)

@@ -32,6 +32,8 @@ def record(index: int, success: bool, length: int = 10) -> EpisodeRecord:
         length=length,
         height=64,
         width=64,
+        actions=4,
+        proprioception=4,
         sha256="0" * 64,
     )
 

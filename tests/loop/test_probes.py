@@ -122,7 +122,7 @@ class _Late:
 @pytest.mark.parametrize(("late", "millimetres"), [(0, 0.0), (3, 15.0)])
 def test_the_plans_error_is_told_apart_from_inverse_dynamics_own(late: int, millimetres: float) -> None:
     planner = _Late(late)
-    agent = cast(Agent, type("A", (), {}))
+    agent = cast(Agent, type("A", (), {"frame_skip": 8}))
     agent.planner = agent.video_planner = cast(Any, planner)  # type: ignore[misc]
     agent.inverse_dynamics = cast(Any, _InverseDynamics())  # type: ignore[misc]
     error = plan_error(agent, load_config("smoke", None, ["task=reach"]), {7: _demonstration()})

@@ -154,7 +154,7 @@ def load_animatediff(
     from transformers import CLIPTextModel, CLIPTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     weights = {"use_safetensors": True, "torch_dtype": dtype, "low_cpu_mem_usage": False}
     parts: dict[str, Any] = {
         "vae": _part("autoencoder", AutoencoderKL.from_pretrained, source.base, "vae", weights),

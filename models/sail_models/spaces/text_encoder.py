@@ -63,7 +63,7 @@ def load_encoder() -> tuple[object, object]:
     from transformers.utils import logging
 
     # A progress bar for 0.1 s of loading would disturb the caller's own.
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
 
     folder = model_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

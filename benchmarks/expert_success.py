@@ -16,7 +16,7 @@ from sail.loop.statistics import wilson_interval
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert
 from sail_envs.processes import inherited_by_workers
-from sail_envs.tasks import TASKS
+from sail_envs.suite import task_sets
 
 LONG_HORIZON = 500
 
@@ -29,10 +29,11 @@ def main() -> None:
     arguments = parser.parse_args()
     horizon = RunConfig.horizon
     steps: dict[str, list[int | None]] = {}
+    tasks = task_sets()["all"]
     with ProcessPoolExecutor(arguments.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         with inherited_by_workers():
-            results = pool.map(functools.partial(steps_to_success, seeds=arguments.seeds), TASKS)
-        for task, steps[task] in zip(TASKS, results, strict=True):
+            results = pool.map(functools.partial(steps_to_success, seeds=arguments.seeds), tasks)
+        for task, steps[task] in zip(tasks, results, strict=True):
             print(f"{task:28} {steps[task]}", flush=True)
     rates = {f"horizon_{limit}": summary(steps, limit) for limit in (horizon, LONG_HORIZON)}
     write_result("experts", {"seeds": arguments.seeds, **rates, "steps_to_success": steps})
@@ -56,7 +57,8 @@ def summary(steps: dict[str, list[int | None]], horizon: int) -> dict[str, Any]:
 
 def steps_to_success(task: str, seeds: int) -> list[int | None]:
     """Control steps until the expert's success, None without one, for seeds 0, 1, ..."""
-    env, policy = TaskEnv(task, size=16, horizon=LONG_HORIZON), expert(task)
+    env = TaskEnv(task, height=16, width=16, horizon=LONG_HORIZON)
+    policy = expert(env)
     results: list[int | None] = []
     for seed in range(seeds):
         env.reset(seed=seed)

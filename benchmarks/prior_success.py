@@ -17,7 +17,7 @@ from prior_rules import NAMES, config_of, settings_of, split, weights_of
 
 from sail.loop.agent import load_agent
 from sail.loop.evaluation import evaluate, evaluate_random, rate
-from sail_envs.tasks import TASK_SETS
+from sail_envs.suite import task_sets
 
 TABLE, RANDOM = "prior_success", "random"
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("words", nargs="+", help="tasks or sets of them, and configuration as for `sail run`")
     arguments = parser.parse_intermixed_args()
     names, overrides = split(arguments.words)
-    for task in (task for name in names for task in TASK_SETS.get(name, (name,))):
+    for task in (task for name in names for task in task_sets()[name]):
         for rule in arguments.rules:
             settings = [] if rule == RANDOM else settings_of(rule)
             words = [*settings, *overrides, f"evaluation_episodes={arguments.episodes}"]

@@ -22,7 +22,7 @@ from sail.types import FRAME_SKIP, Float32, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop
 from sail_envs.rendering import choose_backend
-from sail_envs.suite import suites
+from sail_envs.suite import find_suite
 
 FRAMES = 8
 
@@ -63,7 +63,7 @@ def moved(plan: UInt8, scene: Scene) -> str:
 
 def choose(agent: Agent, config: RunConfig, family: str, scenes: list[Scene]) -> dict[str, Any]:
     """Plans by the named colour being a seen or an unseen one: what was moved."""
-    words = suites()[family].tasks
+    words = find_suite(family).tasks
     asked = [(number, name) for number, scene in enumerate(scenes) for name in scene.names]
     plans = []
     for begin in range(0, len(asked), 16):
@@ -75,7 +75,7 @@ def choose(agent: Agent, config: RunConfig, family: str, scenes: list[Scene]) ->
     shown = [
         moved(plan, scenes[number]) for plan, (number, _) in zip(np.concatenate(plans), asked, strict=True)
     ]
-    seen = {task.partition("-")[2] for task in suites()[family].seen}
+    seen = {task.partition("-")[2] for task in find_suite(family).seen}
     rows = {}
     for kind in ("seen", "unseen"):
         some = [
@@ -107,11 +107,11 @@ def main() -> None:
     table: dict[str, Any] = {}
     for family in ("cups", "drawers"):
         scenes = []
-        for part in (suites()[family].seen[:1], suites()[family].unseen):
+        for part in (find_suite(family).seen[:1], find_suite(family).unseen):
             for index in range(arguments.scenes // 2):
                 scenes.append(scene(TaskEnv(part[index % len(part)]), seed=index))
         for rule in arguments.rules:
-            config = config_of(suites()[family].seen[0], [*settings_of(rule), *arguments.overrides])
+            config = config_of(find_suite(family).seen[0], [*settings_of(rule), *arguments.overrides])
             table.setdefault(rule, {})[family] = choose(load_agent(config), config, family, scenes)
             print(family, rule, table[rule][family], flush=True)
     write_result("prior_text", {"scenes": arguments.scenes, "rules": table})

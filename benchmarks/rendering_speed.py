@@ -55,7 +55,7 @@ def ours(task: str, camera: str, size: int, frames: int) -> list[tuple[float, fl
     """Each frame of TaskEnv."""
     from sail_envs.environment import TaskEnv
 
-    env = TaskEnv(task, camera=camera, size=size)
+    env = TaskEnv(task, camera=camera, height=size, width=size)
     env.reset(seed=SEED)
     return timed(env.simulation, env.frame, frames)
 

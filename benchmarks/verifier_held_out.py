@@ -71,7 +71,7 @@ def judged_by_others(
     text, seen = TextEncoder(), dict[str, Seen]()
     with TemporaryDirectory() as saved:
         verifier = train_verifier(
-            [one for task, judged in others for one in shown_by(task, judged)],
+            [one for task, judged in others for one in shown_by(task, METAWORLD, judged)],
             steps(),
             SEED,
             Path(saved),

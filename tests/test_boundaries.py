@@ -27,6 +27,7 @@ LEAVES: dict[str, set[str]] = {
     "sail.types": set(),
     "sail.embodiment": {"sail.errors", "sail.types"},
     "sail.system.files": {"sail.errors"},
+    "sail.system.plugins": {"sail.errors"},
 }
 OURS = {"sail", "sail_envs", "sail_models", "sail_robot"}
 FOLDERS = {"envs", "models", "robot"}  # never import names

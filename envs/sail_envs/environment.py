@@ -7,10 +7,10 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from sail.embodiment import Embodiment
 from sail.errors import SailError, not_found
 from sail.types import Float32, UInt8
-from sail_envs.rendering import Renderer, shared_renderer
-from sail_envs.simulation import Ending, Simulation
+from sail_envs.simulation import Ending
 from sail_envs.suite import UnknownNameError, suite_of
 
 Observation = dict[str, Any]
@@ -24,15 +24,15 @@ class ActionError(SailError):
     """An action of the wrong shape, or one that is no number."""
 
 
-def simulate(task: str) -> Simulation:
-    """A new simulation of a task. Raises UnknownNameError."""
-    return suite_of(task).simulate(task)
-
-
 def _known(kind: str, name: str, names: Iterable[str]) -> str:
     if name not in names:
         raise UnknownNameError(not_found(kind, name, list(names)))
     return name
+
+
+def _proprioception_space(embodiment: Embodiment) -> spaces.Box:
+    """Without bounds: ranges scale, and an arm may leave them."""
+    return spaces.Box(-np.inf, np.inf, (len(embodiment.proprioception),), np.float32)
 
 
 # What a reset may change.
@@ -44,15 +44,18 @@ _FINAL = ("success", "wrong_object")
 class TaskEnv(gymnasium.Env[Observation, Float32]):
     """One task, seen through one camera.
 
-    Observation: {"frame": uint8 (size, size, 3) RGB, "proprioception": float32 (4,)} (see sail.types).
-    Action: float32 (4,) held for `frame_skip` control steps, or with `chunk=True` float32
-    (frame_skip, 4), one action a control step. The outcome is checked at every control step, and the first
+    suite: the suite's reference (see `find_suite`); without one, the suite that has the task. camera: the
+    suite's own where None. height, width: of a frame, the embodiment's where None.
+
+    Observation: {"frame": uint8 (height, width, 3) RGB, "proprioception": float32 (P,)} (see sail.types).
+    Action: float32 (A,) held for `frame_skip` control steps, or with `chunk=True` float32
+    (frame_skip, A), one action a control step. The outcome is checked at every control step, and the first
     success or wrong object stays. The episode terminates `hold` control steps after a success and at once
     after a wrong object; with `hold=None` it never does. It truncates after `horizon` control steps. The
     options of a `reset` may change `hold` and `record`, for that episode and all later ones.
     info: "success" (bool), "outcome" (see `Ending`), "steps" (control steps so far) and, with `record=True`,
-    "frames" uint8 (K, size, size, 3), "proprioceptions" float32 (K, 4) and "actions" float32 (K, 4; as
-    made, after clipping) of the K control steps just made.
+    "frames" uint8 (K, height, width, 3), "proprioceptions" float32 (K, P) and "actions" float32 (K, A;
+    as made, after clipping) of the K control steps just made.
     A seed gives the same episode to the byte, whatever ran in this environment before.
 
     Raises UnknownNameError, SettingError, ActionError (at `step`) and RenderingError (at `reset`).
@@ -63,8 +66,10 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
     def __init__(
         self,
         task: str,
-        camera: str = "workspace",
-        size: int = 64,
+        suite: str = "",
+        camera: str | None = None,
+        height: int | None = None,
+        width: int | None = None,
         frame_skip: int = 1,
         chunk: bool = False,
         horizon: int = 200,
@@ -72,16 +77,20 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         hold: int | None = 0,
         render_mode: str | None = None,
     ) -> None:
-        for name, value in (("size", size), ("frame_skip", frame_skip), ("horizon", horizon)):
+        found = suite_of(task, suite)
+        self.task, self.suite, self.embodiment = task, found, found.embodiment
+        self.height = self.embodiment.height if height is None else height
+        self.width = self.embodiment.width if width is None else width
+        sizes = {"height": self.height, "width": self.width, "frame_skip": frame_skip, "horizon": horizon}
+        for name, value in sizes.items():
             if value < 1:
                 raise SettingError(f"{name} is {value}: it must be 1 or more")
-        suite = suite_of(task)
-        self.task, self.embodiment, self.simulation = task, suite.embodiment, suite.simulate(task)
-        frames_per_second = 1.0 / (frame_skip * self.simulation.control_seconds)
+        self.simulation = found.simulate(task)
+        frames_per_second = 1.0 / (frame_skip * self.embodiment.control_seconds)
         self.metadata = {**self.metadata, "render_fps": frames_per_second}
-        self.prompt = self.simulation.prompt
-        self.camera = self.simulation.cameras[_known("camera", camera, self.simulation.cameras)]
-        self.size, self.frame_skip, self.horizon = size, frame_skip, horizon
+        self.prompt = found.tasks[task]
+        self.camera = _known("camera", camera or next(iter(self.simulation.cameras)), self.simulation.cameras)
+        self.frame_skip, self.horizon = frame_skip, horizon
         self.render_mode = render_mode
         self._set(hold, record)
         numbers = len(self.embodiment.actions)
@@ -89,8 +98,8 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
         self.observation_space = spaces.Dict(
             {
-                "frame": spaces.Box(0, 255, (size, size, 3), np.uint8),
-                "proprioception": spaces.Box(-2.0, 2.0, (len(self.embodiment.proprioception),), np.float32),
+                "frame": spaces.Box(0, 255, (self.height, self.width, 3), np.uint8),
+                "proprioception": _proprioception_space(self.embodiment),
             }
         )
         self._outcome: Ending = "no_motion"
@@ -148,17 +157,15 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         return observation, reward, terminated, self._steps >= self.horizon and not terminated, extra
 
     def frame(self) -> UInt8:
-        """The camera's frame now: uint8 (size, size, 3) RGB."""
-        simulation = self.simulation
-        return self._renderer().frame(simulation.model, simulation.data, self.camera)
+        """The camera's frame now: uint8 (height, width, 3) RGB."""
+        return self.simulation.frame(self.camera, self.height, self.width)
 
     def arm(self) -> UInt8:
-        """The arm's share of each pixel of that frame: uint8 (size, size), 255 where all of it is arm."""
-        simulation = self.simulation
-        return self._renderer().arm(simulation.model, simulation.data, self.camera)
+        """The arm's share of each pixel of that frame: uint8 (height, width), 255 where all of it is arm."""
+        return self.simulation.arm_mask(self.camera, self.height, self.width)
 
     def proprioception(self) -> Float32:
-        """End-effector position in metres and gripper opening 0..1: float32 (4,)."""
+        """The numbers that the embodiment names, in its units: float32 (P,)."""
         return self.simulation.proprioception()
 
     def render(self) -> UInt8:
@@ -169,9 +176,6 @@ class TaskEnv(gymnasium.Env[Observation, Float32]):
         if hold is not None and hold < 0:
             raise SettingError(f"hold is {hold}: it must be 0 or more, or None")
         self.hold, self.record = hold, record
-
-    def _renderer(self) -> Renderer:
-        return shared_renderer(self.simulation.drawn_as, self.simulation.model, self.size)
 
     def _observation(self) -> Observation:
         return {"frame": self.frame(), "proprioception": self.proprioception()}

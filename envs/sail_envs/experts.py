@@ -9,15 +9,20 @@ from numpy.typing import NDArray
 
 from sail.types import ACTION_SIZE, Episode, Float32, Source
 from sail_envs.environment import TaskEnv
-from sail_envs.suite import suite_of
+from sail_envs.suite import SuiteError
 
 # Reads an environment and returns its next action, float32 (4,) in -1..1; learns nothing.
 Scripted = Callable[[TaskEnv], Float32]
 
 
-def expert(task: str) -> Scripted:
-    """The task's scripted expert, which reads the simulation's state. Raises UnknownNameError."""
-    act = suite_of(task).expert(task)
+def expert(env: TaskEnv) -> Scripted:
+    """The scripted expert of the environment's task, which reads the simulation's state. Raises SuiteError
+    where the suite has no experts."""
+    if env.suite.expert is None:
+        raise SuiteError(
+            f"suite {env.suite.name} has no experts: take demonstrations from a store (demonstrations=STORE)"
+        )
+    act = env.suite.expert(env.task)
     return lambda env: act(env.simulation)
 
 

@@ -6,7 +6,6 @@ from numpy.random import Generator
 from sail.types import ACTION_SIZE, Float32
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import Scripted
-from sail_envs.suite import suite_of
 
 
 def waypoints(rng: Generator) -> Scripted:
@@ -40,9 +39,10 @@ def _wander(rng: Generator, near_object: float) -> Scripted:
         nonlocal target, gripper, steps_left
         position = env.proprioception()[:3]
         if steps_left == 0 or np.abs(target - position).max() < 0.02:
-            target = rng.uniform(*suite_of(env.task).workspace)
-            if rng.random() < near_object:
-                things = env.simulation.things()
+            assert env.suite.workspace is not None
+            target = rng.uniform(*env.suite.workspace)
+            things = env.simulation.things()
+            if rng.random() < near_object and len(things):
                 thing = things[0] if len(things) == 1 else things[rng.integers(len(things))]
                 target = thing + rng.normal(scale=0.06, size=3)
             gripper, steps_left = float(rng.choice([-1.0, 1.0])), 40

@@ -69,11 +69,11 @@ def _works(backend: str, variables: dict[str, str]) -> bool:
     return tried.returncode == 0
 
 
-def open_gl_context(size: int) -> _Context:
+def open_gl_context(width: int, height: int) -> _Context:
     """An offscreen OpenGL context of the chosen back end, made current. Raises RenderingError."""
     backend = choose_backend()
     try:
-        context: _Context = _context_class(importlib.import_module(f"mujoco.{backend}"))(size, size)
+        context: _Context = _context_class(importlib.import_module(f"mujoco.{backend}"))(width, height)
         context.make_current()
     except _GL_ERRORS as error:
         raise _does_not_work(error) from error
@@ -108,29 +108,31 @@ class Renderer:
     Two renderers alive in one process corrupt each other's images: use `shared_renderer`.
     """
 
-    def __init__(self, model: Any, size: int) -> None:
+    def __init__(self, model: Any, height: int, width: int) -> None:
         self._mujoco = mujoco = load_mujoco()
-        self.size = size
-        drawn = 2 * size if size <= LARGEST_AVERAGED else size
+        self.height, self.width = height, width
+        factor = 2 if max(height, width) <= LARGEST_AVERAGED else 1
+        drawn_height, drawn_width = factor * height, factor * width
         model.vis.quality.offsamples = 0
-        model.vis.global_.offwidth = drawn
-        model.vis.global_.offheight = drawn
-        self._gl = open_gl_context(drawn)
+        model.vis.global_.offwidth = drawn_width
+        model.vis.global_.offheight = drawn_height
+        self._gl = open_gl_context(drawn_width, drawn_height)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
-        self._rectangle = mujoco.MjrRect(0, 0, drawn, drawn)
-        self._buffer = np.zeros((drawn, drawn, 3), np.uint8)
+        self._rectangle = mujoco.MjrRect(0, 0, drawn_width, drawn_height)
+        self._buffer = np.zeros((drawn_height, drawn_width, 3), np.uint8)
 
     def frame(self, model: Any, data: Any, camera: Camera) -> UInt8:
-        """Draw one frame: uint8 (size, size, 3), RGB, the right way up."""
+        """Draw one frame: uint8 (height, width, 3), RGB, the right way up."""
         self._draw(model, data, camera)
         return self._picture(self._buffer, camera)
 
     def arm(self, model: Any, data: Any, camera: Camera) -> UInt8:
-        """How much of each pixel of the same frame is the arm: uint8 (size, size), 255 where all of it is."""
+        """How much of each pixel of the same frame is the arm: uint8 (height, width), 255 where all of it
+        is."""
         flag = self._mujoco.mjtRndFlag
         numbering = [flag.mjRND_SEGMENT.value, flag.mjRND_IDCOLOR.value]
         self._scene.flags[numbering] = 1
@@ -155,7 +157,7 @@ class Renderer:
         if camera.fovy is not None:
             model.cam_fovy[camera_id] = camera.fovy
         # MuJoCo draws every mesh, in view or not: half of the triangles are the arm's, outside the picture.
-        model.geom_group[_out_of_view(model, data, camera_id)] = _HIDDEN_GROUP
+        model.geom_group[_out_of_view(model, data, camera_id, self.width / self.height)] = _HIDDEN_GROUP
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(model, data, self._option, None, self._camera, everything, self._scene)
         model.cam_fovy[camera_id] = original_fovy
@@ -167,10 +169,9 @@ class Renderer:
 
     def _picture(self, drawn: UInt8, camera: Camera) -> UInt8:
         """Of this renderer's size, the right way up."""
-        if len(drawn) != self.size:
-            drawn = np.asarray(
-                cv2.resize(drawn, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8
-            )
+        if len(drawn) != self.height:
+            size = (self.width, self.height)
+            drawn = np.asarray(cv2.resize(drawn, size, interpolation=cv2.INTER_AREA), np.uint8)
         # OpenGL's rows run from the bottom: a camera hanging upside down only needs its columns turned.
         return drawn[:, ::-1].copy() if camera.turned else drawn[::-1].copy()
 
@@ -191,26 +192,29 @@ def _of_arm(model: Any) -> NDArray[np.bool_]:
 _HIDDEN_GROUP = 5
 
 
-def _out_of_view(model: Any, data: Any, camera_id: int) -> NDArray[np.bool_]:
-    """Which geoms lie wholly outside a square picture, by their bounding spheres: bool (ngeom,)."""
+def _out_of_view(model: Any, data: Any, camera_id: int, aspect: float) -> NDArray[np.bool_]:
+    """Which geoms lie wholly outside the picture, by their bounding spheres: bool (ngeom,). aspect: the
+    picture's width by its height."""
     points = (data.geom_xpos - data.cam_xpos[camera_id]) @ data.cam_xmat[camera_id].reshape(3, 3)
-    depth, half_angle = -points[:, 2], np.radians(model.cam_fovy[camera_id]) / 2
-    sideways = np.abs(points[:, :2]).max(axis=1)
-    outside = np.maximum(sideways * np.cos(half_angle) - depth * np.sin(half_angle), -depth)
+    depth, upwards = -points[:, 2], np.radians(model.cam_fovy[camera_id]) / 2
+    half_angles = np.array([upwards if aspect == 1 else np.arctan(aspect * np.tan(upwards)), upwards])
+    beside = np.abs(points[:, :2]) * np.cos(half_angles) - depth[:, None] * np.sin(half_angles)
+    outside = np.maximum(beside.max(axis=1), -depth)
     # An infinite plane has radius 0.
     return np.asarray((outside > model.geom_rbound) & (model.geom_rbound > 0))
 
 
-_shared: tuple[tuple[str, int], Renderer] | None = None
+_shared: tuple[tuple[str, int, int], Renderer] | None = None
 
 
-def shared_renderer(key: str, model: Any, size: int) -> Renderer:
+def shared_renderer(key: str, model: Any, height: int, width: int) -> Renderer:
     """This process's one renderer, made anew when the model file (`key`) or the size changes."""
     global _shared
-    if _shared is not None and _shared[0] == (key, size):
+    wanted = (key, height, width)
+    if _shared is not None and _shared[0] == wanted:
         return _shared[1]
     close_shared_renderer()
-    _shared = ((key, size), Renderer(model, size))
+    _shared = (wanted, Renderer(model, height, width))
     # Registered only now, so that it runs before the exit hook by which MuJoCo ends EGL.
     atexit.unregister(close_shared_renderer)
     atexit.register(close_shared_renderer)

@@ -1,22 +1,37 @@
-"""Task suites: tasks in one kind of scene with one arm, and which suites there are. Imports no simulator."""
+"""Task suites: tasks in one kind of scene with one arm, and how a suite is found. Imports no simulator."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from sail.embodiment import Embodiment
 from sail.errors import SailError, not_found
+from sail.system.plugins import find_plugin, plugin_names
 from sail.types import Float32
 from sail_envs.simulation import Simulation
 
-# Reads a simulation and returns the next action, float32 (4,) in -1..1.
-Expert = Callable[[Simulation], Float32]
+# Reads a simulation of its suite and returns the next action, float32 (A,) in -1..1.
+Expert = Callable[[Any], Float32]
 Point = tuple[float, float, float]
+
+GROUP = "sail.suites"
+_BUILT_IN = {
+    "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
+    "cups": "sail_envs.panda.panda_tasks:CUPS",
+    "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
+}
+# What may follow a suite's name: another frame, as in metaworld@128 or cups@96x128 (height x width).
+_FRAME = re.compile(r"(.+)@(\d{1,4})(?:x(\d{1,4}))?")
 
 
 class UnknownNameError(SailError):
     """A task, a camera or an option that does not exist."""
+
+
+class SuiteError(SailError):
+    """A suite that makes no sense."""
 
 
 class Workspace(NamedTuple):
@@ -32,7 +47,9 @@ class TaskSuite:
 
     embodiment: the arm's and the camera's, of every task. tasks: each task's prompt by its name. seen,
     unseen: the tasks that base weights are shown, and those that are kept for the loop; the two share
-    none. simulate, expert: make a task's simulation and its expert.
+    none. simulate: makes a task's simulation. expert: makes a task's expert; a suite without one takes
+    demonstrations from a store. workspace: where random waypoints lie; without one, exploring is noise on
+    actions.
 
     one_scene: the same seed lays out the same scene for every task, so that only the prompt tells them apart.
     opposites: tasks that do opposite things with one object; half-way through one, the other is possible.
@@ -40,6 +57,9 @@ class TaskSuite:
     reversible: seen tasks whose demonstration, played backwards, shows the opposite task.
     captioned_play: the planner of base weights learns captioned play, too (see `sail.data.captions`).
     play_everywhere: base weights see play in the scenes of all tasks, not only of the seen ones.
+    reference: the name by which `find_suite` finds this suite again; worker processes do.
+
+    Raises SuiteError.
     """
 
     name: str
@@ -47,31 +67,94 @@ class TaskSuite:
     tasks: Mapping[str, str]
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
-    workspace: Workspace
     simulate: Callable[[str], Simulation]
-    expert: Callable[[str], Expert]
+    expert: Callable[[str], Expert] | None = None
+    workspace: Workspace | None = None
     one_scene: bool = False
     opposites: Mapping[str, str] = field(default_factory=dict)
     undoes: Mapping[str, str] = field(default_factory=dict)
     reversible: tuple[str, ...] = ()
     captioned_play: bool = False
     play_everywhere: bool = False
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        def refuse(cause: str) -> None:
+            raise SuiteError(f"suite {self.name}: {cause}")
+
+        if not self.tasks:
+            refuse("tasks is empty: name each task and its prompt")
+        for task, prompt in self.tasks.items():
+            if not task or re.search(r"[\s/\\,=]", task):
+                refuse(f"the task '{task}' has a blank, a comma or a slash in its name: use dashes")
+            if not prompt.strip():
+                refuse(f"the prompt of '{task}' is empty: say what the arm is to do")
+        for part in ("seen", "unseen", "reversible"):
+            for task in getattr(self, part):
+                if task not in self.tasks:
+                    refuse(not_found(f"task in {part}", task, list(self.tasks)))
+        both = set(self.seen) & set(self.unseen)
+        if both:
+            refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
+
+
+def suite_names() -> list[str]:
+    """The suites that are built in or installed."""
+    return plugin_names(GROUP, _BUILT_IN)
 
 
 @functools.cache
-def suites() -> Mapping[str, TaskSuite]:
-    """The built-in suites by name."""
-    # Imported here: each of them is made of this module's class.
-    from sail_envs.metaworld.metaworld_tasks import METAWORLD
-    from sail_envs.panda.panda_tasks import CUPS, DRAWERS
+def find_suite(reference: str) -> TaskSuite:
+    """The suite of a name.
 
-    return {suite.name: suite for suite in (METAWORLD, CUPS, DRAWERS)}
+    reference: a built-in suite's name, an installed one's (entry point group `sail.suites`),
+    `package.module:NAME`, or a YAML mapping `{gymnasium: …}` (see `sail_envs.gymnasium`); `@SIDE` or
+    `@HEIGHTxWIDTH` after the name asks for frames of another size. Raises PlugInError, SuiteError.
+    """
+    if reference.startswith("{"):
+        from sail_envs.gymnasium import suite_of_text  # here: this module imports no Gymnasium
+
+        return suite_of_text(reference)
+    name, frame = _split(reference)
+    suite = find_plugin("suite", name, GROUP, _BUILT_IN)
+    if not isinstance(suite, TaskSuite):
+        raise SuiteError(f"{name} is {type(suite).__name__}, not a TaskSuite: name the suite itself")
+    if frame is not None:
+        suite = replace(suite, embodiment=replace(suite.embodiment, height=frame[0], width=frame[1]))
+    return replace(suite, reference=reference)
 
 
-def suite_of(task: str) -> TaskSuite:
-    """The suite that has a task. Raises UnknownNameError with the nearest task there is."""
-    for suite in suites().values():
+def suite_of(task: str, reference: str = "") -> TaskSuite:
+    """The suite that has a task: the one of this reference, or, without one, the first that has it, the
+    built-in ones first. Raises UnknownNameError with the nearest task there is."""
+    suites = map(find_suite, [reference] if reference else suite_names())
+    known: list[str] = []
+    for suite in suites:
         if task in suite.tasks:
             return suite
-    known = [name for suite in suites().values() for name in suite.tasks]
+        known += suite.tasks
     raise UnknownNameError(not_found("task", task, known))
+
+
+def task_sets(reference: str = "") -> dict[str, tuple[str, ...]]:
+    """Several tasks by one name, and each task by its own: of the suite of this reference, or of every suite.
+
+    "seen" and "unseen" are the suite's, or the first suite's; NAME-seen, NAME-unseen and NAME are the suite
+    NAME's; "all" are all.
+    """
+    suites = [find_suite(name) for name in ([reference] if reference else suite_names())]
+    sets: dict[str, tuple[str, ...]] = {"seen": suites[0].seen, "unseen": suites[0].unseen}
+    for suite in suites:
+        own = {f"{suite.name}-seen": suite.seen, f"{suite.name}-unseen": suite.unseen}
+        sets = {**own, suite.name: tuple(suite.tasks), **sets}
+    sets["all"] = tuple(task for suite in suites for task in suite.tasks)
+    return {**sets, **{task: (task,) for task in sets["all"]}}
+
+
+def _split(reference: str) -> tuple[str, tuple[int, int] | None]:
+    """The name, and the frame's height and width where they are given."""
+    found = _FRAME.fullmatch(reference)
+    if found is None:
+        return reference, None
+    name, height, width = found.groups()
+    return name, (int(height), int(width or height))

@@ -39,16 +39,26 @@ class Transition(NamedTuple):
 class VectorEnv:
     """`num_envs` environments of one task, numbered from 0, in `workers` processes.
 
-    env_kwargs go to TaskEnv. An environment's episodes depend on seeds and actions alone, not on the worker.
+    suite: the suite's reference (see `find_suite`). prompt: the task's own where empty. env_kwargs go to
+    TaskEnv. An environment's episodes depend on seeds and actions alone, not on the worker.
     Making one raises UnknownNameError, SettingError and RenderingError. Where a worker dies or fails, all
     environments are closed and WorkerError is raised.
     """
 
-    def __init__(self, task: str, num_envs: int, workers: int = 2, **env_kwargs: Any) -> None:
+    def __init__(
+        self,
+        task: str,
+        num_envs: int,
+        workers: int = 2,
+        suite: str = "",
+        prompt: str = "",
+        **env_kwargs: Any,
+    ) -> None:
         if num_envs < 1 or workers < 1:
             raise SettingError(f"{num_envs} environments in {workers} workers: both must be 1 or more")
-        suite_of(task)  # refuses an unknown task before a worker starts
-        self.task = task
+        found = suite_of(task, suite)  # refuses an unknown task before a worker starts
+        self.task, self.prompt = task, prompt or found.tasks[task]
+        env_kwargs["suite"] = suite
         self.num_envs = num_envs
         self._workers: list[_Worker] = []
         try:

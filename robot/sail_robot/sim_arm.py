@@ -46,7 +46,7 @@ class SimArm:
     def __init__(self, task: str, seed: int, size: int, tick: float, faults: CameraFaults) -> None:
         if not task.startswith(("cups-", "drawers-")):
             raise SimulatedTaskError(f"the simulated arm has no '{task}': choose a cups- or drawers- task")
-        self._env, self._tick, self._faults = TaskEnv(task, size=size), tick, faults
+        self._env, self._tick, self._faults = TaskEnv(task, height=size, width=size), tick, faults
         table: Any = self._env.simulation
         assert isinstance(table, TableTop)
         self._table = table

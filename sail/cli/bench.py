@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _inference(arguments: argparse.Namespace) -> None:
     batches = [int(whole_number(1)(word)) for word in arguments.batches.split(",")]
+    from sail.config.suites import suite_of_run
     from sail.export.benchmark import as_json, bench
     from sail.export.comparison_frames import simulated
     from sail.system.versions import environment_versions
@@ -69,7 +70,7 @@ def _inference(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
     source = exportable_of(folder, config, arguments.iteration)
     report = stage_report(sys.stderr)
-    scenes = simulated(config.task, max(batches))
+    scenes = simulated(suite_of_run(config), config.task, max(batches))
     rounds, compiled = int(arguments.rounds), bool(arguments.compile)
     if compiled and shutil.which("g++") is None:
         raise UsageError("torch.compile needs g++: install it, or leave --compile out")

@@ -46,7 +46,7 @@ def run_protocol(arguments: argparse.Namespace) -> None:
     from sail.report.live_table import LiveTable
 
     cells = grid(
-        tasks_of(arguments.tasks),
+        tasks_of(arguments.tasks, config_of(arguments, overrides).suite),
         arguments.methods.split(","),
         filters,
         arguments.seeds,

@@ -37,6 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="tasks, or sets such as unseen and cups-seen, with commas between",
     )
     parser.add_argument(
+        "--suite",
+        default="",
+        metavar="NAME",
+        help="the suite that has the tasks (default: the one that does)",
+    )
+    parser.add_argument(
         "--episodes",
         type=whole_number(1),
         required=True,
@@ -55,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.tasks is None:
         raise UsageError(f"whose episodes? Give --tasks with --source {arguments.source}")
-    tasks = tasks_of(arguments.tasks)
+    tasks = tasks_of(arguments.tasks, arguments.suite)
     out = writable_folder(arguments.out)
     from sail.data.demonstrations import collect, expert_jobs, play_jobs, suboptimal_jobs
     from sail.data.store import EpisodeStore
@@ -64,7 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
     kinds = {"expert": expert_jobs, "random": suboptimal_jobs, "play": play_jobs}
     store = EpisodeStore(out)
     there = Counter(record.task for record in store.records(source=arguments.source))
-    jobs = [job for job in kinds[arguments.source](tasks, arguments.episodes) if job.index >= there[job.task]]
+    wanted = kinds[arguments.source](tasks, arguments.episodes, arguments.suite)
+    jobs = [job for job in wanted if job.index >= there[job.task]]
     if arguments.horizon is not None:
         jobs = [replace(job, horizon=arguments.horizon) for job in jobs]
     title = f"{len(jobs)} {arguments.source} episodes of {', '.join(tasks)}, into {out}"

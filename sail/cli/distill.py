@@ -76,19 +76,19 @@ def _few_step(arguments: argparse.Namespace) -> None:
     teacher = exportable_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:
         raise UsageError("at which frames is the teacher to plan? give --data STORE, or name a run")
+    from sail.config.suites import suite_of_run
     from sail.data.store import EpisodeStore
     from sail.embodiment import FILE
     from sail.report.live_table import LiveTable
     from sail.system.files import write_atomically
     from sail.training.few_step_distillation import StudentConfig, distil
-    from sail_envs.suite import suite_of
     from sail_models.saving import save_model
 
     data = arguments.data if folder is None or arguments.data else folder.episodes
     store = EpisodeStore(data)
     if not store.records():
         raise UsageError(f"{data} holds no episodes: sail collect fills it")
-    agent, suite = teacher.agent, suite_of(config.task)
+    agent, suite = teacher.agent, suite_of_run(config)
     prompts = list(suite.tasks.values()) if suite.one_scene else []
     out = writable_folder(arguments.out)
     settings = StudentConfig(pairs=arguments.pairs, steps=arguments.steps, batch=arguments.batch)

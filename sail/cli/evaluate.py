@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("--exported acts by itself: no run folder, --random or --probes beside it")
     if arguments.probes and not config.method.plans:
         raise UsageError(f"--probes looks into plans, and method={config.method} makes none")
-    tasks = tasks_of(arguments.tasks) if arguments.tasks is not None else [config.task]
+    tasks = tasks_of(arguments.tasks, config.suite) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout
     from sail.report.live_table import LiveTable
 

@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.out is None:
         raise UsageError("where to? give --out DIR")
+    from sail.config.suites import suite_of_run
     from sail.data.store import EpisodeStore
     from sail.export.comparison_frames import CHECKED, recorded, simulated
 
@@ -70,7 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     def scenes() -> "Scenes":
         store = arguments.frames
-        return simulated(config.task) if store is None else recorded(EpisodeStore(store))
+        return (
+            simulated(suite_of_run(config), config.task) if store is None else recorded(EpisodeStore(store))
+        )
 
     if not config.method.plans:
         from sail.export.exporter import export_policy

@@ -122,15 +122,17 @@ def only_path(words: Sequence[str], expected: str) -> Path:
     return Path(words[0])
 
 
-def tasks_of(text: str) -> list[str]:
-    """The tasks that names of tasks and of sets of tasks, with commas between, mean. Raises UsageError."""
-    from sail_envs.tasks import TASK_SETS, TASKS
+def tasks_of(text: str, suite: str = "") -> list[str]:
+    """The tasks that names of tasks and of sets of tasks, with commas between, mean. suite: the reference of
+    the suite that has them. Raises UsageError."""
+    from sail_envs.suite import task_sets
 
     tasks: dict[str, None] = {}
+    sets = task_sets(suite)
     for name in filter(None, text.split(",")):
-        if name not in TASK_SETS and name not in TASKS:
-            raise UsageError(not_found("task", name, [*TASKS, *TASK_SETS]))
-        tasks |= dict.fromkeys(TASK_SETS.get(name, (name,)))
+        if name not in sets:
+            raise UsageError(not_found("task", name, list(sets)))
+        tasks |= dict.fromkeys(sets[name])
     if not tasks:
         raise UsageError("no task given: name tasks with commas between, or seen, unseen or all")
     return list(tasks)

@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> None:
     overrides = overrides_of(arguments.words)
     config = config_of(arguments, overrides)
     for override in overrides:
-        if not override.startswith(("planner.", "prior.")):
-            raise UsageError(f"a plan depends on planner.* and prior.* alone, not on '{override}'")
-    frame, prompt = _first_frame(arguments)
+        if not override.startswith(("planner.", "prior.", "suite=")):
+            raise UsageError(f"a plan depends on planner.*, prior.* and suite alone, not on '{override}'")
+    frame, prompt = _first_frame(arguments, config.suite)
     out = writable_folder(arguments.out)
     import numpy as np
 
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"imagined {len(clip) - 1} frames: {out / 'plan.gif'}, plan.mp4 and plan_sheet.png")
 
 
-def _first_frame(arguments: argparse.Namespace) -> "tuple[UInt8, str]":
+def _first_frame(arguments: argparse.Namespace, suite: str) -> "tuple[UInt8, str]":
     """The frame to plan from and the prompt."""
     if (arguments.image is None) == (arguments.task is None):
         raise UsageError("give a frame to plan from: either --image FILE or --task NAME")
@@ -79,14 +79,14 @@ def _first_frame(arguments: argparse.Namespace) -> "tuple[UInt8, str]":
         if not arguments.prompt:
             raise UsageError("an image says not what to do: give --prompt TEXT")
         return read_image(arguments.image), arguments.prompt
-    (task, *others) = tasks_of(arguments.task)
+    (task, *others) = tasks_of(arguments.task, suite)
     if others:
         raise UsageError(f"--task takes one task, not '{arguments.task}'")
     from sail_envs.environment import TaskEnv
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported
-    environment = TaskEnv(task)
+    environment = TaskEnv(task, suite)
     return environment.reset(seed=arguments.seed)[0]["frame"], arguments.prompt or environment.prompt
 
 

@@ -89,7 +89,9 @@ def parse_overrides(kind: type[Any], overrides: Iterable[str]) -> dict[str, Scal
 
 
 def check_limits(config: Any, prefix: str) -> None:
-    """Raise ConfigError if a number is out of its Range, a choice is none of its Literal's, a text empty."""
+    """Raise ConfigError if a number is out of its Range, a choice is none of its Literal's, or a
+    text empty that is not so by default."""
+    defaults = {one.name: one.default for one in dataclasses.fields(config)}
     for name, annotation in _hints(type(config)).items():
         value = getattr(config, name)
         options = _options(annotation)
@@ -100,7 +102,7 @@ def check_limits(config: Any, prefix: str) -> None:
             limits = typing.get_args(annotation)[1]
             if not limits.low <= value <= limits.high:  # holds for nan too
                 raise ConfigError(f"{prefix}{name} must be {_allowed(annotation)}, not {show(value)}")
-        elif value == "":
+        elif value == "" and defaults[name] != "":
             raise ConfigError(f"{prefix}{name} must be a text of at least one character, not ''")
 
 

@@ -5,7 +5,7 @@ overrides (`planner.steps=8`).
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from sail.config.overrides import ConfigError, Scalar, construct, leaves, parse_overrides, read_yaml
-from sail.config.schema import RunConfig
+from sail.config.schema import NO_SUITE, RunConfig
+from sail.config.suites import suite_of_run
 from sail.errors import not_found
 from sail.system.files import file_errors
 
@@ -30,12 +31,11 @@ def load_config(
     preset: str | None = None,
     file: Path | None = None,
     overrides: Iterable[str] = (),
-    tasks: Sequence[str] | None = None,
 ) -> RunConfig:
     """Resolve a preset, a YAML file and overrides of the form `group.key=value`.
 
-    Without `preset` the file's own is taken, else `quick`. tasks: the names that exist, those of sail_envs
-    if None. Raises ConfigError for anything unknown or not allowed.
+    Without `preset` the file's own is taken, else `quick`. Raises ConfigError for anything unknown or not
+    allowed, and what `suite_of_run` raises.
     """
     values: dict[str, Scalar] = {}
     if file is not None:
@@ -54,7 +54,7 @@ def load_config(
     changed = parse_overrides(RunConfig, overrides)
     if "preset" in changed:
         raise ConfigError(f"a preset is chosen with --preset {changed['preset']}, not with an override")
-    return _build({**shipped, **values, **changed, "preset": name}, tasks)
+    return _build({**shipped, **values, **changed, "preset": name})
 
 
 def to_yaml(config: RunConfig) -> str:
@@ -63,12 +63,12 @@ def to_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(_tree(config), sort_keys=False)
 
 
-def from_yaml(text: str, origin: str = "config.yaml", tasks: Sequence[str] | None = None) -> RunConfig:
+def from_yaml(text: str, origin: str = "config.yaml") -> RunConfig:
     """A resolved configuration from its YAML. origin: what messages call it. Raises ConfigError."""
     values = read_yaml(RunConfig, text, origin)
     if "preset" not in values:
         raise ConfigError(f"{origin} names no preset: it is not a resolved configuration")
-    return _build(values, tasks)
+    return _build(values)
 
 
 def flatten(config: RunConfig) -> dict[str, Scalar]:
@@ -85,12 +85,12 @@ def _plain(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value.value if isinstance(value, Enum) else value for name, value in fields}
 
 
-def _build(values: Mapping[str, Scalar], tasks: Sequence[str] | None) -> RunConfig:
-    if tasks is None:
-        from sail_envs.tasks import TASKS  # here, so that who brings names needs no environments
-
-        tasks = list(TASKS)
+def _build(values: Mapping[str, Scalar]) -> RunConfig:
     config = construct(RunConfig, values)
-    if config.task not in tasks:
-        raise ConfigError(not_found("task", config.task, tasks))
+    if config.suite != NO_SUITE:
+        suite_of_run(config)  # refuses an unknown suite or task
+    elif not config.prompt:
+        raise ConfigError(
+            f"suite=none knows no words for '{config.task}': say what the arm is to do, prompt="
+        )
     return config

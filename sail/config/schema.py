@@ -9,6 +9,8 @@ from sail.config.overrides import Range, check_limits
 # Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
 # prior.negative the empty text.
 SHIPPED, NO_WORDS = "shipped", "none"
+# The suite of tasks that no simulation has: what an arm does in the world.
+NO_SUITE = "none"
 
 # Who shows the seen tasks.
 Demonstrator = Literal["expert", "suboptimal"]
@@ -155,13 +157,18 @@ class HumanConfig:
 class RunConfig:
     """Everything that decides a run.
 
-    rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
+    suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
+    "none" on an arm with a task of its own.
+    prompt: what the planner is told; the task's own where empty. rollouts: episodes that an iteration
+    collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
     weights learned from the same one. envs: environments side by side. workers: processes that simulate.
     """
 
     preset: str
+    suite: str = ""
     task: str = "handle-press"
+    prompt: str = ""
     method: Method = Method.SAIL
     filter: Literal["oracle", "none", "verifier", "vlm", "human"] = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0

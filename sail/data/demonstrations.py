@@ -16,7 +16,6 @@ from sail.types import Episode, Source
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert, mixed_with_random, random_push, record_episode, with_noise
 from sail_envs.play import play
-from sail_envs.suite import suite_of
 
 # How often an expert is tried, each time on the next seed: a perturbed one may fail.
 ATTEMPTS = 20
@@ -25,6 +24,8 @@ SUBOPTIMAL_SHARE = 0.7
 # Control steps (three planned frames) by which a demonstration goes on after its success. One that ends on
 # the very edge of success teaches plans that, followed a little late, end just before success.
 HOLD = 24
+# Control steps of an episode of play.
+PLAY_STEPS = 150
 # The source of a demonstrator's episodes.
 DEMONSTRATED: dict[Demonstrator, Source] = {"expert": "expert", "suboptimal": "random"}
 
@@ -38,7 +39,8 @@ class Job:
     """One episode to collect.
 
     index: counts the episodes of one task and source from 0. horizon: control steps. seed: where given, the
-    expert runs unperturbed on exactly this seed, and may fail.
+    expert runs unperturbed on exactly this seed, and may fail. suite: the suite's reference (see
+    `find_suite`).
     """
 
     task: str
@@ -46,20 +48,21 @@ class Job:
     index: int
     horizon: int = 200
     seed: int | None = None
+    suite: str = ""
 
 
 # Makes the jobs' episodes, in the jobs' order, with a number of worker processes; see `collect`.
 Collect = Callable[[Sequence[Job], int], Iterable[Episode]]
 
 
-def expert_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
+def expert_jobs(tasks: Sequence[str], episodes: int, suite: str = "") -> list[Job]:
     """`episodes` expert demonstrations of each task."""
-    return [Job(task, "expert", index) for task in tasks for index in range(episodes)]
+    return [Job(task, "expert", index, suite=suite) for task in tasks for index in range(episodes)]
 
 
-def play_jobs(tasks: Sequence[str], episodes: int, horizon: int = 150) -> list[Job]:
+def play_jobs(tasks: Sequence[str], episodes: int, suite: str = "") -> list[Job]:
     """`episodes` episodes of unlabelled play in each task's scene."""
-    return [Job(task, "play", index, horizon) for task in tasks for index in range(episodes)]
+    return [Job(task, "play", index, PLAY_STEPS, suite=suite) for task in tasks for index in range(episodes)]
 
 
 def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
@@ -91,35 +94,37 @@ def collect_once(store: EpisodeStore, jobs: Sequence[Job], workers: int = 2) -> 
         yield episode
 
 
-def suboptimal_jobs(tasks: Sequence[str], episodes: int) -> list[Job]:
+def suboptimal_jobs(tasks: Sequence[str], episodes: int, suite: str = "") -> list[Job]:
     """The paper's suboptimal demonstrations: experts of whose actions 70 % are random."""
-    return [Job(task, "random", index) for task in tasks for index in range(episodes)]
+    return [Job(task, "random", index, suite=suite) for task in tasks for index in range(episodes)]
 
 
-def demonstration_jobs(demonstrator: Demonstrator, tasks: Sequence[str], episodes: int) -> list[Job]:
+def demonstration_jobs(
+    demonstrator: Demonstrator, tasks: Sequence[str], episodes: int, suite: str = ""
+) -> list[Job]:
     """`episodes` demonstrations of each task by this demonstrator."""
-    return (expert_jobs if demonstrator == "expert" else suboptimal_jobs)(tasks, episodes)
+    return (expert_jobs if demonstrator == "expert" else suboptimal_jobs)(tasks, episodes, suite)
 
 
 @functools.lru_cache(maxsize=1)
-def _environment(task: str, horizon: int, hold: int | None) -> TaskEnv:
+def _environment(task: str, suite: str, horizon: int, hold: int | None) -> TaskEnv:
     # A worker's jobs mostly follow one another in one task, and making an environment takes as long as
     # a third of an episode.
-    return TaskEnv(task, horizon=horizon, hold=hold)
+    return TaskEnv(task, suite, horizon=horizon, hold=hold)
 
 
 def _run_job(job: Job) -> Episode:
-    env = _environment(job.task, job.horizon, None if job.source == "play" else HOLD)
+    env = _environment(job.task, job.suite, job.horizon, None if job.source == "play" else HOLD)
     if job.seed is not None:
-        return record_episode(env, expert(job.task), job.seed, "expert")
+        return record_episode(env, expert(env), job.seed, "expert")
     if job.source == "play":
         seed = PLAY_SEEDS + job.index
         return record_episode(env, play(np.random.default_rng(seed)), seed, "play")
     if job.source == "random":
         seed = DEMONSTRATION_SEEDS + job.index
-        policy = mixed_with_random(expert(job.task), np.random.default_rng(seed), SUBOPTIMAL_SHARE)
+        policy = mixed_with_random(expert(env), np.random.default_rng(seed), SUBOPTIMAL_SHARE)
         return record_episode(env, policy, seed, "random")
-    suite = suite_of(job.task)
+    suite = env.suite
     place = list(suite.tasks).index(job.task) if suite.one_scene else 0
     for attempt in range(ATTEMPTS):
         seed = DEMONSTRATION_SEEDS + place * TASKS_APART + job.index * ATTEMPTS + attempt
@@ -127,7 +132,7 @@ def _run_job(job: Job) -> Episode:
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
         rng = np.random.default_rng(seed)
         push = random_push(rng, level)
-        episode = record_episode(env, with_noise(expert(job.task), rng, level), seed, "expert", push)
+        episode = record_episode(env, with_noise(expert(env), rng, level), seed, "expert", push)
         if episode.success:
             return episode
     raise CollectError(f"the expert of '{job.task}' failed {ATTEMPTS} times: raise the horizon")

@@ -8,7 +8,7 @@ from sail.data.store import EpisodeStore
 from sail.export.folder import ExportError
 from sail.types import UInt8
 from sail_envs.environment import TaskEnv
-from sail_envs.tasks import seen_like
+from sail_envs.suite import TaskSuite
 
 # Scenes that are compared, and scenes that set the ranges of int8.
 CHECKED, CALIBRATED = 32, 16
@@ -20,7 +20,7 @@ _SEED = 2**30
 
 @dataclass(frozen=True)
 class Scenes:
-    """Frames uint8 (N, S, S, 3) RGB, and the prompt of each."""
+    """Frames uint8 (N, H, W, 3) RGB, and the prompt of each."""
 
     frames: UInt8
     prompts: tuple[str, ...]
@@ -33,15 +33,15 @@ class Scenes:
         )
 
 
-def simulated(task: str, count: int = CHECKED + CALIBRATED) -> Scenes:
-    """Frames of a task and of the seen tasks of its family, at the start and after the arm has drifted."""
+def simulated(suite: TaskSuite, task: str, count: int = CHECKED + CALIBRATED) -> Scenes:
+    """Frames of a task and of its suite's seen tasks, at the start and after the arm has drifted."""
     rng = np.random.default_rng(_SEED)
-    tasks = list(dict.fromkeys([task, *seen_like(task)]))
+    tasks = list(dict.fromkeys([task, *suite.seen]))
     frames: list[UInt8] = []
     prompts: list[str] = []
     share = -(-count // len(tasks))
     for one in tasks:
-        env = TaskEnv(one)
+        env = TaskEnv(one, suite.reference)
         for number in range(share):
             frame = env.reset(seed=_SEED + number)[0]["frame"]
             drift = rng.uniform(-1.0, 1.0, len(env.embodiment.actions)).astype(np.float32)

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from sail.config.schema import RunConfig
+from sail.config.suites import prompt_of_run, suite_of_run
 from sail.errors import SailError
 from sail.loop.agent import sampling_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer, Wanderer
 from sail.types import Float32, UInt8
-from sail_envs.tasks import TASKS
+from sail_envs.suite import TaskSuite
 from sail_models.interfaces import Acting, Deciding, Planning
 
 
@@ -54,7 +55,7 @@ class PlannerActor:
                 f"planner.replan_every is {config.planner.replan_every}: "
                 f"these weights plan {agent.planned_frames} frames, choose at most that"
             )
-        self._agent, self._planner, self._prompt = agent, agent.video_planner, TASKS[config.task]
+        self._agent, self._planner, self._prompt = agent, agent.video_planner, prompt_of_run(config)
         self._config = config.planner
         self._explorer = explorer
         self._sampling = sampling_of(config)
@@ -116,8 +117,8 @@ class PlannerActor:
 class PolicyActor:
     """Acts by a policy, which plans nothing: one chunk at a time from what is seen. See PlannerActor."""
 
-    def __init__(self, policy: Deciding, task: str, explorer: Explorer) -> None:
-        self._policy, self._prompt, self._explorer = policy, TASKS[task], explorer
+    def __init__(self, policy: Deciding, prompt: str, explorer: Explorer) -> None:
+        self._policy, self._prompt, self._explorer = policy, prompt, explorer
 
     def start(self, slot: int, seed: int) -> None:
         """Draw what this episode explores."""
@@ -161,22 +162,22 @@ def actor_of(
     agent: PlanningAgent | Deciding, config: RunConfig, explorer: Explorer | None = None
 ) -> PlannerActor | PolicyActor:
     """The actor of an agent; without an explorer nothing is varied."""
-    explorer = explorer or Explorer(NO_EXPLORATION, config.task, salt=0)
+    explorer = explorer or Explorer(NO_EXPLORATION, suite_of_run(config), salt=0)
     if isinstance(agent, Deciding):
-        return PolicyActor(agent, config.task, explorer)
+        return PolicyActor(agent, prompt_of_run(config), explorer)
     return PlannerActor(agent, config, explorer)
 
 
 class WaypointActor:
     """Random waypoints alone: the control that shows what chance solves."""
 
-    def __init__(self, task: str, salt: int = 0) -> None:
-        self._task, self._salt = task, salt
+    def __init__(self, suite: TaskSuite, salt: int = 0) -> None:
+        self._suite, self._salt = suite, salt
         self._wanderers: dict[int, Wanderer] = {}
 
     def start(self, slot: int, seed: int) -> None:
         """Begin anew with the episode's own generator."""
-        self._wanderers[slot] = Wanderer(self._task, np.random.default_rng([self._salt, seed]))
+        self._wanderers[slot] = Wanderer(self._suite, np.random.default_rng([self._salt, seed]))
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
         """One chunk towards each slot's waypoint."""

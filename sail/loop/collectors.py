@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sail.config.suites import suite_of_run
 from sail.filters.selection import read_kept
 from sail.loop.actors import actor_of
 from sail.loop.evaluation import successes
@@ -65,7 +66,7 @@ def _outcomes(
     outcomes: list[Outcome] = []
     ways: list[Way] = []
     for some in _rounds(seeds, config.exploration.rounds):
-        explorer = Explorer(exploration, config.task, iteration, known)
+        explorer = Explorer(exploration, suite_of_run(config), iteration, known)
         ended = run_episodes(
             session.environments,
             some,

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.loop.actors import PlanningAgent, WaypointActor, actor_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer
 from sail.loop.results import rate_as_json
@@ -26,7 +27,7 @@ def evaluate(
     salt: planning noise differs between salts on the same episodes (the loop takes its iteration).
     environments: of this configuration, where some are open.
     """
-    actor = actor_of(agent, config, Explorer(NO_EXPLORATION, config.task, salt))
+    actor = actor_of(agent, config, Explorer(NO_EXPLORATION, suite_of_run(config), salt))
     return _run(config, actor, finished, environments)
 
 
@@ -37,7 +38,7 @@ def evaluate_random(
     environments: VectorEnv | None = None,
 ) -> list[Outcome]:
     """The control: random waypoints on the same episodes."""
-    return _run(config, WaypointActor(config.task, salt), finished, environments)
+    return _run(config, WaypointActor(suite_of_run(config), salt), finished, environments)
 
 
 def successes(outcomes: Sequence[Outcome]) -> int:

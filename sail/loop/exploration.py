@@ -12,7 +12,7 @@ from sail.config.schema import ExplorationConfig
 from sail.embodiment import Embodiment
 from sail.loop.results import Way
 from sail.types import Episode, Float32
-from sail_envs.suite import suite_of
+from sail_envs.suite import TaskSuite
 
 NO_EXPLORATION = ExplorationConfig()
 # Ornstein-Uhlenbeck noise: share of the noise that stays from one control step to the next.
@@ -55,8 +55,8 @@ class Wanderer:
     """Moves one arm straight to random points of the workspace, most of them low, with the gripper open or
     closed at random."""
 
-    def __init__(self, task: str, rng: np.random.Generator) -> None:
-        suite = suite_of(task)
+    def __init__(self, suite: TaskSuite, rng: np.random.Generator) -> None:
+        assert suite.workspace is not None
         self._workspace, self._embodiment, self._rng = suite.workspace, suite.embodiment, rng
         self._target: NDArray[np.float64] = np.zeros(3)
         self._left = 0
@@ -75,8 +75,8 @@ class Repeater:
     """Moves one arm along the last waypoints of one success after another, shifted a little each time: things
     are not where they were."""
 
-    def __init__(self, task: str, successes: Sequence[Episode], rng: np.random.Generator) -> None:
-        self._embodiment, self._successes, self._rng = suite_of(task).embodiment, successes, rng
+    def __init__(self, suite: TaskSuite, successes: Sequence[Episode], rng: np.random.Generator) -> None:
+        self._embodiment, self._successes, self._rng = suite.embodiment, successes, rng
         self._waypoints: list[NDArray[np.float64]] = []
         self._left = 0
 
@@ -130,10 +130,10 @@ class Explorer:
     """
 
     def __init__(
-        self, exploration: ExplorationConfig, task: str, salt: int, successes: Sequence[Episode] = ()
+        self, exploration: ExplorationConfig, suite: TaskSuite, salt: int, successes: Sequence[Episode] = ()
     ) -> None:
-        self._exploration, self._task, self._salt = exploration, task, salt
-        self._successes, self._size = successes, len(suite_of(task).embodiment.actions)
+        self._exploration, self._suite, self._salt = exploration, suite, salt
+        self._successes, self._size = successes, len(suite.embodiment.actions)
         self._slots: dict[int, _Slot] = {}
         self.ways: dict[int, Way] = {}
 
@@ -144,9 +144,9 @@ class Explorer:
         drawn, way = rng.random(2)[1], Way.PLANNED
         unplanned: Unplanned | None = None
         if self._successes and drawn < exploration.random_fraction * exploration.repeat_fraction:
-            unplanned, way = Repeater(self._task, self._successes, rng), Way.REPEATED
+            unplanned, way = Repeater(self._suite, self._successes, rng), Way.REPEATED
         elif drawn < exploration.random_fraction:
-            unplanned, way = Wanderer(self._task, rng), Way.RANDOM
+            unplanned, way = Wanderer(self._suite, rng), Way.RANDOM
         noise_scale = exploration.action_noise if rng.random() < exploration.noisy_fraction else 0.0
         if way is Way.PLANNED and noise_scale:
             way = Way.NOISY

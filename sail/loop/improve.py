@@ -17,6 +17,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import quality
@@ -30,7 +31,6 @@ from sail.loop.run_folder import RunFolder
 from sail.loop.session import Film, Session, unfilmed
 from sail.loop.update import learn
 from sail.types import Progress
-from sail_envs.tasks import seen_like
 
 
 def improve(
@@ -107,7 +107,8 @@ def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict
 def _demonstrate(session: Session, show: Collect) -> None:
     """Collect the demonstrations of the seen tasks, which fine-tuning rehearses."""
     config, store = session.config, session.store
-    jobs = demonstration_jobs(config.demonstrator, seen_like(config.task), config.demonstrations_per_task)
+    suite, count = suite_of_run(config), config.demonstrations_per_task
+    jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
     if session.folder.step_done("demonstrations") or not jobs or not config.method.learns:
         return
     store.discard([record.id for record in store.records(source=DEMONSTRATED[config.demonstrator])])

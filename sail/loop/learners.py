@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from sail.config.schema import RunConfig, TrainingConfig
+from sail.config.suites import prompt_of_run
 from sail.loop.agent import Agent, PolicyAgent, base_of, load_agent, load_policy, with_checkpoint
 from sail.loop.probes import measure_beside, plan_spread
 from sail.loop.session import Session
@@ -20,7 +21,6 @@ from sail.training.fine_tuning import (
 )
 from sail.training.imagined_goals import imagine_goals
 from sail.types import Episode, UInt8
-from sail_envs.tasks import TASKS
 from sail_models.networks.inverse_dynamics import InverseDynamics
 
 
@@ -116,7 +116,7 @@ class PlannerLearner:
             session.progress.stage("probes", 2 * session.config.evaluation_episodes)
             measured = measure_beside(self.agent, session.config, session.progress.advance)
             session.folder.finish("probes", measured)
-        return {"prompt": TASKS[session.config.task], **session.folder.payload("probes")}
+        return {"prompt": prompt_of_run(session.config), **session.folder.payload("probes")}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sail.config.schema import RunConfig
+from sail.config.suites import prompt_of_run, suite_of_run
 from sail.data.demonstrations import Job, collect
 from sail.loop.agent import Agent, sampling_of
 from sail.loop.evaluation import evaluate_random, rate
@@ -19,8 +20,6 @@ from sail.loop.results import TextEffect
 from sail.loop.rollout import Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
 from sail.types import Episode, Float32, UInt8
-from sail_envs.suite import suite_of
-from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
 from sail_models.networks.inverse_dynamics import InverseDynamics
 
@@ -64,7 +63,10 @@ class PerfectPlanActor:
 def expert_episodes(config: RunConfig) -> dict[int, Episode]:
     """The unperturbed expert on the configuration's evaluation seeds."""
     seeds = sorted(set(evaluation_seeds(config.task, config.seed, config.evaluation_episodes)))
-    jobs = [Job(config.task, "expert", index, config.horizon, seed) for index, seed in enumerate(seeds)]
+    jobs = [
+        Job(config.task, "expert", index, config.horizon, seed, config.suite)
+        for index, seed in enumerate(seeds)
+    ]
     return dict(zip(seeds, collect(jobs, config.workers), strict=True))
 
 
@@ -101,7 +103,7 @@ class PlanError:
 def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Episode]) -> PlanError:
     """Imagine from every 16th frame of the experts' episodes and compare with what happened."""
     starts, futures, arms, sent = [], [], [], []
-    step, skip = suite_of(config.task).embodiment.step_length, agent.frame_skip
+    step, skip = suite_of_run(config).embodiment.step_length, agent.frame_skip
     for episode in demonstrations.values():
         last = len(episode)
         for start in range(0, max(1, last - skip), 2 * skip):
@@ -111,7 +113,7 @@ def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Epi
             arms.append(episode.proprioception[start])
             sent.append(_sent(episode.actions[start : start + skip], step))
     frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
-    imagined = _plan(agent, config, frames, [TASKS[config.task]] * len(frames), range(len(frames)))
+    imagined = _plan(agent, config, frames, [prompt_of_run(config)] * len(frames), range(len(frames)))
     return PlanError(
         pixel=_difference(imagined, truth),
         pixel_still=_difference(np.repeat(frames[:, None], truth.shape[1], 1), truth),
@@ -130,14 +132,14 @@ def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
     """The configuration's task against two motions, and against the opposite task where there is one, from
     the first frames of evaluation episodes."""
     seeds = evaluation_seeds(config.task, config.seed, SCENES)
-    with VectorEnv(config.task, len(seeds), min(config.workers, SCENES)) as environments:
+    workers = min(config.workers, SCENES)
+    with VectorEnv(config.task, len(seeds), workers, config.suite) as environments:
         first = environments.reset(dict(enumerate(seeds)))
     frames = np.stack([first[index]["frame"] for index in range(len(seeds))])
     others = list(MOTIONS)
-    opposites = suite_of(config.task).opposites
-    if config.task in opposites:
-        others.append(TASKS[opposites[config.task]])
-    prompt = TASKS[config.task]
+    suite, prompt = suite_of_run(config), prompt_of_run(config)
+    if config.task in suite.opposites:
+        others.append(suite.tasks[suite.opposites[config.task]])
     return [text_effect(agent, config, config.task, frames, prompt, other) for other in others]
 
 
@@ -168,7 +170,7 @@ def name_cause(planner: float, perfect: float) -> str:
 def plan_spread(agent: Agent, config: RunConfig, frames: UInt8) -> float:
     """How much two plans from the same first frame, uint8 (N, H, W, 3), differ by their noise alone: a share
     of their motion, 0 where all futures are one."""
-    prompts, count = [TASKS[config.task]] * len(frames), len(frames)
+    prompts, count = [prompt_of_run(config)] * len(frames), len(frames)
     one = _plan(agent, config, frames, prompts, range(count))
     other = _plan(agent, config, frames, prompts, range(count, 2 * count))
     still = np.repeat(frames[:, None], one.shape[1], 1)

@@ -7,9 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from sail.config.schema import RunConfig
+from sail.config.suites import prompt_of_run, suite_of_run
 from sail.types import Episode, Float32, UInt8
-from sail_envs.suite import suite_of
-from sail_envs.tasks import TASKS
 from sail_envs.vector import VectorEnv
 
 
@@ -36,7 +35,9 @@ def open_environments(config: RunConfig, episodes: int) -> VectorEnv:
         config.task,
         min(config.envs, episodes),
         config.workers,
-        frame_skip=suite_of(config.task).embodiment.frame_skip,
+        suite=config.suite,
+        prompt=prompt_of_run(config),
+        frame_skip=suite_of_run(config).embodiment.frame_skip,
         chunk=True,
         horizon=config.horizon,
     )
@@ -114,7 +115,7 @@ def run_episodes(
                 episode.proprioception.extend(info["proprioceptions"])
                 episode.actions.extend(info["actions"])
             if terminated or truncated:
-                outcomes[order] = _outcome(environments.task, episode, info, record)
+                outcomes[order] = _outcome(environments, episode, info, record)
                 del running[slot]
                 ended += 1
         if ended:
@@ -122,7 +123,7 @@ def run_episodes(
     return [outcomes[order] for order in range(len(seeds))]
 
 
-def _outcome(task: str, running: _Running, info: dict[str, Any], record: bool) -> Outcome:
+def _outcome(environments: VectorEnv, running: _Running, info: dict[str, Any], record: bool) -> Outcome:
     episode = None
     if record:
         episode = Episode(
@@ -130,8 +131,8 @@ def _outcome(task: str, running: _Running, info: dict[str, Any], record: bool) -
             proprioception=np.stack(running.proprioception),
             actions=np.stack(running.actions),
             success=bool(info["success"]),
-            prompt=TASKS[task],
-            task=task,
+            prompt=environments.prompt,
+            task=environments.task,
             seed=running.seed,
             iteration=0,
             source="self",

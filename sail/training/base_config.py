@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from sail.config.overrides import Range, check_limits
-from sail.config.schema import Count, Demonstrator, Share
+from sail.config.schema import NO_SUITE, Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
 from sail.training.checkpointed_fit import NOTHING, TrainError
 from sail_models.networks.action_head import Head
@@ -17,7 +17,8 @@ SIMULATED = "simulated"
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    scenes: "metaworld", "panda" (cups and drawers), or "own" (see `sail.training.recipes`).
+    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), or "none":
+    the store's own demonstrations.
     camera: what your own demonstrations were recorded with.
     autoencoder: "own" trains a new autoencoder on these episodes; any other value is the folder of an
     autoencoder, such as a prior's.
@@ -36,7 +37,7 @@ class BaseConfig:
     Raises TrainError, and ConfigError for a value out of its range.
     """
 
-    scenes: Literal["metaworld", "panda", "own"] = "metaworld"
+    suite: str = "metaworld"
     camera: str = SIMULATED
     autoencoder: str = OWN
     demonstrator: Demonstrator = "expert"
@@ -63,8 +64,8 @@ class BaseConfig:
 
     def __post_init__(self) -> None:
         check_limits(self, "")
-        if (self.scenes == "own") == (self.camera == SIMULATED):
+        if (self.suite == NO_SUITE) == (self.camera == SIMULATED):
             raise TrainError(
-                "camera=NAME goes with scenes=own, and scenes=own with camera=NAME: what your robot's file "
+                "camera=NAME goes with suite=none, and suite=none with camera=NAME: what your robot's file "
                 "calls the camera that the demonstrations were recorded with"
             )

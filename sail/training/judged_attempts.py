@@ -10,13 +10,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sail.loop.exploration import Wanderer
-from sail.loop.seeds import TASKS_APART
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
 from sail.training.checkpointed_fit import TrainError
@@ -24,7 +24,7 @@ from sail.types import Float32, Progress, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import Scripted, expert, with_noise
 from sail_envs.play import play
-from sail_envs.tasks import TASKS
+from sail_envs.suite import TaskSuite
 
 # Seeds of attempts begin here, apart from those of all other episodes.
 SEEDS = 5_000_000
@@ -51,20 +51,26 @@ class Judged:
 
 @dataclass(frozen=True)
 class AttemptJob:
-    """The `index`-th attempt at a task."""
+    """The `index`-th attempt at a task of a suite (its reference)."""
 
     task: str
+    suite: str
     index: int
 
 
 def judged_attempts(
-    tasks: Sequence[str], attempts: int, folder: Path, progress: Progress, workers: int
+    tasks: Sequence[str],
+    attempts: int,
+    folder: Path,
+    progress: Progress,
+    workers: int,
+    suite: str = "",
 ) -> list[tuple[str, Judged]]:
-    """`attempts` attempts at each task, each with its task's name.
+    """`attempts` attempts at each task, each with its task's name. suite: the tasks' suite (its reference).
 
     Attempts that the folder lacks are made first. Raises TrainError where a file of the folder is damaged.
     """
-    jobs = [AttemptJob(task, index) for task in tasks for index in range(attempts)]
+    jobs = [AttemptJob(task, suite, index) for task in tasks for index in range(attempts)]
     missing = [job for job in jobs if not _file(folder, job).exists()]
     progress.stage("attempts", len(missing))
     for job, made in zip(missing, in_workers(make_attempt, missing, workers), strict=True):
@@ -77,13 +83,11 @@ def judged_attempts(
 
 def make_attempt(job: AttemptJob) -> Judged:
     """Make one attempt. The same job gives the same attempt."""
-    place = list(TASKS).index(job.task)
-    seed = SEEDS + job.index
-    rng = np.random.default_rng([place * TASKS_APART, seed])
-    begins, ends, after = _way(job, rng)
-    shows = with_noise(expert(job.task), rng, float(rng.random()))
-    wanders = _wandering(job.task, rng)
-    env = _environment(job.task)
+    seed, env = SEEDS + job.index, _environment(job.task, job.suite)
+    rng = np.random.default_rng([crc32(job.task.encode()), seed])
+    begins, ends, after = _way(job, env.suite, rng)
+    shows = with_noise(expert(env), rng, float(rng.random()))
+    wanders = _wandering(env.suite, rng)
     env.reset(seed=seed)
     looks, left = [_look(env)], LINGER
     for step in range(STEPS):
@@ -94,11 +98,11 @@ def make_attempt(job: AttemptJob) -> Judged:
         if step % EVERY == EVERY - 1:
             looks.append(_look(env))
     frames, arm, done, things = zip(*looks, strict=True)
-    moved = np.linalg.norm(np.stack(things) - things[0], axis=2).max(1)
+    moved = np.linalg.norm(np.stack(things) - things[0], axis=2).max(1, initial=0.0)
     return Judged(np.stack(frames), np.stack(arm), np.array(done), moved.astype(np.float32))
 
 
-def _way(job: AttemptJob, rng: Generator) -> tuple[int, int, Scripted]:
+def _way(job: AttemptJob, suite: TaskSuite, rng: Generator) -> tuple[int, int, Scripted]:
     """The control steps at which the expert begins and ends, and the actor after it.
 
     Before the expert the arm moves to random waypoints. The expert ends earlier where the task is done.
@@ -111,11 +115,11 @@ def _way(job: AttemptJob, rng: Generator) -> tuple[int, int, Scripted]:
         (0, 0, True),
     )
     begins, ends, plays = ways[job.index % len(ways)]
-    return begins, ends, play(rng) if plays else _wandering(job.task, rng)
+    return begins, ends, play(rng) if plays else _wandering(suite, rng)
 
 
-def _wandering(task: str, rng: Generator) -> Scripted:
-    wanderer, chunk = Wanderer(task, rng), iter(np.zeros((0, 0), np.float32))
+def _wandering(suite: TaskSuite, rng: Generator) -> Scripted:
+    wanderer, chunk = Wanderer(suite, rng), iter(np.zeros((0, 0), np.float32))
 
     def act(env: TaskEnv) -> Float32:
         nonlocal chunk
@@ -134,8 +138,8 @@ def _look(env: TaskEnv) -> tuple[UInt8, UInt8, bool, NDArray[np.float64]]:
 
 
 @functools.lru_cache(maxsize=1)
-def _environment(task: str) -> TaskEnv:
-    return TaskEnv(task, horizon=STEPS + 1, hold=None)
+def _environment(task: str, suite: str) -> TaskEnv:
+    return TaskEnv(task, suite, horizon=STEPS + 1, hold=None)
 
 
 def _file(folder: Path, job: AttemptJob) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.data.store import EpisodeStore
 from sail.embodiment import read_embodiment
 from sail.loop.actors import actor_of
@@ -24,7 +25,6 @@ from sail.system.files import write_atomically
 from sail.training.checkpointed_fit import TrainError, begin
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.types import Episode, Progress
-from sail_envs.suite import suite_of
 from sail_models.device import best_device
 from sail_models.networks.policy import CONFIGURATIONS, PolicyConfig
 from sail_models.saving import CONFIG, arm_sizes, load_model, model_identity, save_model
@@ -101,7 +101,7 @@ def _milliseconds(agent: Agent | PolicyAgent, run: RunConfig, successes: Sequenc
     actor = actor_of(agent, run)
     actor.start(0, 0)
     episode, chunks = successes[0], run.planner.replan_every * TIMED
-    durations, skip = [], suite_of(run.task).embodiment.frame_skip
+    durations, skip = [], suite_of_run(run).embodiment.frame_skip
     for chunk in range(run.planner.replan_every * WARM + chunks):
         step = min(chunk * skip, len(episode))
         observation = {"frame": episode.frames[step], "proprioception": episode.proprioception[step]}

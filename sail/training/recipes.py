@@ -1,4 +1,4 @@
-"""What base weights are made from, by `scenes`: simulated task suites, or recorded demonstrations.
+"""What base weights are made from, by `suite`: simulated task suites, or recorded demonstrations.
 
 The planner sees demonstrations of the seen tasks. Where a suite says so, the planner also sees captioned play
 in the seen tasks' scenes, and demonstrations played backwards under the opposite task's prompt: with one
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from sail.config.schema import NO_SUITE
 from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
@@ -21,10 +22,8 @@ from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import Progress, Source
 from sail_envs.panda.panda_tasks import EMBODIMENT
-from sail_envs.suite import TaskSuite, suites
+from sail_envs.suite import TaskSuite, find_suite
 
-# The suites of each value of `scenes` that is simulated.
-_SUITES = {"metaworld": ("metaworld",), "panda": ("cups", "drawers")}
 # Sources of recorded episodes in which somebody does a task.
 _RECORDED: tuple[Source, ...] = ("expert", "teleop")
 
@@ -65,10 +64,10 @@ class Recipe(Protocol):
 
 
 def recipe_of(config: BaseConfig) -> Recipe:
-    """The recipe that the configuration's `scenes` name."""
-    if config.scenes == "own":
+    """The recipe that the configuration's `suite` names. Raises what `find_suite` raises."""
+    if config.suite == NO_SUITE:
         return Recorded(config)
-    first, *others = (suites()[name] for name in _SUITES[config.scenes])
+    first, *others = map(find_suite, config.suite.split(","))
     for other in others:
         cure = "train weights for each suite alone"
         check_same(first.embodiment, f"suite {first.name}", other.embodiment, f"suite {other.name}", cure)
@@ -108,18 +107,19 @@ class Simulated:
 
     def jobs(self) -> list[Job]:
         """Every episode that base weights are trained on."""
-        config, seen = self.config, self.seen
-        everywhere = [suite for suite in self.suites if suite.play_everywhere]
-        unseen = [task for suite in everywhere for task in suite.unseen]
-        other = [
-            task for suite in everywhere for task in suite.tasks if task not in suite.seen + suite.unseen
-        ]
-        return [
-            *demonstration_jobs(config.demonstrator, seen, config.demonstrations),
-            *play_jobs(seen, config.play_seen),
-            *play_jobs(unseen, config.play_unseen),
-            *play_jobs(other, config.play_other),
-        ]
+        config = self.config
+        jobs = []
+        for suite in self.suites:
+            name = suite.reference
+            jobs += demonstration_jobs(config.demonstrator, suite.seen, config.demonstrations, name)
+        for suite in self.suites:
+            jobs += play_jobs(suite.seen, config.play_seen, suite.reference)
+        for suite in self.suites:
+            if suite.play_everywhere:
+                other = [task for task in suite.tasks if task not in suite.seen + suite.unseen]
+                jobs += play_jobs(suite.unseen, config.play_unseen, suite.reference)
+                jobs += play_jobs(other, config.play_other, suite.reference)
+        return jobs
 
     def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
         """Collect the jobs that the store does not hold yet."""
@@ -142,9 +142,13 @@ class Simulated:
 
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
         """Attempts at every task that is not unseen."""
-        tasks = [task for suite in self.suites for task in suite.tasks if task not in suite.unseen]
-        made = judged_attempts(tasks, self.config.verifier_attempts, attempts, progress, workers)
-        return [one for task, judged in made for one in shown_by(task, judged)]
+        shown: list[Shown] = []
+        for suite in self.suites:
+            tasks = [task for task in suite.tasks if task not in suite.unseen]
+            count, name = self.config.verifier_attempts, suite.reference
+            for task, judged in judged_attempts(tasks, count, attempts, progress, workers, name):
+                shown += shown_by(task, suite, judged)
+        return shown
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sail.training.inverse_dynamics_fit import disturb
 from sail.training.judged_attempts import Judged
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress, UInt8
-from sail_envs.suite import suite_of
+from sail_envs.suite import TaskSuite
 from sail_models.device import best_device, mixed_precision, uniform
 from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
 from sail_models.spaces.autoencoder import frames_to_tensor
@@ -85,12 +85,11 @@ class VerifierBatch:
     done: Tensor
 
 
-def shown_by(task: str, judged: Judged) -> list[Shown]:
+def shown_by(task: str, suite: TaskSuite, judged: Judged) -> list[Shown]:
     """The examples that an attempt at a task gives: for the task, and for the task that undoes it."""
     done, moved, begun = judged.done, judged.moved, np.arange(BEGINNING)
     vain = ~done & (moved > STILL)
     seen = judged.frames, judged.arm
-    suite = suite_of(task)
     shown = [Shown(*seen, suite.tasks[task], begun, *map(np.flatnonzero, (done, ~done, vain)))]
     if task in suite.undoes and done.any() and moved.max() > FAR:
         way = moved / np.median(moved[done])

@@ -1,6 +1,7 @@
 """MetaWorld's seen tasks in random colours: the corpus' third arm."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.random import Generator
@@ -8,10 +9,10 @@ from numpy.random import Generator
 from sail.types import UInt8
 from sail_envs.broad.clip import STRIDE, Clip, Thing
 from sail_envs.broad.words import varied
-from sail_envs.cameras import CAMERAS
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert, random_push, with_noise
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.mujoco_simulation import MujocoSimulation
 
 _LONGEST = 140
 _VIEWS = ("workspace", "workspace", "corner", "corner3")
@@ -37,8 +38,9 @@ class SawyerScene:
     def __init__(self, task: str, seed: int, size: int) -> None:
         self._task, self._seed = task, seed
         self._thing, self._motion, self._words = _TASKS[task]
-        self._env = TaskEnv(task, size=size)
-        model = self._env.simulation.model
+        self._env = TaskEnv(task, height=size, width=size)
+        self._model: Any = cast(MujocoSimulation, self._env.simulation).model
+        model = self._model
         arm = model.body("base").id
         shown = model.body_rootid[model.geom_bodyid] != arm
         self._painted = np.flatnonzero(shown & (model.geom_rgba[:, 3] > 0) & (model.geom_group < 3))
@@ -48,7 +50,7 @@ class SawyerScene:
         """Draw a clip and play it: None where the expert failed."""
         env, rng = self._env, np.random.default_rng([self._seed, 1, number])
         env.reset(seed=int(rng.integers(2**31)))
-        policy, push = with_noise(expert(self._task), rng, 0.5), random_push(rng, 0.5)
+        policy, push = with_noise(expert(env), rng, 0.5), random_push(rng, 0.5)
         for _ in range(push.steps):
             env.simulation.step(np.append(push.direction, -1.0).astype(np.float32))
         self._repaint(rng)
@@ -68,7 +70,7 @@ class SawyerScene:
 
     def _repaint(self, rng: Generator) -> None:
         """Another colour for each material that is not the arm's, other light, the camera elsewhere."""
-        model = self._env.simulation.model
+        model = self._model
         for material in np.unique(model.geom_matid[self._painted]):
             geoms = self._painted[model.geom_matid[self._painted] == material]
             model.geom_rgba[geoms, :3] = rng.uniform(0.1, 1.0, 3)
@@ -76,5 +78,5 @@ class SawyerScene:
         model.cam_pos[:] = self._cameras + rng.uniform(-0.06, 0.06, 3)
 
     def _frame(self, view: str) -> UInt8:
-        self._env.camera = CAMERAS[view]
+        self._env.camera = view
         return self._env.frame()

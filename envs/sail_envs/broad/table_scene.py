@@ -134,7 +134,7 @@ class TableScene:
         camera.fovy = np.degrees(2 * np.arctan(rng.uniform(0.24, 0.36) / distance))
 
     def _frame(self) -> UInt8:
-        renderer = shared_renderer(f"broad{self._seed}", self.model, self._size)
+        renderer = shared_renderer(f"broad{self._seed}", self.model, self._size, self._size)
         return renderer.frame(self.model, self.data, Camera("workspace"))
 
     def _in_frame(self, number: int) -> tuple[float, float] | None:

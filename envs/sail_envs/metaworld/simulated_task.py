@@ -8,38 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.types import PROPRIOCEPTION_SIZE, Float32
+from sail.types import Float32
 from sail_envs.cameras import CAMERAS
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.mujoco_simulation import MujocoSimulation
 from sail_envs.rendering import load_mujoco
 from sail_envs.simulation import Ending
 
 
-class MetaWorld:
+class MetaWorld(MujocoSimulation):
     """One of MetaWorld's tasks (see `Simulation`). A reset undoes everything that an episode has changed."""
 
-    cameras = CAMERAS
+    views = CAMERAS
 
     def __init__(self, task: str) -> None:
-        self.prompt = METAWORLD.tasks[task]
         self._metaworld = _make(task)
+        self.model, self.data = self._metaworld.model, self._metaworld.data
         self.drawn_as = str(self._metaworld.model_name)
-        self.control_seconds = float(self._metaworld.dt)
         # What a reset must undo: everything an episode can change in the model and in MetaWorld's object.
         self._pristine_model = copy.copy(self.model)
         self._pristine_state = copy.deepcopy(_attributes_of(self._metaworld))
         self._state: NDArray[np.float64] = np.zeros(0)
         self._success = False
-
-    @property
-    def model(self) -> Any:
-        """MuJoCo's model."""
-        return self._metaworld.model
-
-    @property
-    def data(self) -> Any:
-        """MuJoCo's data."""
-        return self._metaworld.data
 
     def reset(self, seed: int) -> None:
         """Begin an episode."""
@@ -77,7 +67,7 @@ class MetaWorld:
 
     def proprioception(self) -> Float32:
         """End-effector position in metres and gripper opening 0..1: float32 (4,)."""
-        return np.asarray(self._state[:PROPRIOCEPTION_SIZE], np.float32)
+        return np.asarray(self._state[: len(METAWORLD.embodiment.proprioception)], np.float32)
 
 
 # The only model fields that MetaWorld's tasks write (object and site placement).

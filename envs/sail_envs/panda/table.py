@@ -14,7 +14,8 @@ from sail.errors import SailError
 from sail.types import Float32
 from sail_envs.cameras import Camera
 from sail_envs.colours import COLOURS
-from sail_envs.panda.arm import CONTROL_SECONDS, PandaArm, arm_xml, compile_model
+from sail_envs.mujoco_simulation import MujocoSimulation
+from sail_envs.panda.arm import PandaArm, arm_xml, compile_model
 from sail_envs.rendering import load_mujoco
 from sail_envs.simulation import Ending
 from sail_envs.suite import TaskSuite
@@ -53,7 +54,7 @@ class Objects:
         return self.seen + self.unseen
 
 
-class TableTop(ABC):
+class TableTop(MujocoSimulation, ABC):
     """A simulation (see `Simulation`) of a Panda and objects that differ in colour; a task names one of them.
 
     colour: the named object's. The others' are drawn from the other colours, and only from the seen ones
@@ -61,15 +62,14 @@ class TableTop(ABC):
     """
 
     objects: ClassVar[Objects]
-    cameras: Mapping[str, Camera] = MappingProxyType({"workspace": Camera("workspace")})
+    views: Mapping[str, Camera] = MappingProxyType({"workspace": Camera("workspace")})
 
     def __init__(self, colour: str) -> None:
         objects = self.objects
         if colour not in objects.colours:
             raise ColourError(f"no object is '{colour}': choose one of {', '.join(objects.colours)}")
-        self.prompt, self.count = objects.suite.tasks[f"{objects.suite.name}-{colour}"], objects.count
+        self.count = objects.count
         self.drawn_as = f"panda-{objects.suite.name}"
-        self.control_seconds = CONTROL_SECONDS
         self._colour = colour
         others = objects.seen if colour in objects.seen else objects.colours
         self._others = [name for name in others if name != colour]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from sail_envs.tasks import TASKS
+from sail_envs.suite import suite_of
 from sail_robot.nodes.operator_node import Operator
 
 # Simulated seconds of an attempt: 300 control steps.
@@ -38,17 +38,18 @@ class ArmProcesses:
     ) -> None:
         self.folder, self._wait = folder, ready
         common: dict[str, Value] = {"use_sim_time": True}
+        prompt = suite_of(task).tasks[task]
         robot: dict[str, Value] = {**common, "limits": str(limits)}
         episodes, bags = str(folder / "episodes"), str(folder / "bags")
         usual: dict[str, dict[str, Value]] = {
             "sim_arm": {"task": task, "seed": 1000, "speed": speed},
             "guard": robot,
             "controller": robot,
-            "planner": {**robot, "prompt": TASKS[task], "overrides": [f"task={task}", *overrides]},
+            "planner": {**robot, "prompt": prompt, "overrides": [f"task={task}", *overrides]},
             "episode": {
                 **robot,
                 "task": task,
-                "prompt": TASKS[task],
+                "prompt": prompt,
                 "episodes": episodes,
                 "bags": bags,
                 "timeout": TIMEOUT,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from sail.config.schema import NO_WORDS, SHIPPED, RunConfig
+from sail.embodiment import Embodiment, read_embodiment
 from sail.types import Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
@@ -28,7 +29,8 @@ from sail_models.spaces.text_encoder import TextEncoder
 class Agent:
     """The networks that turn a frame and a prompt into actions, and the planner's identity.
 
-    Raises WeightsError and PriorError where the networks do not fit each other.
+    embodiment: what the networks were trained to see and to do. Raises WeightsError and PriorError
+    where the networks do not fit each other.
     """
 
     autoencoder: Autoencoder
@@ -36,6 +38,7 @@ class Agent:
     inverse_dynamics: InverseDynamics
     text: TextEncoder
     identity: str
+    embodiment: Embodiment
     prior: Denoiser | None = None
 
     def __post_init__(self) -> None:
@@ -70,11 +73,12 @@ class Agent:
 
 @dataclass(frozen=True)
 class PolicyAgent:
-    """A policy, which acts without a plan, and its identity."""
+    """A policy, which acts without a plan, its identity and its embodiment."""
 
     policy: Policy
     text: TextEncoder
     identity: str
+    embodiment: Embodiment
 
     def decide(
         self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
@@ -147,13 +151,20 @@ def load_base(name: str) -> Agent:
         inverse_dynamics=load_model(folder / "inverse_dynamics", "inverse_dynamics"),
         text=TextEncoder(),
         identity=model_identity(planner),
+        embodiment=read_embodiment(folder),
     )
 
 
-def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent:
-    """The policy in a folder of base weights, or in a checkpoint; see `load_agent`. Raises WeightsError."""
+def load_policy(
+    folder: Path, device: torch.device | None = None, embodiment: Embodiment | None = None
+) -> PolicyAgent:
+    """The policy in a folder of base weights, or in a checkpoint; see `load_agent`.
+
+    embodiment: the folder's own where None; a checkpoint has none. Raises WeightsError and EmbodimentError.
+    """
+    known = embodiment or read_embodiment(folder)
     policy: Policy = load_model(folder / "policy", "policy").to(device or best_device())
-    return PolicyAgent(policy, TextEncoder(), model_identity(policy))
+    return PolicyAgent(policy, TextEncoder(), model_identity(policy), known)
 
 
 def base_of(config: RunConfig) -> Path:

@@ -21,6 +21,7 @@ from sail.config.suites import suite_of_run
 from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import quality
+from sail.loop.actors import check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
 from sail.loop.evaluation import evaluate, evaluate_random, successes
@@ -64,7 +65,8 @@ def improve_jointly(
         sessions = []
         for config, folder in several:
             folder.begin_jointly(tasks)
-            store = EpisodeStore(folder.episodes)
+            store, suite = EpisodeStore(folder.episodes), suite_of_run(config)
+            store.settle(suite.embodiment, f"suite {suite.name}")
             session = Session(config, folder, store, progress, film, joint=len(several) > 1)
             sessions.append(stack.enter_context(closing(session)))
         return _improve(sessions, sessions[0].config.iterations if until is None else until, show)
@@ -75,6 +77,8 @@ def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict
     if not method.needs_weights:
         return [one.folder.write_results("", [_evaluate(one, None, 0, {})]) for one in sessions]
     base = learner = learner_of(sessions[0].config)
+    for session in sessions:
+        check_suite(base.agent, suite_of_run(session.config))
     if method.learns:
         base.check()
     results: list[list[IterationResult]] = []

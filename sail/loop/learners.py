@@ -130,7 +130,7 @@ class PolicyLearner:
 
     def at(self, checkpoint: Path) -> "PolicyLearner":
         """See `Learner`."""
-        return PolicyLearner(load_policy(checkpoint))
+        return PolicyLearner(load_policy(checkpoint, embodiment=self.agent.embodiment))
 
     def networks(self, training: TrainingConfig) -> dict[str, nn.Module]:
         """See `Learner`."""

@@ -15,6 +15,7 @@ from sail.cli.options import (
     whole_number,
     writable_folder,
 )
+from sail.config.method import find_method
 
 FEW_STEP, POLICY = "few-step", "policy"
 # Optimiser steps and batch where none are given.
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _few_step(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    if not config.method.plans:
+    if not find_method(config.method).plans:
         raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
     teacher = exportable_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:

@@ -16,6 +16,7 @@ from sail.cli.options import (
     run_or_config,
     whole_number,
 )
+from sail.config.method import find_method
 from sail.export.folder import PRECISIONS, check_empty
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
             simulated(suite_of_run(config), config.task) if store is None else recorded(EpisodeStore(store))
         )
 
-    if not config.method.plans:
+    if not find_method(config.method).plans:
         from sail.export.exporter import export_policy
 
         if arguments.precision != "fp32":

@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sail.config.schema import NO_WORDS, SHIPPED, RunConfig
+from sail.config.method import find_method
+from sail.config.schema import NO_PRIOR, NO_WORDS, RunConfig
 from sail.embodiment import Embodiment, read_embodiment
+from sail.loop.priors import find_prior
 from sail.types import Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
@@ -17,10 +19,8 @@ from sail_models.interfaces import Sampling, check_prompts
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.networks.policy import Policy
-from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
-from sail_models.prior.compact import CompactPrior
-from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
-from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
+from sail_models.prior.compatibility import PriorError, check_fit
+from sail_models.saving import WeightsError, find_base, load_model, model_identity
 from sail_models.spaces.autoencoder import DOWNSAMPLING, Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
@@ -91,7 +91,7 @@ class PolicyAgent:
 def sampling_of(config: RunConfig) -> Sampling:
     """The sampling of a configuration's plans."""
     prior, planner = config.prior, config.planner
-    composed = prior.kind != "none"
+    composed = prior.kind != NO_PRIOR
     return Sampling(
         steps=planner.steps,
         guidance=planner.guidance,
@@ -107,10 +107,7 @@ def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
     """The planner, inverse dynamics and prior that a configuration names, on the device; None means the best
     device. AnimateDiff is always on the best device. Raises WeightsError and PriorError."""
     agent = load_base(config.base)
-    if config.prior.kind == "compact":
-        agent = replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
-    if config.prior.kind == "animatediff":
-        agent = replace(agent, prior=_animatediff(config, agent.planner.frames))
+    agent = replace(agent, prior=find_prior(config, agent))
     return moved_to(device or best_device(), agent)
 
 
@@ -120,25 +117,6 @@ def moved_to(device: torch.device, agent: Agent) -> Agent:
         if isinstance(network, nn.Module):
             network.to(device)
     return agent
-
-
-def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
-    folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
-    prior: CompactPrior = load_model(folder, "compact_prior")
-    if prior.config.autoencoder not in ("", autoencoder):
-        raise PriorError(
-            f"the prior in {folder} is of the latents of another autoencoder than base '{config.base}': "
-            "choose a base that was trained with this prior's (base=panda goes with the one that ships)"
-        )
-    return prior
-
-
-def _animatediff(config: RunConfig, frames: int) -> Denoiser:
-    hub = AnimateDiffSource()
-    source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
-    device = best_device()
-    dtype = torch.float32 if device.type == "cpu" else torch.float16
-    return OverChanges(load_animatediff(source, frames, device.type, dtype, offload=config.prior.offload))
 
 
 def load_base(name: str) -> Agent:
@@ -170,7 +148,7 @@ def load_policy(
 def base_of(config: RunConfig) -> Path:
     """The folder of the base weights, which must hold the network that acts by this method. Raises
     WeightsError."""
-    return find_base(config.base, config.method.part)
+    return find_base(config.base, find_method(config.method).acts)
 
 
 def with_checkpoint(agent: Agent, folder: Path) -> Agent:

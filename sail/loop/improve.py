@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
+from sail.config.method import find_method
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
 from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
@@ -73,7 +74,7 @@ def improve_jointly(
 
 
 def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict[str, Any]]:
-    method = sessions[0].config.method
+    method = find_method(sessions[0].config.method)
     if not method.needs_weights:
         return [one.folder.write_results("", [_evaluate(one, None, 0, {})]) for one in sessions]
     base = learner = learner_of(sessions[0].config)
@@ -113,7 +114,7 @@ def _demonstrate(session: Session, show: Collect) -> None:
     config, store = session.config, session.store
     suite, count = suite_of_run(config), config.demonstrations_per_task
     jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
-    if session.folder.step_done("demonstrations") or not jobs or not config.method.learns:
+    if session.folder.step_done("demonstrations") or not jobs or not find_method(config.method).learns:
         return
     store.discard([record.id for record in store.records(source=DEMONSTRATED[config.demonstrator])])
     session.progress.stage("demonstrations", len(jobs))

@@ -28,7 +28,7 @@ from sail.data.demonstrations import (
     recorded_demonstrations,
 )
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters.selection import quality
+from sail.filters.selection import find_filter, quality
 from sail.loop.actors import check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
@@ -40,6 +40,14 @@ from sail.loop.run_folder import RunFolder
 from sail.loop.session import Film, Session, unfilmed
 from sail.loop.update import learn
 from sail.types import Episode, Progress
+
+
+def check_run(config: RunConfig) -> None:
+    """Refuse what can be refused before there is a run folder: weights, filter and suite that do not load or
+    do not fit each other. Raises SailError."""
+    if find_method(config.method).needs_weights:
+        check_suite(learner_of(config).agent, suite_of_run(config))
+        find_filter(config)
 
 
 def improve(

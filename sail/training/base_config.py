@@ -1,9 +1,10 @@
 """The settings of base training."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits
+from sail.config.overrides import Range, check_limits, construct, parse_overrides
 from sail.config.schema import NO_SUITE, Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
 from sail.training.checkpointed_fit import NOTHING, TrainError
@@ -69,3 +70,8 @@ class BaseConfig:
                 "camera=NAME goes with suite=none alone: what your robot's file calls the camera that the "
                 "demonstrations were recorded with"
             )
+
+
+def base_config(overrides: Iterable[str]) -> BaseConfig:
+    """The settings that `key=value` words change. Raises ConfigError and TrainError."""
+    return construct(BaseConfig, parse_overrides(BaseConfig, overrides))

@@ -14,16 +14,16 @@ from sail.system.plugins import PlugInError
 from sail_envs.environment import TaskEnv
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_envs.suite import (
+    SUITES,
     SuiteError,
     TaskSuite,
     UnknownNameError,
     find_suite,
-    suite_names,
     suite_of,
     task_sets,
 )
 
-SUITES = list(map(find_suite, suite_names()))
+EVERY = list(map(find_suite, SUITES.names()))
 
 
 @pytest.mark.parametrize("make", [TaskEnv, suite_of])
@@ -45,8 +45,8 @@ def test_an_unknown_task_is_one_line_with_the_nearest(make: object, task: str, n
 
 
 def test_every_task_is_one_suites() -> None:
-    assert sum(len(suite.tasks) for suite in SUITES) == len(set(task_sets()["all"])) >= 60
-    for suite in SUITES:
+    assert sum(len(suite.tasks) for suite in EVERY) == len(set(task_sets()["all"])) >= 60
+    for suite in EVERY:
         assert find_suite(suite.name) is suite and suite.reference == suite.name
         assert all(suite_of(task) is suite for task in suite.tasks)
 
@@ -115,7 +115,7 @@ def test_a_suite_that_makes_no_sense_is_refused(change: dict[str, Any], cause: s
         replace(METAWORLD, **change)
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+@pytest.mark.parametrize("suite", EVERY, ids=lambda suite: suite.name)
 def test_a_suite_speaks_of_its_own_tasks(suite: TaskSuite) -> None:
     assert {*suite.seen, *suite.unseen, *suite.undoes, *suite.undoes.values()} <= set(suite.tasks)
     assert not set(suite.seen) & set(suite.unseen)

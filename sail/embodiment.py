@@ -1,7 +1,7 @@
 """The embodiment: what an arm sees and does. It is kept beside weights, episodes and exported models.
 
 Weights of another embodiment load and run without an error, but their actions mean other motions:
-`check_same` compares two embodiments that meet, `check_fit` those of weights and of an arm.
+`check_same` compares two embodiments that meet; `check_fit` lets those differ in what decides no meaning.
 
 Version 2 of embodiment.json holds every field. Version 1, of older weights, holds camera, control_seconds and
 step_length; the rest is what all weights of that version share.
@@ -201,8 +201,8 @@ def check_same(one: Embodiment, name: str, other: Embodiment, other_name: str, c
 
 
 def check_fit(one: Embodiment, name: str, other: Embodiment, other_name: str, cure: str) -> None:
-    """As `check_same`, but what may differ between weights and the arm that they move: the length of a plan,
-    and the ranges of proprioception, which only scale what networks see."""
+    """As `check_same`, but for what decides neither what a frame nor what a number means: the length of a
+    plan, and the ranges of proprioception, which only scale what networks see."""
 
     def felt(embodiment: Embodiment) -> list[tuple[str, Kind, str]]:
         return [(number.name, number.kind, number.unit) for number in embodiment.proprioception]

@@ -26,8 +26,6 @@ SOURCES: tuple[Source, ...] = ("expert", "random", "play", "self", "teleop")
 
 PROPRIOCEPTION_SIZE = 4
 ACTION_SIZE = 4
-FRAME_SIZE = 64  # pixels of a frame's side on the robot
-FRAME_SKIP = 8  # control steps between two planned frames, and so actions a chunk
 
 
 @dataclass(frozen=True)

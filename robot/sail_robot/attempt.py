@@ -2,32 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from sail.data.episode_file import StoreError
-from sail.embodiment import FILE, Embodiment, check_fit, read_embodiment
 from sail.errors import SailError
-from sail.system.files import file_errors, write_atomically
 from sail.types import Episode, Source, UInt8
 from sail_robot.end_effector import EndEffector
 
 
 class AttemptError(SailError):
     """Attempts without a task's name or without a prompt."""
-
-
-def keep_embodiment(store: Path, embodiment: Embodiment) -> None:
-    """Write down in a store what arm its episodes are of. Raises EmbodimentError where they are of another
-    one, and StoreError where nothing can be written."""
-    if (store / FILE).exists():
-        cure = "give each arm a store of its own (episodes), or correct the robot file (embodiment)"
-        check_fit(read_embodiment(store), str(store), embodiment, "the robot file", cure)
-        return
-    with file_errors(store / FILE, "write", StoreError):
-        store.mkdir(parents=True, exist_ok=True)
-        write_atomically(store / FILE, embodiment.as_json())
 
 
 @dataclass

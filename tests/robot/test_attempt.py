@@ -1,14 +1,13 @@
 """An attempt becomes an episode that says what the hand did, in the numbers of the arm's embodiment."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sail.embodiment import FILE, Embodiment, EmbodimentError, read_embodiment
+from sail.embodiment import Embodiment
 from sail_envs.panda.panda_tasks import EMBODIMENT
-from sail_robot.attempt import Attempt, keep_embodiment
+from sail_robot.attempt import Attempt
 from sail_robot.end_effector import EndEffector, actions_of, proprioception_of
 from sail_robot.quaternions import turned
 
@@ -104,16 +103,3 @@ def test_a_pose_without_an_orientation_counts_where_none_is_felt() -> None:
         one.feel([0.4, 0.0, 0.2], [0.0, 0.0, 0.0, 0.0], 0.0)
         one.step(0.5)
         assert bool(one.frames) == counts
-
-
-def test_a_store_says_of_which_arm_its_episodes_are(tmp_path: Path) -> None:
-    keep_embodiment(tmp_path / "episodes", TURNING)
-    assert read_embodiment(tmp_path / "episodes") == TURNING
-    box = proprioception_of([0.2, -0.3, 0.0], [0.7, 0.3, 0.5], "6-D", gripper=True)
-    keep_embodiment(tmp_path / "episodes", replace(TURNING, proprioception=box))  # another box, the same arm
-    written = (tmp_path / "episodes" / FILE).read_bytes()
-    with pytest.raises(
-        EmbodimentError, match=r"control_seconds is 0\.1 in .*episodes, 0\.05 in the robot file"
-    ):
-        keep_embodiment(tmp_path / "episodes", replace(TURNING, control_seconds=0.05))
-    assert (tmp_path / "episodes" / FILE).read_bytes() == written

@@ -15,7 +15,7 @@ from sail.data.crop import crop
 from sail.data.store import EpisodeStore
 from sail.errors import SailError
 from sail.types import Source
-from sail_robot.attempt import Attempt, AttemptError, keep_embodiment
+from sail_robot.attempt import Attempt, AttemptError
 from sail_robot.end_effector import EndEffector
 from sail_robot.messages import opening, pixels, pose_values, seconds_of
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
@@ -59,7 +59,7 @@ class EpisodeNode(ManagedNode):
         self._hand = EndEffector(self._robot.embodiment)
         _, self._commands = self.output(self._robot)
         self._store = EpisodeStore(self.text("episodes"))
-        keep_embodiment(self._store.folder, self._robot.embodiment)
+        self._store.settle(self._robot.embodiment, "the robot file")
 
     def begin(self) -> None:
         """Open everything."""

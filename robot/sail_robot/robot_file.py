@@ -208,6 +208,10 @@ def _robot(file: _Group) -> Robot:
     )
     for group in (file, joints, hand, gripper, watch, seen):
         group.ends()
+    if robot.watch.command <= robot.embodiment.control_seconds:
+        raise LimitsError(
+            "watch.command is no longer than embodiment.control_period: every command would come too late"
+        )
     return robot
 
 

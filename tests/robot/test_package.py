@@ -30,3 +30,13 @@ def test_every_node_of_the_package_is_a_module_with_a_main() -> None:
     for path in (ROOT / "robot" / "sail_robot" / "nodes").glob("*_node.py"):
         if "def main()" in path.read_text():
             assert f'"{path.stem.removesuffix("_node")}"' in source
+
+
+def test_the_guards_logic_needs_no_simulator_and_no_network() -> None:
+    script = (
+        "import sys\n"
+        "import sail_robot.guard, sail_robot.outputs, sail_robot.robot_file\n"
+        "heavy = {'gymnasium', 'torch', 'mujoco', 'mink', 'cv2'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -81,6 +81,10 @@ def test_units_are_converted(tmp_path: Path) -> None:
         ({"embodiment.orientation": "euler"}, "'euler': choose one of none, axis-angle, 6-D"),
         ({"embodiment.low": ["1 m", "0 m", "0 m"]}, "dimension x has the range 1 to 0.3"),
         ({"embodiment.fps": 20}, "nobody knows embodiment.fps"),
+        (
+            {"embodiment.control_period": "150 ms"},
+            "watch.command is no longer than embodiment.control_period",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], line: str, tmp_path: Path) -> None:

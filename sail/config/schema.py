@@ -161,7 +161,7 @@ class RunConfig:
 
     suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
     "none" on an arm with a task of its own. prompt: what the planner is told; the task's own where empty.
-    method, filter: names (see `sail.config.method` and `sail.config.plugins`), or package.module:NAME.
+    method, filter: names (see `sail.config.method` and `sail.config.registry`), or package.module:NAME.
     rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
     weights learned from the same one. demonstrations: a store whose recorded successes are rehearsed instead;

@@ -98,7 +98,7 @@ def test_yaml_takes_an_exponent_without_a_point(tmp_path: Path) -> None:
         ("training.inverse_dynamics=yes", ["true or false", "'yes'"]),
         (
             "prior.kind=anmiatediff",
-            ["unknown prior", "nearest is 'animatediff'", "none, compact, animatediff"],
+            ["unknown prior", "nearest is 'animatediff'", "none, compact"],
         ),
         ("prior.rule=in_domain", ["prior.rule", "inverse_probabilistic"]),
         ("base=", ["base", "at least one character"]),

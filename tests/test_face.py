@@ -10,7 +10,7 @@ import pytest
 import sail
 from sail.errors import SailError
 from sail.types import Unwatched
-from sail_envs.suite import SuiteError, TaskSuite, reference_of
+from sail_envs.suite import SuiteError, TaskSuite, find_suite, reference_of
 
 from embodied import FEW_SEEN
 from helpers import SMALL
@@ -68,7 +68,9 @@ def test_what_does_not_fit_is_refused_before_there_is_a_run_folder(tiny_base: Pa
 
 
 def test_a_suite_is_found_again_by_the_module_that_defines_it() -> None:
-    assert reference_of(FEW_SEEN) == "embodied:FEW_SEEN"
+    assert reference_of(FEW_SEEN).endswith(":FEW_SEEN")
+    assert find_suite(reference_of(FEW_SEEN)).seen == FEW_SEEN.seen
+    assert reference_of(find_suite("cups@96")) == "cups@96"
 
     def hidden() -> TaskSuite:
         from dataclasses import replace

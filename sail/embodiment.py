@@ -46,9 +46,9 @@ class Dimension:
 
     low, high: the range, in `unit`; networks see the number scaled to -1..1. unit: "m", "rad", "m/s",
     "rad/s", or "1" for a number without unit. kind: "position" and "rotation" are the end effector's, in the
-    world frame; a "delta_" kind is a change within one control step, in that frame too. The end effector's coordinates are the
-    positions named x, y and z; its displacement likewise. Rotations stand in the list as 3 numbers in rad (an
-    axis-angle vector) or as 6 in "1" (a 6-D rotation); see `sail_envs.rotations`.
+    world frame; a "delta_" kind is a change within one control step, in that frame too. An end effector that
+    goes to points has positions named x, y and z, and displacements of these names. A rotation is 3 numbers
+    in "rad" (an axis-angle vector) or 6 in "1" (a 6-D rotation); see `sail_envs.rotations`.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Embodiment:
 
     @property
     def displacement(self) -> list[int]:
-        """Where an action has the end effector's displacement along x, y and z; empty where one is missing."""
+        """Where an action has the end effector's displacement x, y and z; empty where one is missing."""
         return _coordinates(self.actions, "delta_position")
 
     @property

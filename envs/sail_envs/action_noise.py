@@ -1,4 +1,4 @@
-"""Correlated noise in the space of actions: what disturbs an arm, or moves one that knows no points to go to."""
+"""Correlated noise on actions: what disturbs an arm, and what moves an arm that goes to no points."""
 
 from collections.abc import Sequence
 
@@ -54,9 +54,7 @@ class ActionWalk:
     closes at once. numbers: their places in an action, all where None. Without numbers nothing is drawn.
     """
 
-    def __init__(
-        self, embodiment: Embodiment, rng: Generator, numbers: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, embodiment: Embodiment, rng: Generator, numbers: Sequence[int] | None = None) -> None:
         self._numbers = list(range(len(embodiment.actions)) if numbers is None else numbers)
         self._switches = np.isin(self._numbers, embodiment.grippers)
         self._embodiment, self._rng = embodiment, rng
@@ -84,9 +82,11 @@ class ActionWalk:
 
 
 def at_rest(embodiment: Embodiment, arm: Float32) -> Float64:
-    """The action float64 (A,) in -1..1 that leaves an arm where it is, as far as proprioception, float32 (P,),
-    says where that is: a number that says where something is to be is looked up there by its kind and name.
-    Other numbers are in the middle of their range."""
+    """The action float64 (A,) in -1..1 that leaves an arm where it is.
+
+    arm: proprioception float32 (P,). A number that says where something is to be is looked up there by its
+    kind and name. What is not found, grippers and numbers of kind other are in the middle of their ranges.
+    """
     action, felt = np.zeros(len(embodiment.actions)), embodiment.proprioception
     now = {(one.kind, one.name): float(value) for one, value in zip(felt, arm, strict=True)}
     same_6d = iter(np.resize(six_of(np.eye(3)), len(action)))

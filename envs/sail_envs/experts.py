@@ -118,6 +118,7 @@ def _pushed(action: Float32, push: Push, embodiment: Embodiment) -> Float32:
     a small change of that place."""
     numbers = (embodiment.displacement or _moving(embodiment))[: len(push.direction)]
     direction, scales = push.direction[: len(numbers)], noise_scales(embodiment)[numbers]
+    beside = np.clip(action[numbers] + scales * direction, -1.0, 1.0)
     pushed = action.copy()
-    pushed[numbers] = np.where(scales < 1.0, np.clip(action[numbers] + scales * direction, -1.0, 1.0), direction)
+    pushed[numbers] = np.where(scales < 1.0, beside, direction)
     return pushed

@@ -11,8 +11,11 @@ Float64 = NDArray[np.float64]
 
 
 def matrix_of(numbers: NDArray[np.floating]) -> Float64:
-    """The rotation matrices float64 (..., 3, 3) of axis-angle vectors (..., 3) in radians, or of 6-D rotations
-    (..., 6), whose two columns need not be orthonormal. Raises ValueError for another number of numbers."""
+    """Rotation matrices float64 (..., 3, 3).
+
+    numbers: axis-angle vectors (..., 3) in radians, or 6-D rotations (..., 6), whose columns need not be
+    orthonormal. Raises ValueError where they are neither.
+    """
     numbers = np.asarray(numbers, np.float64)
     if numbers.shape[-1] == 3:
         return _of_axis_angle(numbers)
@@ -22,7 +25,7 @@ def matrix_of(numbers: NDArray[np.floating]) -> Float64:
 
 
 def axis_angle_of(matrix: Float64) -> Float64:
-    """The axis-angle vectors float64 (..., 3), at most π radians long, of rotation matrices (..., 3, 3)."""
+    """Axis-angle vectors float64 (..., 3), at most π radians long. matrix: rotations (..., 3, 3)."""
     # The quaternion is an eigenvector (Bar-Itzhack 2000): unlike the trace, that holds at every angle.
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = np.moveaxis(np.asarray(matrix, np.float64), (-2, -1), (0, 1))
     symmetric = np.array(
@@ -43,7 +46,7 @@ def axis_angle_of(matrix: Float64) -> Float64:
 
 
 def six_of(matrix: Float64) -> Float64:
-    """The 6-D rotations float64 (..., 6) of rotation matrices (..., 3, 3)."""
+    """6-D rotations float64 (..., 6). matrix: rotations (..., 3, 3)."""
     matrix = np.asarray(matrix, np.float64)
     return np.concatenate([matrix[..., 0], matrix[..., 1]], axis=-1)
 

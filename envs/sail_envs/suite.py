@@ -51,9 +51,8 @@ class TaskSuite:
     embodiment: the arm's and the camera's, of every task. tasks: each task's prompt by its name. seen,
     unseen: the tasks that base weights are shown, and those that are kept for the loop; the two share
     none. simulate: makes a task's simulation. expert: makes a task's expert; a suite without one takes
-    demonstrations from a store. workspace: where random waypoints lie; without one, an arm explores by
-    correlated noise on its actions. Only an arm that goes to points can have one: its embodiment names its x, y
-    and z (see `Dimension`).
+    demonstrations from a store. workspace: where random waypoints lie, for an arm that goes to points
+    (`Embodiment.reaches_points`); without one, exploring is correlated noise on actions.
 
     one_scene: the same seed lays out the same scene for every task, so that only the prompt tells them apart.
     opposites: tasks that do opposite things with one object; half-way through one, the other is possible.
@@ -104,7 +103,7 @@ class TaskSuite:
             for part in ("workspace", "captioned_play"):
                 if getattr(self, part):
                     refuse(
-                        f"{part} is given, but the arm goes to no points: name its x, y and z in proprioception "
+                        f"{part} is given, but the arm goes to no points: name x, y and z in proprioception "
                         f"(position) and actions (delta_position), or leave {part} out"
                     )
 

@@ -90,8 +90,9 @@ class Probe:
         if error.end_effector is None or error.end_effector_true is None:
             return f"{line}."
         return (
-            f"{line}; the first one leads the arm {1000 * error.end_effector:.0f} mm away from where the expert "
-            f"does (the true frame {1000 * error.end_effector_true:.0f} mm)."
+            f"{line}; "
+            f"the first one leads the arm {1000 * error.end_effector:.0f} mm away from where the expert does "
+            f"(the true frame {1000 * error.end_effector_true:.0f} mm)."
         )
 
 

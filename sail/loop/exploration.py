@@ -26,9 +26,10 @@ WAYPOINT_CHUNKS = 5
 LOW = 3
 # A success is repeated from its last steps: a waypoint every two chunks, and one more straight on.
 REPEATED_STEPS, REPEATED_EVERY = 32, 16
-# By how much a repetition is shifted, in metres: things are not where they were. Where nothing can be shifted,
-# the standard deviation of noise on its actions.
-SHIFT, REPEATED_NOISE = 0.02, 0.1
+# By how much a repetition is shifted, in metres: things are not where they were.
+SHIFT = 0.02
+# The standard deviation of the noise on repeated actions, where nothing can be shifted.
+REPEATED_NOISE = 0.1
 # Metres: this near a waypoint is there, or within two control steps, where those are shorter.
 NEAR = 0.02
 # From this success rate on the plans mostly work.
@@ -92,8 +93,8 @@ class Wanderer:
 
 
 def wandering(suite: TaskSuite, rng: np.random.Generator) -> Unplanned:
-    """Random motion in a suite: to random points where there is a workspace, else by correlated noise over the
-    whole range of the actions."""
+    """Random motion in a suite: to random points where there is a workspace, else by correlated noise over
+    the whole range of the actions."""
     if suite.workspace is None:
         return ActionWalk(suite.embodiment, rng)
     return Wanderer(suite, rng)
@@ -106,8 +107,8 @@ def control_name(suite: TaskSuite) -> str:
 
 @dataclass(frozen=True)
 class _Waypoint:
-    """place: float64 (3,), metres. orientation: float64 (3, 3). grippers: their commands, float32 (G,). actions:
-    float32 (n, A), the success's on the way there."""
+    """place: float64 (3,), metres. orientation: float64 (3, 3). grippers: their commands, float32 (G,).
+    actions: float32 (n, A), the success's on the way there."""
 
     place: NDArray[np.float64]
     orientation: NDArray[np.float64]
@@ -128,9 +129,7 @@ class Repeater:
     def chunk(self, arm: Float32) -> Float32:
         """Towards the next waypoint; see Wanderer and Unplanned."""
         self._orientation.see(arm)
-        while self._waypoints and (
-            self._left == 0 or _near(self._waypoints[0].place, arm, self._embodiment)
-        ):
+        while self._waypoints and (self._left == 0 or _near(self._waypoints[0].place, arm, self._embodiment)):
             self._waypoints.pop(0)
             self._left = WAYPOINT_CHUNKS
         if not self._waypoints:

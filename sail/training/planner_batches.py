@@ -27,7 +27,8 @@ class LatentEpisode:
     """An episode as latents.
 
     latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres; (T+1, 0)
-    where proprioception has none. prompt: the task's; None where each window gets a caption of its own motion.
+    where proprioception has none. prompt: the task's; None where each window gets a caption of its own
+    motion.
     """
 
     latents: Tensor

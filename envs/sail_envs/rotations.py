@@ -16,18 +16,18 @@ def matrix_of(numbers: NDArray[np.floating]) -> Float64:
     numbers: axis-angle vectors (..., 3) in radians, or 6-D rotations (..., 6), whose columns need not be
     orthonormal. Raises ValueError where they are neither.
     """
-    numbers = np.asarray(numbers, np.float64)
-    if numbers.shape[-1] == 3:
-        return _of_axis_angle(numbers)
-    if numbers.shape[-1] == 6:
-        return _of_columns(numbers)
-    raise ValueError(f"a rotation has 3 or 6 numbers, not {numbers.shape[-1]}")
+    exact = numbers.astype(np.float64)
+    if exact.shape[-1] == 3:
+        return _of_axis_angle(exact)
+    if exact.shape[-1] == 6:
+        return _of_columns(exact)
+    raise ValueError(f"a rotation has 3 or 6 numbers, not {exact.shape[-1]}")
 
 
 def axis_angle_of(matrix: Float64) -> Float64:
     """Axis-angle vectors float64 (..., 3), at most π radians long. matrix: rotations (..., 3, 3)."""
     # The quaternion is an eigenvector (Bar-Itzhack 2000): unlike the trace, that holds at every angle.
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = np.moveaxis(np.asarray(matrix, np.float64), (-2, -1), (0, 1))
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = np.moveaxis(matrix, (-2, -1), (0, 1))
     symmetric = np.array(
         [
             [xx - yy - zz, xy + yx, xz + zx, zy - yz],
@@ -36,18 +36,17 @@ def axis_angle_of(matrix: Float64) -> Float64:
             [zy - yz, xz - zx, yx - xy, xx + yy + zz],
         ]
     )
-    _, vectors = np.linalg.eigh(np.moveaxis(symmetric, (0, 1), (-2, -1)))
-    quaternion = vectors[..., -1]
+    quaternion = np.linalg.eigh(np.moveaxis(symmetric, (0, 1), (-2, -1))).eigenvectors[..., -1]
     quaternion = np.where(quaternion[..., 3:] < 0, -quaternion, quaternion)
     sine = np.linalg.norm(quaternion[..., :3], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, quaternion[..., 3:])
     stretch = np.divide(angle, sine, out=np.full_like(sine, 2.0), where=sine > 0)
-    return quaternion[..., :3] * stretch
+    vectors: Float64 = quaternion[..., :3] * stretch
+    return vectors
 
 
 def six_of(matrix: Float64) -> Float64:
     """6-D rotations float64 (..., 6). matrix: rotations (..., 3, 3)."""
-    matrix = np.asarray(matrix, np.float64)
     return np.concatenate([matrix[..., 0], matrix[..., 1]], axis=-1)
 
 

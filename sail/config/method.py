@@ -30,8 +30,8 @@ class Method:
     """The loop is the same for all methods; these properties say where they differ.
 
     acts: "planner" or "policy", the network of the base weights that acts, by the name of its folder;
-    "chance" where an arm moves at random, and nothing is loaded. learns: every iteration fine-tunes on what was
-    kept. joint: the runs of several tasks share what learns. learner: makes the `Learner`
+    "chance" where chance does, and nothing is loaded. learns: every iteration fine-tunes on what was kept.
+    joint: the runs of several tasks share what learns. learner: makes the `Learner`
     (sail/loop/learners.py) of a run's settings; None means the one of planners or policies.
     """
 

@@ -212,8 +212,9 @@ def _replayed(actions: Float32, first: int, arm: Float32, embodiment: Embodiment
     what says how something is to change leaves it as it is, other numbers stay."""
     steps = first + np.arange(embodiment.frame_skip)
     chunk = actions[np.minimum(steps, len(actions) - 1)]
-    after, changes = steps >= len(actions), embodiment.changes
-    chunk[np.ix_(after, changes)] = at_rest(embodiment, arm)[changes]
+    rest = at_rest(embodiment, arm)
+    for place in embodiment.changes:
+        chunk[steps >= len(actions), place] = rest[place]
     return chunk
 
 

@@ -220,8 +220,9 @@ def _sent(actions: Float32, embodiment: Embodiment) -> Float32:
     """How far actions (..., T, A) send the end effector in all, in metres: float32 (..., 3). It follows late:
     where it is after them would say as much about the chunk before."""
     centre, scale = scaling(embodiment.actions, embodiment.displacement)
-    moved: Float32 = actions[..., embodiment.displacement].sum(-2)
-    return scale.astype(np.float32) * moved + (actions.shape[-2] * centre).astype(np.float32)
+    asked = actions[..., embodiment.displacement].sum(-2)
+    sent: Float32 = scale.astype(np.float32) * asked + (actions.shape[-2] * centre).astype(np.float32)
+    return sent
 
 
 def _miss(

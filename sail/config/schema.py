@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from sail.config.method import Method
-from sail.config.overrides import Range, check_limits
+from sail.config.overrides import Described, Range, check_limits
 
 # Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
 # prior.negative the empty text.
@@ -157,8 +157,8 @@ class HumanConfig:
 class RunConfig:
     """Everything that decides a run.
 
-    suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
-    "none" on an arm with a task of its own.
+    suite: a task suite's name (see `sail_envs.suite.find_suite`), or a mapping that describes one; without
+    either, the suite that has the task; "none" on an arm with a task of its own.
     prompt: what the planner is told; the task's own where empty. rollouts: episodes that an iteration
     collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
@@ -166,7 +166,7 @@ class RunConfig:
     """
 
     preset: str
-    suite: str = ""
+    suite: Annotated[str, Described()] = ""
     task: str = "handle-press"
     prompt: str = ""
     method: Method = Method.SAIL

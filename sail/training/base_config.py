@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits
+from sail.config.overrides import Described, Range, check_limits
 from sail.config.schema import NO_SUITE, Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
 from sail.training.checkpointed_fit import NOTHING, TrainError
@@ -17,8 +17,8 @@ SIMULATED = "simulated"
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), or "none":
-    the store's own demonstrations.
+    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), a mapping
+    that describes one, or "none": the store's own demonstrations.
     camera: what your own demonstrations were recorded with.
     autoencoder: "own" trains a new autoencoder on these episodes; any other value is the folder of an
     autoencoder, such as a prior's.
@@ -37,7 +37,7 @@ class BaseConfig:
     Raises TrainError, and ConfigError for a value out of its range.
     """
 
-    suite: str = "metaworld"
+    suite: Annotated[str, Described()] = "metaworld"
     camera: str = SIMULATED
     autoencoder: str = OWN
     demonstrator: Demonstrator = "expert"

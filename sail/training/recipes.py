@@ -22,7 +22,7 @@ from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import Progress, Source
 from sail_envs.panda.panda_tasks import EMBODIMENT
-from sail_envs.suite import TaskSuite, find_suite
+from sail_envs.suite import TaskSuite, find_suites
 
 # Sources of recorded episodes in which somebody does a task.
 _RECORDED: tuple[Source, ...] = ("expert", "teleop")
@@ -67,7 +67,7 @@ def recipe_of(config: BaseConfig) -> Recipe:
     """The recipe that the configuration's `suite` names. Raises what `find_suite` raises."""
     if config.suite == NO_SUITE:
         return Recorded(config)
-    first, *others = map(find_suite, config.suite.split(","))
+    first, *others = find_suites(config.suite)
     for other in others:
         cure = "train weights for each suite alone"
         check_same(first.embodiment, f"suite {first.name}", other.embodiment, f"suite {other.name}", cure)

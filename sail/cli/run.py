@@ -17,7 +17,8 @@ from sail.cli.options import (
     going_on_with,
     overrides_of,
 )
-from sail.config.schema import RunConfig
+from sail.config.schema import NO_SUITE, RunConfig
+from sail.config.suites import suite_of_run
 from sail.loop.run_folder import CONFIG, MANIFEST, create_run
 
 
@@ -45,7 +46,11 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.report.clips import write_clips
     from sail.report.live_table import LiveTable
     from sail.report.page import write_report
+    from sail.system.suite_checks import refuse_unfit
 
+    if config.suite != NO_SUITE:
+        suite = suite_of_run(config)
+        refuse_unfit(suite, list(dict.fromkeys([config.task, *suite.seen])))
     if config.method.needs_weights:
         learner_of(config)  # weights that do not load are found before there is a run folder
         find_filter(config)

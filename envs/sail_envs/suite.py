@@ -2,28 +2,35 @@
 
 import functools
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sail.embodiment import Embodiment
 from sail.errors import SailError, not_found
-from sail.system.plugins import find_plugin, plugin_names
+from sail.system.plugins import PlugIns
 from sail.types import Float32
 from sail_envs.simulation import Simulation
+
+if TYPE_CHECKING:
+    from sail_envs.environment import TaskEnv
 
 # Reads a simulation of its suite and returns the next action, float32 (A,) in -1..1.
 Expert = Callable[[Any], Float32]
 Point = tuple[float, float, float]
 
-GROUP = "sail.suites"
-_BUILT_IN = {
-    "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
-    "cups": "sail_envs.panda.panda_tasks:CUPS",
-    "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
-    "fetch": "sail_envs.fetch.fetch_tasks:FETCH",
-}
+SUITES = PlugIns(
+    "suite",
+    "sail.suites",
+    {
+        "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
+        "cups": "sail_envs.panda.panda_tasks:CUPS",
+        "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
+        "fetch": "sail_envs.fetch.fetch_tasks:FETCH",
+    },
+)
 # What a file ends with that describes a suite.
 ENDINGS = (".yaml", ".yml")
 # What may follow a suite's name: another frame, as in metaworld@128 or cups@96x128 (height x width).
@@ -101,15 +108,17 @@ class TaskSuite:
         if both:
             refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
 
+    def make(self, task: str, **settings: Any) -> "TaskEnv":
+        """A Gymnasium environment of a task. settings: of `sail_envs.environment.TaskEnv`. Raises SuiteError,
+        UnknownNameError, SettingError."""
+        from sail_envs.environment import TaskEnv  # here: this module imports no Gymnasium
 
-def suite_names() -> list[str]:
-    """The suites that are built in or installed."""
-    return plugin_names(GROUP, _BUILT_IN)
+        return TaskEnv(task, reference_of(self), **settings)
 
 
 def is_built_in(reference: str) -> bool:
     """Whether a reference is of a suite that SAIL brings, with frames of any size."""
-    return _split(reference)[0] in _BUILT_IN
+    return _split(reference)[0] in SUITES.built_in
 
 
 @functools.cache
@@ -121,7 +130,7 @@ def find_suite(reference: str) -> TaskSuite:
     `@SIDE` or `@HEIGHTxWIDTH` after the name asks for frames of another size. Raises PlugInError, SuiteError.
     """
     name, frame = (reference, None) if reference.startswith("{") else _split(reference)
-    suite = _described(name) or find_plugin("suite", name, GROUP, _BUILT_IN)
+    suite = _described(name) or SUITES.find(name)
     if not isinstance(suite, TaskSuite):
         raise SuiteError(f"{name} is {type(suite).__name__}, not a TaskSuite: name the suite itself")
     if frame is not None:
@@ -147,10 +156,27 @@ def _described(name: str) -> TaskSuite | None:
     return suite_of_text(name) if name.startswith("{") else suite_of_file(Path(name))
 
 
+def reference_of(suite: TaskSuite) -> str:
+    """The reference by which worker processes find a suite: its own, or MODULE:NAME of the module that
+    defines it. Raises SuiteError."""
+    if suite.reference:
+        return suite.reference
+    for name, module in list(sys.modules.items()):
+        for attribute, value in list(vars(module).items()) if module is not None else ():
+            if value is suite:
+                # A script is a module of its file's name to everybody else.
+                file = getattr(module, "__file__", None)
+                return f"{Path(file).stem if name == '__main__' and file else name}:{attribute}"
+    raise SuiteError(
+        f"suite {suite.name} stands in no module, where worker processes could find it: define it at the top "
+        "of one"
+    )
+
+
 def suite_of(task: str, reference: str = "") -> TaskSuite:
     """The suite that has a task: the one of this reference, or, without one, the first that has it, the
     built-in ones first. Raises UnknownNameError with the nearest task there is."""
-    suites = map(find_suite, [reference] if reference else suite_names())
+    suites = map(find_suite, [reference] if reference else SUITES.names())
     known: list[str] = []
     for suite in suites:
         if task in suite.tasks:
@@ -165,7 +191,7 @@ def task_sets(reference: str = "") -> dict[str, tuple[str, ...]]:
     "seen" and "unseen" are the suite's, or the first suite's; NAME-seen, NAME-unseen and NAME are the suite
     NAME's; "all" are all.
     """
-    suites = [find_suite(name) for name in ([reference] if reference else suite_names())]
+    suites = [find_suite(name) for name in ([reference] if reference else SUITES.names())]
     sets: dict[str, tuple[str, ...]] = {"seen": suites[0].seen, "unseen": suites[0].unseen}
     for suite in suites:
         own = {f"{suite.name}-seen": suite.seen, f"{suite.name}-unseen": suite.unseen}

@@ -27,7 +27,7 @@ import yaml
 
 from sail.errors import not_found, show
 from sail.system.files import file_errors
-from sail.system.plugins import find_plugin
+from sail.system.plugins import PlugIns
 from sail_envs.cameras import Camera, FreeCamera, View
 from sail_envs.gymnasium import gymnasium_suite
 from sail_envs.gymnasium_simulation import make_environment
@@ -106,7 +106,7 @@ def suite_of_mapping(content: object, origin: str) -> TaskSuite:
     environments, prompts = _tasks(given.pop("tasks"), given.pop("kwargs", {}), origin)
     for key in _FUNCTIONS:
         if isinstance(given.get(key), str) and _FUNCTION.fullmatch(given[key]):
-            given[key] = find_plugin(key, given[key], "", {})
+            given[key] = PlugIns(key, "", {}).find(given[key])
     if "frame" in given:
         given["height"], given["width"] = _frame(given.pop("frame"), origin)
     if isinstance(given.get("camera"), Mapping):
@@ -132,7 +132,7 @@ def _tasks(
             raise SuiteError(
                 f"{origin}: task '{task}' needs a prompt and an id, as {{id: FetchReach-v4, prompt: …}}"
             )
-        made = find_plugin("environment", given["make"], "", {}) if "make" in given else given["id"]
+        made = PlugIns("environment", "", {}).find(given["make"]) if "make" in given else given["id"]
         settings = {**kwargs, **given.get("kwargs", {})}
         if "make" in given:
             environments[task] = partial(made, **settings)

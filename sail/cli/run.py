@@ -17,8 +17,8 @@ from sail.cli.options import (
     going_on_with,
     overrides_of,
 )
-from sail.config.schema import NO_SUITE, RunConfig
-from sail.config.suites import suite_of_run
+from sail.config.method import find_method
+from sail.config.schema import RunConfig
 from sail.loop.run_folder import CONFIG, MANIFEST, create_run
 
 
@@ -40,20 +40,12 @@ def run(arguments: argparse.Namespace) -> None:
     print(_intention(config, out), file=screen, flush=True)
     if arguments.dry_run:
         return
-    from sail.filters.selection import find_filter
-    from sail.loop.improve import improve
-    from sail.loop.learners import learner_of
+    from sail.loop.improve import check_run, improve
     from sail.report.clips import write_clips
     from sail.report.live_table import LiveTable
     from sail.report.page import write_report
-    from sail.system.suite_checks import refuse_unfit
 
-    if config.suite != NO_SUITE:
-        suite = suite_of_run(config)
-        refuse_unfit(suite, list(dict.fromkeys([config.task, *suite.seen])))
-    if config.method.needs_weights:
-        learner_of(config)  # weights that do not load are found before there is a run folder
-        find_filter(config)
+    check_run(config)
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
     title = f"{config.task}, method {config.method}, seed {config.seed}"
@@ -75,7 +67,7 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
     given = arguments.config is not None or arguments.preset is not None
     own = arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file()
     config = config_of(arguments, overrides_of(arguments.words), arguments.out / CONFIG if own else None)
-    if config.method.joint:
+    if find_method(config.method).joint:
         raise UsageError(
             f"method={config.method} is of several tasks: "
             f"sail bench protocol --tasks A,B --methods {config.method}"
@@ -85,13 +77,13 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
 
 def _intention(config: RunConfig, out: Path) -> str:
     evaluation = f"{config.evaluation_episodes} evaluation episodes"
-    if not config.method.needs_weights:
+    if not find_method(config.method).needs_weights:
         return f"{config.task} with random waypoints: {evaluation}, into {out}"
     iterations = "1 iteration" if config.iterations == 1 else f"{config.iterations} iterations"
-    learning = f"{config.training.steps} training steps" if config.method.learns else "no training"
+    steps = config.training.steps if find_method(config.method).learns else "no"
     return (
         f"{config.task} with the weights '{config.base}': {evaluation}, then {iterations} of "
-        f"{config.rollouts} rollouts, {learning} and {evaluation}, into {out}"
+        f"{config.rollouts} rollouts, {steps} training steps and {evaluation}, into {out}"
     )
 
 

@@ -47,23 +47,20 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.data is not None and len(arguments.data) > 1:
         raise UsageError("base weights are trained on one store: give --data once")
-    from sail.config.schema import NO_SUITE
     from sail.report.live_table import LiveTable
-    from sail.system.suite_checks import refuse_unfit
     from sail.training.autoencoder_fit import OWN
-    from sail.training.base_config import BaseConfig
+    from sail.training.base_config import base_config
     from sail.training.base_weights import train_base
     from sail.training.checkpointed_fit import NOTHING
-    from sail_envs.suite import find_suites
+    from sail.training.recipes import check_suites
     from sail_models.saving import load_model
 
-    config = construct(BaseConfig, parse_overrides(BaseConfig, overrides))
+    config = base_config(overrides)
     if config.autoencoder != OWN:
         load_model(Path(config.autoencoder), "autoencoder")  # before anything is collected
     if config.planner_start != NOTHING:
         load_model(Path(config.planner_start), "planner")
-    for suite in find_suites(config.suite) if config.suite != NO_SUITE else ():
-        refuse_unfit(suite, suite.seen)
+    check_suites(config)
     out = writable_folder(arguments.out)
     data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"

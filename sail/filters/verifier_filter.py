@@ -93,7 +93,7 @@ def lasting(values: NDArray[Any]) -> Float32:
     return np.asarray(windows.mean(1), np.float32)
 
 
-def load_verifier_filter(config: RunConfig) -> VerifierFilter:
+def make_filter(config: RunConfig) -> VerifierFilter:
     """The verifier that a configuration names. Raises WeightsError."""
     shipped = config.verifier.path == SHIPPED
     folder = find_base(config.base, "verifier") / "verifier" if shipped else Path(config.verifier.path)

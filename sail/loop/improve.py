@@ -12,15 +12,24 @@ folder when finished: an interrupted run resumed repeats at most one step, to th
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
+from sail.config.method import find_method
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
-from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
+from sail.data.demonstrations import (
+    Collect,
+    CollectError,
+    collect,
+    demonstration_jobs,
+    demonstrations_in,
+    recorded_demonstrations,
+)
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters.selection import quality
+from sail.filters.selection import find_filter, quality
+from sail.loop.actors import check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
 from sail.loop.evaluation import evaluate, evaluate_random, successes
@@ -30,7 +39,18 @@ from sail.loop.results import IterationResult
 from sail.loop.run_folder import RunFolder
 from sail.loop.session import Film, Session, unfilmed
 from sail.loop.update import learn
-from sail.types import Progress
+from sail.system.suite_checks import refuse_unfit
+from sail.types import Episode, Progress
+
+
+def check_run(config: RunConfig) -> None:
+    """Refuse what can be refused before there is a run folder: weights, filter and suite that do not load or
+    do not fit each other, and a suite that is wrong in itself. Raises SailError."""
+    suite = suite_of_run(config)
+    refuse_unfit(suite, list(dict.fromkeys([config.task, *suite.seen])))
+    if find_method(config.method).needs_weights:
+        check_suite(learner_of(config).agent, suite)
+        find_filter(config)
 
 
 def improve(
@@ -64,17 +84,20 @@ def improve_jointly(
         sessions = []
         for config, folder in several:
             folder.begin_jointly(tasks)
-            store = EpisodeStore(folder.episodes)
+            store, suite = EpisodeStore(folder.episodes), suite_of_run(config)
+            store.settle(suite.embodiment, f"suite {suite.name}")
             session = Session(config, folder, store, progress, film, joint=len(several) > 1)
             sessions.append(stack.enter_context(closing(session)))
         return _improve(sessions, sessions[0].config.iterations if until is None else until, show)
 
 
 def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict[str, Any]]:
-    method = sessions[0].config.method
+    method = find_method(sessions[0].config.method)
     if not method.needs_weights:
         return [one.folder.write_results("", [_evaluate(one, None, 0, {})]) for one in sessions]
     base = learner = learner_of(sessions[0].config)
+    for session in sessions:
+        check_suite(base.agent, suite_of_run(session.config))
     if method.learns:
         base.check()
     results: list[list[IterationResult]] = []
@@ -108,12 +131,24 @@ def _demonstrate(session: Session, show: Collect) -> None:
     """Collect the demonstrations of the seen tasks, which fine-tuning rehearses."""
     config, store = session.config, session.store
     suite, count = suite_of_run(config), config.demonstrations_per_task
-    jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
-    if session.folder.step_done("demonstrations") or not jobs or not config.method.learns:
+    learns = find_method(config.method).learns and count > 0 and len(suite.seen) > 0
+    if session.folder.step_done("demonstrations") or not learns:
         return
-    store.discard([record.id for record in store.records(source=DEMONSTRATED[config.demonstrator])])
-    session.progress.stage("demonstrations", len(jobs))
-    for episode in show(jobs, config.workers):
+    if config.demonstrations:
+        episodes: Iterable[Episode] = recorded_demonstrations(
+            EpisodeStore(config.demonstrations), suite, count
+        )
+    elif suite.expert is None:
+        raise CollectError(
+            f"suite {suite.name} has no experts: name a store with demonstrations of its seen tasks, "
+            "demonstrations=STORE, or rehearse none, demonstrations_per_task=0"
+        )
+    else:
+        jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
+        episodes = show(jobs, config.workers)
+    store.discard([record.id for record in demonstrations_in(store)])
+    session.progress.stage("demonstrations", count * len(suite.seen))
+    for episode in episodes:
         store.add(episode)
         session.progress.advance()
     session.folder.finish("demonstrations")

@@ -13,6 +13,7 @@ from typing import Any
 
 from sail.config.resolution import flatten, from_yaml, to_yaml
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.errors import SailError
 from sail.loop.results import IterationResult
 from sail.system.files import cut_unfinished_line, file_errors, write_atomically
@@ -124,6 +125,7 @@ class RunFolder:
         results = {
             "schema": SCHEMA,
             "preset": config.preset,
+            "suite": suite_of_run(config).name,
             "task": config.task,
             "method": config.method,
             "seed": config.seed,
@@ -134,6 +136,10 @@ class RunFolder:
         }
         write_json(self.path / RESULTS, results)
         return results
+
+    def last_checkpoint(self) -> int:
+        """The last iteration that was trained; 0 before the first."""
+        return sum(self.step_done(f"train_{k:03d}") for k in range(1, self.config.iterations + 1))
 
     def results(self) -> dict[str, Any]:
         """What `write_results` wrote. Raises RunFolderError if it is not there yet."""

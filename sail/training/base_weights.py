@@ -45,8 +45,9 @@ def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, wo
 
     What is there is kept. data: the episode store; the recipe collects what it lacks. Raises TrainError.
     """
+    store = EpisodeStore(data)
+    recipe = recipe_of(config, store)
     begin(asdict(config), out / SETTINGS)
-    recipe, store = recipe_of(config), EpisodeStore(data)
     write_atomically(out / FILE, recipe.embodiment.as_json())
     recipe.prepare(store, progress, workers)
     if not (out / "autoencoder" / CONFIG).is_file():

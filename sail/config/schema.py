@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits
+from sail.config.overrides import Described, Range, check_limits
 
 # Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
 # prior.negative the empty text.
@@ -160,8 +160,9 @@ class HumanConfig:
 class RunConfig:
     """Everything that decides a run.
 
-    suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
-    "none" on an arm with a task of its own. prompt: what the planner is told; the task's own where empty.
+    suite: a task suite's name (see `sail_envs.suite.find_suite`), or a mapping that describes one; without
+    either, the suite that has the task; "none" on an arm with a task of its own. prompt: what the planner is
+    told; the task's own where empty.
     method, filter: names (see `sail.config.method` and `sail.config.registry`), or package.module:NAME.
     rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
@@ -170,7 +171,7 @@ class RunConfig:
     """
 
     preset: str
-    suite: str = ""
+    suite: Annotated[str, Described()] = ""
     task: str = "handle-press"
     prompt: str = ""
     method: str = "sail"

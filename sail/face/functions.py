@@ -18,6 +18,7 @@ from sail.report.live_table import LiveTable
 from sail.report.page import write_report
 from sail.training.base_config import base_config
 from sail.training.base_weights import train_base
+from sail.training.recipes import check_suites
 from sail.types import Progress
 from sail_envs.suite import TaskSuite, reference_of
 
@@ -86,6 +87,7 @@ def train(
     what it lacks is collected. Raises SailError.
     """
     config = base_config([*_words(settings), f"suite={_reference(suite)}"])
+    check_suites(config)
     with _watched(progress, f"base weights into {out}") as watched:
         train_base(config, Path(data or Path(out) / "episodes"), Path(out), watched)
     return load(out)

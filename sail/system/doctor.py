@@ -70,8 +70,14 @@ def healthy(checks: Sequence[Check]) -> bool:
     return all(check.ok for check in checks if check.needed)
 
 
-def print_checks(checks: Sequence[Check], as_json: bool = False, console: Console | None = None) -> None:
-    """Show the checks as a table, or as a JSON list with one object a check."""
+def print_checks(
+    checks: Sequence[Check],
+    as_json: bool = False,
+    console: Console | None = None,
+    marks: tuple[str, str] = ("no", "no, optional"),
+) -> None:
+    """Show the checks as a table, or as a JSON list with one object a check. marks: what stands before one
+    that is needed and failed, and before another that failed."""
     if as_json:
         print(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
         return
@@ -79,7 +85,7 @@ def print_checks(checks: Sequence[Check], as_json: bool = False, console: Consol
     table.add_column("found", overflow="fold")
     table.add_column("what to do", overflow="fold")
     for check in checks:
-        mark = "[green]ok" if check.ok else "[red]no" if check.needed else "[yellow]no, optional"
+        mark = "[green]ok" if check.ok else f"[red]{marks[0]}" if check.needed else f"[yellow]{marks[1]}"
         table.add_row(mark, check.name, _plain(check.detail), _plain(check.cure))
     (console or Console()).print(table)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits, construct, parse_overrides
+from sail.config.overrides import Described, Range, check_limits, construct, parse_overrides
 from sail.config.schema import NO_SUITE, Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
 from sail.training.checkpointed_fit import NOTHING, TrainError
@@ -18,8 +18,8 @@ SIMULATED = "simulated"
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), or "none":
-    the store's own demonstrations.
+    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), a mapping
+    that describes one, or "none": the store's own demonstrations.
     camera: with suite=none, the camera of a store that does not say its embodiment.
     autoencoder: "own" trains a new autoencoder on these episodes; any other value is the folder of an
     autoencoder, such as a prior's.
@@ -38,7 +38,7 @@ class BaseConfig:
     Raises TrainError, and ConfigError for a value out of its range.
     """
 
-    suite: str = "metaworld"
+    suite: Annotated[str, Described()] = "metaworld"
     camera: str = SIMULATED
     autoencoder: str = OWN
     demonstrator: Demonstrator = "expert"

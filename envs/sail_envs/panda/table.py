@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sail.errors import SailError
 from sail.types import Float32
-from sail_envs.cameras import Camera
+from sail_envs.cameras import Camera, View
 from sail_envs.colours import COLOURS
 from sail_envs.mujoco_simulation import MujocoSimulation
 from sail_envs.panda.arm import PandaArm, arm_xml, compile_model
@@ -62,7 +62,7 @@ class TableTop(MujocoSimulation, ABC):
     """
 
     objects: ClassVar[Objects]
-    views: Mapping[str, Camera] = MappingProxyType({"workspace": Camera("workspace")})
+    views: Mapping[str, View] = MappingProxyType({"workspace": Camera("workspace")})
 
     def __init__(self, colour: str) -> None:
         objects = self.objects

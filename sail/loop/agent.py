@@ -20,7 +20,7 @@ from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
 from sail_models.prior.compact import CompactPrior
 from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
 from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
-from sail_models.spaces.autoencoder import DOWNSAMPLING, Autoencoder
+from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
 
@@ -39,14 +39,18 @@ class Agent:
     prior: Denoiser | None = None
 
     def __post_init__(self) -> None:
-        seen = self.inverse_dynamics.config
-        sides = seen.height // DOWNSAMPLING, seen.width // DOWNSAMPLING
-        latents = (self.autoencoder.config.latent_channels, *sides)
-        if self.planner.latent_shape != latents:
-            raise WeightsError(
-                f"the planner is of other weights than the autoencoder and inverse dynamics (latents "
-                f"{self.planner.latent_shape} and {latents}): take all parts from one base"
-            )
+        seen, step = self.inverse_dynamics.config, self.autoencoder.step
+        channels, *sides = self.planner.latent_shape
+        planned = [step * side for side in sides]
+        for what, one, others, part in (
+            ("latents of so many channels", channels, self.autoencoder.config.latent_channels, "autoencoder"),
+            ("frames of so many pixels", planned, [seen.height, seen.width], "inverse dynamics"),
+        ):
+            if one != others:
+                raise WeightsError(
+                    f"the planner is of other weights than the {part} ({what}: {one} and {others}): "
+                    "take all parts from one base"
+                )
         if self.prior is not None:
             if self.planner.config.distilled:
                 raise PriorError("a distilled planner has the prior in its weights: choose prior.kind=none")
@@ -106,7 +110,7 @@ def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
     if config.prior.kind == "compact":
         agent = replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
     if config.prior.kind == "animatediff":
-        agent = replace(agent, prior=_animatediff(config, agent.planner.frames))
+        agent = replace(agent, prior=_animatediff(config, agent.planner))
     return moved_to(device or best_device(), agent)
 
 
@@ -129,12 +133,15 @@ def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
     return prior
 
 
-def _animatediff(config: RunConfig, frames: int) -> Denoiser:
+def _animatediff(config: RunConfig, planner: PlannerNetwork) -> Denoiser:
     hub = AnimateDiffSource()
     source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
     device = best_device()
     dtype = torch.float32 if device.type == "cpu" else torch.float16
-    return OverChanges(load_animatediff(source, frames, device.type, dtype, offload=config.prior.offload))
+    _, height, width = planner.latent_shape
+    offload, sides = config.prior.offload, (height, width)
+    prior = load_animatediff(source, planner.frames, device.type, dtype, offload=offload, sides=sides)
+    return OverChanges(prior)
 
 
 def load_base(name: str) -> Agent:

@@ -106,7 +106,7 @@ def _kept_bytes(network: nn.Module, loss: Callable[[], Tensor]) -> int:
 def _step(network: nn.Module, part: Part, generator: torch.Generator) -> None:
     with training_attention(generator.device):
         part.loss(network, part.batch, generator).backward()  # type: ignore[no-untyped-call]
-    float(next(network.parameters()).flatten()[0])  # waits for a GPU
+    float(next(network.parameters()).detach().flatten()[0])  # waits for a GPU
 
 
 def _check_memory(cost: Cost, device: torch.device) -> None:

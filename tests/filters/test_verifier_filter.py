@@ -15,6 +15,7 @@ from sail.loop.run_folder import create_run
 from sail.types import UInt8
 from sail_models.networks.verifier import Judgement, Verifier, VerifierNetworkConfig
 
+from embodied import frame_sizes
 from helpers import make_episode
 
 
@@ -22,7 +23,7 @@ class Recognising(Verifier):
     """Takes a frame for done that is bright, and counts changes where it is told to."""
 
     def __init__(self, counts: bool = False) -> None:
-        super().__init__(VerifierNetworkConfig(arm=False))
+        super().__init__(VerifierNetworkConfig(**frame_sizes(), arm=False))
         self.counts = counts
 
     def judge(self, frames: UInt8, text: Tensor) -> Judgement:

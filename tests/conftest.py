@@ -1,5 +1,6 @@
 """Fixtures of several test files, among them base weights that load and act but know nothing."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,12 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of random base weights, small enough for tests. Read it, don't write into it."""
+    """A folder of random base weights for MetaWorld, small enough for tests. Read it, don't write into it."""
     # Here, so that tests of what needs no model do not wait for PyTorch.
     import torch
 
     from sail.embodiment import FILE
-    from sail_envs.panda.panda_tasks import EMBODIMENT
+    from sail_envs.metaworld.metaworld_tasks import METAWORLD
     from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
     from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
     from sail_models.networks.policy import Policy, PolicyConfig
@@ -49,6 +50,18 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     for name, model in parts.items():
         save_model(folder / name, model, half=True)
+    (folder / FILE).write_bytes(METAWORLD.embodiment.as_json())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_panda(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights for the table top. Read it, don't write into it."""
+    from sail.embodiment import FILE
+    from sail_envs.panda.panda_tasks import EMBODIMENT
+
+    folder = tmp_path_factory.mktemp("tiny_panda") / "base"
+    shutil.copytree(tiny_base, folder)
     (folder / FILE).write_bytes(EMBODIMENT.as_json())
     return folder
 
@@ -74,10 +87,10 @@ def tiny_prior(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def exported_as(tiny_base: Path, tiny_prior: Path) -> tuple[str, ...]:
+def exported_as(tiny_panda: Path, tiny_prior: Path) -> tuple[str, ...]:
     """The settings of what is exported: composed in the first of two steps."""
     prior = ("kind=compact", f"path={tiny_prior}", "rule=inverse_probabilistic", "strength=0.3", "until=0.5")
-    settings = (f"base={tiny_base}", "planner.steps=2", "planner.guidance=2", "task=cups-orange")
+    settings = (f"base={tiny_panda}", "planner.steps=2", "planner.guidance=2", "task=cups-orange")
     return (*settings, *(f"prior.{setting}" for setting in prior))
 
 
@@ -107,10 +120,10 @@ def two_episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def composed_as(tiny_base: Path, tiny_prior: Path) -> tuple[str, ...]:
+def composed_as(tiny_panda: Path, tiny_prior: Path) -> tuple[str, ...]:
     """The settings of a teacher: the tiny base composed with the tiny prior, in four steps."""
     prior = ("prior.kind=compact", f"prior.path={tiny_prior}", "prior.until=0.5")
-    return (f"base={tiny_base}", *prior, "task=cups-red", "planner.steps=4", "planner.guidance=3")
+    return (f"base={tiny_panda}", *prior, "task=cups-red", "planner.steps=4", "planner.guidance=3")
 
 
 @pytest.fixture(scope="session")
@@ -140,12 +153,12 @@ def exported_student(
 
 
 @pytest.fixture(scope="session")
-def exported_policy(tiny_base: Path, two_episodes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported_policy(tiny_panda: Path, two_episodes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `sail export` made of the tiny policy. Read it, don't write into it."""
     from sail.cli import main as cli
 
     folder = tmp_path_factory.mktemp("exported_policy") / "folder"
-    words = ("export", f"base={tiny_base}", "method=bc-loop", "task=cups-red")
+    words = ("export", f"base={tiny_panda}", "method=bc-loop", "task=cups-red")
     assert cli.main([*words, "--frames", str(two_episodes), "--out", str(folder)]) == 0
     return folder
 

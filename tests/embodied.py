@@ -1,9 +1,13 @@
-"""Sizes of networks in tests: an arm of four numbers, as MetaWorld's, and frames of any size."""
+"""Sizes of networks in tests, and a suite that is quick to demonstrate."""
 
+from dataclasses import replace
 from typing import Any
 
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.sizes import arm_sizes
+
+# MetaWorld with two seen tasks: all eight would only take longer.
+FEW_SEEN = replace(METAWORLD, seen=("drawer-close", "reach"), reversible=())
 
 
 def sizes(pixels: int = 64, **changes: Any) -> dict[str, Any]:

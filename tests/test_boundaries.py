@@ -202,7 +202,7 @@ def test_a_broken_rule_is_found(path: str, source: str, tmp_path: Path) -> None:
     [
         (
             "sail/loop/improve.py",
-            "from sail.types import Episode\nfrom sail_envs.tasks import TASKS\nimport sail_models",
+            "from sail.types import Episode\nfrom sail_envs.suite import TaskSuite\nimport sail_models",
         ),
         ("sail/client.py", "import sail.clip"),
         ("sail/embodiment.py", "from sail.errors import SailError\nfrom sail.types import Float32"),
@@ -211,7 +211,7 @@ def test_a_broken_rule_is_found(path: str, source: str, tmp_path: Path) -> None:
             "models/sail_models/c.py",
             "from sail.system.files import write_atomically\nfrom sail import errors",
         ),
-        ("envs/sail_envs/b.py", "from sail.types import Episode\nfrom sail_envs.tasks import TASKS"),
+        ("envs/sail_envs/b.py", "from sail.types import Episode\nfrom sail_envs.suite import TaskSuite"),
         ("models/sail_models/b.py", "from . import prior\nfrom .prior import Prior\nimport sail.types"),
         ("robot/sail_robot/nodes/planner_node.py", "import rclpy\nfrom sensor_msgs.msg import Image"),
         ("robot/sail_robot/messages.py", "from sensor_msgs.msg import Image"),

@@ -31,8 +31,10 @@ def _known(kind: str, name: str, names: Iterable[str]) -> str:
 
 
 def _proprioception_space(embodiment: Embodiment) -> spaces.Box:
-    """Without bounds: ranges scale, and an arm may leave them."""
-    return spaces.Box(-np.inf, np.inf, (len(embodiment.proprioception),), np.float32)
+    """Wider than the embodiment's ranges: they scale, and an arm may leave them."""
+    ranges = np.array([(one.low, one.high) for one in embodiment.proprioception], np.float32).reshape(-1, 2)
+    margin = 4 * np.diff(ranges, axis=1)[:, 0]
+    return spaces.Box(ranges[:, 0] - margin, ranges[:, 1] + margin, dtype=np.float32)
 
 
 # What a reset may change.

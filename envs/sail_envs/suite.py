@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sail.embodiment import Embodiment
 from sail.errors import SailError, not_found
-from sail.system.plugins import find_plugin, plugin_names
+from sail.system.plugins import PlugIns
 from sail.types import Float32
 from sail_envs.simulation import Simulation
 
@@ -16,12 +16,15 @@ from sail_envs.simulation import Simulation
 Expert = Callable[[Any], Float32]
 Point = tuple[float, float, float]
 
-GROUP = "sail.suites"
-_BUILT_IN = {
-    "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
-    "cups": "sail_envs.panda.panda_tasks:CUPS",
-    "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
-}
+SUITES = PlugIns(
+    "suite",
+    "sail.suites",
+    {
+        "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
+        "cups": "sail_envs.panda.panda_tasks:CUPS",
+        "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
+    },
+)
 # What may follow a suite's name: another frame, as in metaworld@128 or cups@96x128 (height x width).
 _FRAME = re.compile(r"(.+)@(\d{1,4})(?:x(\d{1,4}))?")
 
@@ -98,11 +101,6 @@ class TaskSuite:
             refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
 
 
-def suite_names() -> list[str]:
-    """The suites that are built in or installed."""
-    return plugin_names(GROUP, _BUILT_IN)
-
-
 @functools.cache
 def find_suite(reference: str) -> TaskSuite:
     """The suite of a name.
@@ -116,7 +114,7 @@ def find_suite(reference: str) -> TaskSuite:
 
         return suite_of_text(reference)
     name, frame = _split(reference)
-    suite = find_plugin("suite", name, GROUP, _BUILT_IN)
+    suite = SUITES.find(name)
     if not isinstance(suite, TaskSuite):
         raise SuiteError(f"{name} is {type(suite).__name__}, not a TaskSuite: name the suite itself")
     if frame is not None:
@@ -127,7 +125,7 @@ def find_suite(reference: str) -> TaskSuite:
 def suite_of(task: str, reference: str = "") -> TaskSuite:
     """The suite that has a task: the one of this reference, or, without one, the first that has it, the
     built-in ones first. Raises UnknownNameError with the nearest task there is."""
-    suites = map(find_suite, [reference] if reference else suite_names())
+    suites = map(find_suite, [reference] if reference else SUITES.names())
     known: list[str] = []
     for suite in suites:
         if task in suite.tasks:
@@ -142,7 +140,7 @@ def task_sets(reference: str = "") -> dict[str, tuple[str, ...]]:
     "seen" and "unseen" are the suite's, or the first suite's; NAME-seen, NAME-unseen and NAME are the suite
     NAME's; "all" are all.
     """
-    suites = [find_suite(name) for name in ([reference] if reference else suite_names())]
+    suites = [find_suite(name) for name in ([reference] if reference else SUITES.names())]
     sets: dict[str, tuple[str, ...]] = {"seen": suites[0].seen, "unseen": suites[0].unseen}
     for suite in suites:
         own = {f"{suite.name}-seen": suite.seen, f"{suite.name}-unseen": suite.unseen}

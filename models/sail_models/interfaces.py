@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from sail.embodiment import Embodiment
 from sail.errors import SailError
 from sail.types import Float32, UInt8
 
@@ -102,6 +103,11 @@ class Deciding(Protocol):
     @property
     def identity(self) -> str:
         """The identity of the policy's weights."""
+        ...
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """What the weights were trained to see and to do."""
         ...
 
     def decide(

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -127,7 +127,7 @@ def model_identity(model: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-def find_base(name: str, part: Literal["planner", "policy", "verifier"] = "planner") -> Path:
+def find_base(name: str, part: str = "planner") -> Path:
     """The folder of base weights with this part. name: a shipped base, or a path. Raises WeightsError."""
     for folder in (PRETRAINED / name, Path(name)):
         if (folder / part / CONFIG).is_file():

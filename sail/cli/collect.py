@@ -66,9 +66,11 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.data.demonstrations import collect, expert_jobs, play_jobs, suboptimal_jobs
     from sail.data.store import EpisodeStore
     from sail.report.live_table import LiveTable
+    from sail_envs.suite import suite_of
 
     kinds = {"expert": expert_jobs, "random": suboptimal_jobs, "play": play_jobs}
-    store = EpisodeStore(out)
+    store, suite = EpisodeStore(out), suite_of(tasks[0], arguments.suite)
+    store.settle(suite.embodiment, f"suite {suite.name}")
     there = Counter(record.task for record in store.records(source=arguments.source))
     wanted = kinds[arguments.source](tasks, arguments.episodes, arguments.suite)
     jobs = [job for job in wanted if job.index >= there[job.task]]

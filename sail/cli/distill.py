@@ -15,6 +15,7 @@ from sail.cli.options import (
     whole_number,
     writable_folder,
 )
+from sail.config.method import find_method
 
 FEW_STEP, POLICY = "few-step", "policy"
 # Optimiser steps and batch where none are given.
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _few_step(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    if not config.method.plans:
+    if not find_method(config.method).plans:
         raise UsageError(f"{FEW_STEP} is of plans, and method={config.method} makes none: distil a {POLICY}")
     teacher = exportable_of(folder, config, arguments.iteration)
     if folder is None and arguments.data is None:
@@ -106,8 +107,7 @@ def _few_step(arguments: argparse.Namespace) -> None:
 
 def _policy(arguments: argparse.Namespace) -> None:
     folder, config = run_or_config(arguments)
-    from sail.embodiment import FILE, read_embodiment
-    from sail.loop.agent import base_of
+    from sail.embodiment import FILE
     from sail.loop.learners import learner_of
     from sail.report.live_table import LiveTable
     from sail.system.files import write_atomically
@@ -116,7 +116,6 @@ def _policy(arguments: argparse.Namespace) -> None:
 
     choose_backend()  # before MuJoCo is imported
     learner = learner_of(config)
-    embodiment = read_embodiment(base_of(config))
     at = checkpoint_of(arguments.iteration, folder)
     teacher = (learner if at is None else learner.at(at)).agent
     out = writable_folder(arguments.out)
@@ -124,7 +123,7 @@ def _policy(arguments: argparse.Namespace) -> None:
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"
     with going_on_with("the same command"), LiveTable(title) as progress:
         results = distil_policy(teacher, config, settings, out, progress)
-    write_atomically(out / FILE, embodiment.as_json())
+    write_atomically(out / FILE, teacher.embodiment.as_json())
     for name in ("teacher", "student"):
         one = results[name]
         print(

@@ -25,6 +25,7 @@ from sail.cli.options import (
     tasks_of,
     whole_number,
 )
+from sail.config.method import find_method
 from sail.config.schema import RunConfig
 from sail.loop.run_folder import RunFolder
 from sail.loop.statistics import wilson_interval
@@ -129,7 +130,7 @@ def run(arguments: argparse.Namespace) -> None:
         config = replace(config, planner=replace(config.planner, following=arguments.following))
     if arguments.exported is not None and (folder is not None or arguments.random or arguments.probes):
         raise UsageError("--exported acts by itself: no run folder, --random or --probes beside it")
-    if arguments.probes and not config.method.plans:
+    if arguments.probes and not find_method(config.method).plans:
         raise UsageError(f"--probes looks into plans, and method={config.method} makes none")
     tasks = tasks_of(arguments.tasks, config.suite) if arguments.tasks is not None else [config.task]
     screen = sys.stderr if arguments.json else sys.stdout

@@ -16,11 +16,11 @@ from sail.cli.options import (
     run_or_config,
     whole_number,
 )
+from sail.config.method import find_method
 from sail.export.folder import PRECISIONS, check_empty
 
 if TYPE_CHECKING:
     from sail.config.schema import RunConfig
-    from sail.embodiment import Embodiment
     from sail.export.comparison_frames import Scenes
     from sail.export.exporter import Exportable
     from sail.loop.agent import PolicyAgent
@@ -75,14 +75,14 @@ def run(arguments: argparse.Namespace) -> None:
             simulated(suite_of_run(config), config.task) if store is None else recorded(EpisodeStore(store))
         )
 
-    if not config.method.plans:
+    if not find_method(config.method).plans:
         from sail.export.exporter import export_policy
 
         if arguments.precision != "fp32":
             raise UsageError("a policy is small and exported in fp32: leave --precision out")
-        agent, embodiment = _policy_of(folder, config, arguments.iteration)
+        agent = _policy_of(folder, config, arguments.iteration)
         print(f"export of policy {agent.identity} into {arguments.out}", flush=True)
-        parity = export_policy(agent, embodiment, scenes().split(CHECKED)[0], arguments.out, report).parity
+        parity = export_policy(agent, scenes().split(CHECKED)[0], arguments.out, report).parity
     else:
         from sail.export.exporter import export_planner
 
@@ -95,10 +95,8 @@ def run(arguments: argparse.Namespace) -> None:
     _tell(arguments.out, parity)
 
 
-def _policy_of(
-    folder: "RunFolder | None", config: "RunConfig", iteration: int | None
-) -> "tuple[PolicyAgent, Embodiment]":
-    """The policy of a configuration, or of a run's checkpoint, and its embodiment."""
+def _policy_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | None) -> "PolicyAgent":
+    """The policy of a configuration, or of a run's checkpoint."""
     import torch
 
     from sail.embodiment import read_embodiment
@@ -106,7 +104,7 @@ def _policy_of(
 
     base = base_of(config)
     at = checkpoint_of(iteration, folder) or base
-    return load_policy(at, device=torch.device("cpu")), read_embodiment(base)
+    return load_policy(at, torch.device("cpu"), read_embodiment(base))
 
 
 def exportable_of(folder: "RunFolder | None", config: "RunConfig", iteration: int | None) -> "Exportable":
@@ -116,9 +114,8 @@ def exportable_of(folder: "RunFolder | None", config: "RunConfig", iteration: in
     """
     import torch
 
-    from sail.embodiment import read_embodiment
     from sail.export.exporter import Exportable
-    from sail.loop.agent import base_of, load_agent, sampling_of, with_checkpoint
+    from sail.loop.agent import load_agent, sampling_of, with_checkpoint
     from sail_envs.rendering import choose_backend
 
     choose_backend()  # before MuJoCo is imported
@@ -126,7 +123,7 @@ def exportable_of(folder: "RunFolder | None", config: "RunConfig", iteration: in
     at = checkpoint_of(iteration, folder)
     if at is not None:
         agent = with_checkpoint(agent, at)
-    return Exportable(agent, sampling_of(config), read_embodiment(base_of(config)))
+    return Exportable(agent, sampling_of(config))
 
 
 def stage_report(stream: TextIO | None = None) -> Callable[[str], None]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sail.config.method import find_method
 from sail.config.resolution import load_config
 from sail.config.schema import RunConfig
 from sail.errors import SailError, not_found
@@ -85,7 +86,7 @@ def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
         there += [
             k
             for k, path in checkpoints.items()
-            if (path / folder.config.method.part / "config.json").is_file()
+            if (path / find_method(folder.config.method).acts / "config.json").is_file()
         ]
     if asked is None:
         return there

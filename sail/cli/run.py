@@ -17,6 +17,7 @@ from sail.cli.options import (
     going_on_with,
     overrides_of,
 )
+from sail.config.method import find_method
 from sail.config.schema import RunConfig
 from sail.loop.run_folder import CONFIG, MANIFEST, create_run
 
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.report.live_table import LiveTable
     from sail.report.page import write_report
 
-    if config.method.needs_weights:
+    if find_method(config.method).needs_weights:
         learner_of(config)  # weights that do not load are found before there is a run folder
         find_filter(config)
     folder = create_run(out, config, arguments.resume)
@@ -70,7 +71,7 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
     given = arguments.config is not None or arguments.preset is not None
     own = arguments.resume and arguments.out and not given and (arguments.out / MANIFEST).is_file()
     config = config_of(arguments, overrides_of(arguments.words), arguments.out / CONFIG if own else None)
-    if config.method.joint:
+    if find_method(config.method).joint:
         raise UsageError(
             f"method={config.method} is of several tasks: "
             f"sail bench protocol --tasks A,B --methods {config.method}"
@@ -80,13 +81,13 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
 
 def _intention(config: RunConfig, out: Path) -> str:
     evaluation = f"{config.evaluation_episodes} evaluation episodes"
-    if not config.method.needs_weights:
+    if not find_method(config.method).needs_weights:
         return f"{config.task} with random waypoints: {evaluation}, into {out}"
     iterations = "1 iteration" if config.iterations == 1 else f"{config.iterations} iterations"
-    learning = f"{config.training.steps} training steps" if config.method.learns else "no training"
+    steps = config.training.steps if find_method(config.method).learns else "no"
     return (
         f"{config.task} with the weights '{config.base}': {evaluation}, then {iterations} of "
-        f"{config.rollouts} rollouts, {learning} and {evaluation}, into {out}"
+        f"{config.rollouts} rollouts, {steps} training steps and {evaluation}, into {out}"
     )
 
 

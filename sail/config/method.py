@@ -1,45 +1,71 @@
 """The methods of a run: what acts, and whether it learns from what it collects."""
 
-from enum import StrEnum
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sail.errors import SailError
+from sail.system.plugins import PlugIns
+
+METHODS = PlugIns(
+    "method",
+    "sail.methods",
+    {
+        "sail": "sail.config.method:SAIL",
+        "frozen": "sail.config.method:FROZEN",
+        "random": "sail.config.method:RANDOM",
+        "bc-loop": "sail.config.method:BC_LOOP",
+        "sail-joint": "sail.config.method:SAIL_JOINT",
+        "bc-joint": "sail.config.method:BC_JOINT",
+    },
+)
 
 
-class Method(StrEnum):
-    """The loop is the same for all; the properties say where the methods differ.
+class MethodError(SailError):
+    """A name of something that is no method."""
 
-    sail: the planner learns. frozen: the planner collects and never learns. random: random waypoints,
-    measured once. bc-loop: a policy learns by behaviour cloning. sail-joint, bc-joint: one planner, or one
-    policy, learns from the runs of several tasks.
+
+@dataclass(frozen=True)
+class Method:
+    """The loop is the same for all methods; these properties say where they differ.
+
+    acts: "planner" or "policy", the network of the base weights that acts, by the name of its folder;
+    "chance" where random waypoints act, and nothing is loaded. learns: every iteration fine-tunes on what was
+    kept. joint: the runs of several tasks share what learns. learner: makes the `Learner`
+    (sail/loop/learners.py) of a run's settings; None means the one of planners or policies.
     """
 
-    SAIL = "sail"
-    FROZEN = "frozen"
-    RANDOM = "random"
-    BC_LOOP = "bc-loop"
-    SAIL_JOINT = "sail-joint"
-    BC_JOINT = "bc-joint"
-
-    @property
-    def learns(self) -> bool:
-        """Every iteration fine-tunes on what was kept."""
-        return self not in (Method.FROZEN, Method.RANDOM)
+    acts: Literal["planner", "policy", "chance"]
+    learns: bool = True
+    joint: bool = False
+    learner: Callable[[Any], Any] | None = None
 
     @property
     def plans(self) -> bool:
         """The base weights are a planner with inverse dynamics; else they are a policy."""
-        return self not in (Method.BC_LOOP, Method.BC_JOINT)
-
-    @property
-    def joint(self) -> bool:
-        """The runs of several tasks share what learns."""
-        return self in (Method.SAIL_JOINT, Method.BC_JOINT)
+        return self.acts != "policy"
 
     @property
     def needs_weights(self) -> bool:
         """Base weights act; else random waypoints do."""
-        return self is not Method.RANDOM
+        return self.acts != "chance"
 
-    @property
-    def part(self) -> Literal["planner", "policy"]:
-        """The network that acts, by the name of its folder in base weights and checkpoints."""
-        return "planner" if self.plans else "policy"
+
+# sail: the planner learns. frozen: the planner collects and never learns. random: random waypoints, measured
+# once. bc-loop: a policy learns by behaviour cloning. sail-joint, bc-joint: one planner, or one policy,
+# learns from the runs of several tasks.
+SAIL = Method("planner")
+FROZEN = Method("planner", learns=False)
+RANDOM = Method("chance", learns=False)
+BC_LOOP = Method("policy")
+SAIL_JOINT = Method("planner", joint=True)
+BC_JOINT = Method("policy", joint=True)
+
+
+def find_method(name: str) -> Method:
+    """The method of a name: built in, of the entry points' group `sail.methods`, or `package.module:NAME`.
+    Raises PlugInError and MethodError."""
+    method = METHODS.find(name)
+    if not isinstance(method, Method):
+        raise MethodError(f"{name} is {type(method).__name__}, not a Method: name the method itself")
+    return method

@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from sail.config.method import METHODS
 from sail.config.overrides import ConfigError, Scalar, construct, leaves, parse_overrides, read_yaml
+from sail.config.plugins import FILTERS, PRIORS
 from sail.config.schema import NO_SUITE, RunConfig
 from sail.config.suites import suite_of_run
 from sail.errors import not_found
@@ -35,7 +37,7 @@ def load_config(
     """Resolve a preset, a YAML file and overrides of the form `group.key=value`.
 
     Without `preset` the file's own is taken, else `quick`. Raises ConfigError for anything unknown or not
-    allowed, and what `suite_of_run` raises.
+    allowed, PlugInError for an unknown method, filter or prior, and what `suite_of_run` raises.
     """
     values: dict[str, Scalar] = {}
     if file is not None:
@@ -87,6 +89,8 @@ def _plain(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _build(values: Mapping[str, Scalar]) -> RunConfig:
     config = construct(RunConfig, values)
+    for plug_ins, name in ((METHODS, config.method), (FILTERS, config.filter), (PRIORS, config.prior.kind)):
+        plug_ins.check(name)
     if config.suite != NO_SUITE:
         suite_of_run(config)  # refuses an unknown suite or task
     elif not config.prompt:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from sail.config.method import Method
 from sail.config.overrides import Range, check_limits
 
 # Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
 # prior.negative the empty text.
 SHIPPED, NO_WORDS = "shipped", "none"
+# No prior: the planner draws alone.
+NO_PRIOR = "none"
 # The suite of tasks that no simulation has: what an arm does in the world.
 NO_SUITE = "none"
 
@@ -42,14 +43,15 @@ class PlannerConfig:
 class PriorConfig:
     """The video prior, and how it is composed with the planner.
 
-    path: a folder; "shipped" means the compact prior's own weights, or AnimateDiff's on the Hub. rule: a
-    formula of sail_models/diffusion/composition.py. strength: γ. until: the share of the denoising steps, the
-    noisiest first, that are composed; in the others the planner draws alone. negative: the prior's
-    unconditional text ("none": the empty text). offload: AnimateDiff's autoencoder and text encoder stay in
+    kind: "none", or the prior's name (see `sail.loop.priors`): "compact", "animatediff", or
+    package.module:NAME. path: a folder; "shipped" means the compact prior's own weights, or AnimateDiff's on
+    the Hub. rule: a formula of sail_models/diffusion/composition.py. strength: γ. until: the share of the
+    denoising steps, the noisiest first, that are composed; in the others the planner draws alone. negative:
+    the prior's unconditional text ("none": the empty text). offload: AnimateDiff's autoencoder and text encoder stay in
     main memory.
     """
 
-    kind: Literal["none", "compact", "animatediff"] = "none"
+    kind: str = NO_PRIOR
     path: str = SHIPPED
     rule: Literal["prior", "probabilistic", "inverse_probabilistic", "normalised"] = "normalised"
     strength: Annotated[float, Range(0, 20)] = 0.5
@@ -158,7 +160,8 @@ class RunConfig:
     """Everything that decides a run.
 
     suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
-    "none" on an arm with a task of its own.
+    "none" on an arm with a task of its own. method, filter: names (see `sail.config.method` and
+    `sail.filters.selection`), or package.module:NAME.
     prompt: what the planner is told; the task's own where empty. rollouts: episodes that an iteration
     collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
@@ -169,8 +172,8 @@ class RunConfig:
     suite: str = ""
     task: str = "handle-press"
     prompt: str = ""
-    method: Method = Method.SAIL
-    filter: Literal["oracle", "none", "verifier", "vlm", "human"] = "oracle"
+    method: str = "sail"
+    filter: str = "oracle"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     iterations: Annotated[int, Range(0, 1000)] = 3
     rollouts: Annotated[int, Range(1, 10_000)] = 30

@@ -60,9 +60,9 @@ def expert_jobs(tasks: Sequence[str], episodes: int, suite: str = "") -> list[Jo
     return [Job(task, "expert", index, suite=suite) for task in tasks for index in range(episodes)]
 
 
-def play_jobs(tasks: Sequence[str], episodes: int, suite: str = "") -> list[Job]:
+def play_jobs(tasks: Sequence[str], episodes: int, suite: str = "", horizon: int = PLAY_STEPS) -> list[Job]:
     """`episodes` episodes of unlabelled play in each task's scene."""
-    return [Job(task, "play", index, PLAY_STEPS, suite=suite) for task in tasks for index in range(episodes)]
+    return [Job(task, "play", index, horizon, suite=suite) for task in tasks for index in range(episodes)]
 
 
 def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:

@@ -29,6 +29,7 @@ from sail.data.episode_file import (
     read_record,
     record_of,
 )
+from sail.embodiment import FILE, Embodiment, EmbodimentError, check_same, read_embodiment
 from sail.system.files import append_line, file_errors, write_atomically
 from sail.types import Episode, Source, UInt8
 
@@ -52,6 +53,38 @@ class EpisodeStore:
         if found or torn:
             with suppress(OSError):  # a store that cannot be written can still be read
                 write_atomically(self.folder / INDEX, self._index())
+
+    @property
+    def embodiment(self) -> Embodiment | None:
+        """The embodiment of the episodes; None where nobody has said it. Raises EmbodimentError."""
+        return read_embodiment(self.folder) if (self.folder / FILE).exists() else None
+
+    def settle(self, embodiment: Embodiment, name: str) -> None:
+        """Say what arm and camera the store's episodes are of; embodiment.json keeps it.
+
+        name: whose embodiment this is, for the message. Raises EmbodimentError where the store's own
+        embodiment or its episodes differ.
+        """
+        cure = "give each arm and camera a store of its own"
+        there = self.embodiment
+        if there is not None:
+            check_same(there, f"the store {self.folder}", embodiment, name, cure)
+            return
+        for record in self._records.values():
+            sizes = {
+                "height": (record.height, embodiment.height),
+                "width": (record.width, embodiment.width),
+                "the number of actions": (record.actions, len(embodiment.actions)),
+                "the number of proprioception": (record.proprioception, len(embodiment.proprioception)),
+            }
+            for what, (found, wanted) in sizes.items():
+                if found != wanted:
+                    raise EmbodimentError(
+                        f"{what} is {found} in {self.folder / record.file}, {wanted} in {name}: {cure}"
+                    )
+        with file_errors(self.folder / FILE, "write", StoreError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / FILE, embodiment.as_json())
 
     def add(self, episode: Episode) -> str:
         """Write `episode` durably and return its id; the same sequence of calls gives the same ids.

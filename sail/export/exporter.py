@@ -54,11 +54,15 @@ MAX_BATCH = 64
 
 @dataclass(frozen=True)
 class Exportable:
-    """A planning agent with its sampling settings and its embodiment, whose frames it plans."""
+    """A planning agent with its sampling settings."""
 
     agent: Agent
     sampling: Sampling
-    embodiment: Embodiment
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The agent's."""
+        return self.agent.embodiment
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -192,13 +196,12 @@ def _describe(source: Exportable, folder: Path, precision: Precision) -> Exporte
 
 def export_policy(
     agent: PolicyAgent,
-    embodiment: Embodiment,
     compared: Scenes,
     out: Path,
     report: Callable[[str], None] = lambda stage: None,
 ) -> ExportedPolicyConfig:
     """Write a policy and its text encoder into the empty folder `out`. See `export_planner`."""
-    check_frames(compared.frames, embodiment.height, embodiment.width)
+    check_frames(compared.frames, agent.embodiment.height, agent.embodiment.width)
     with new_folder(out) as folder:
         report("trace the policy")
         graph, count = PolicyGraph(agent.policy.eval()), len(compared.frames)
@@ -206,7 +209,7 @@ def export_policy(
         inputs = {
             "frames": torch.from_numpy(compared.frames),
             "text": agent.text(list(compared.prompts)),
-            "proprioception": torch.zeros(count, len(embodiment.proprioception)),
+            "proprioception": torch.zeros(count, len(agent.embodiment.proprioception)),
             "noise": torch.from_numpy(np.stack([normal_noise(seed, (size,)) for seed in range(count)])),
         }
         trace(graph, {name: value[:2] for name, value in inputs.items()}, ("actions",), folder / POLICY)
@@ -221,7 +224,7 @@ def export_policy(
             chunk=agent.policy.config.chunk,
             most=MAX_BATCH,
             identity=agent.identity,
-            embodiment=embodiment,
+            embodiment=agent.embodiment,
             opset=OPSET,
             sha256={name: file_hash(folder / name) for name in (POLICY, TEXT, TOKENIZER, SAMPLES)},
             versions=_written_by(),

@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from sail.embodiment import Embodiment
 from sail.export.folder import (
     DECODE,
     DYNAMICS,
@@ -279,6 +280,11 @@ class ExportedAgent:
     def identity(self) -> str:
         """Identity of the planner's weights."""
         return self.video_planner.identity
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """What the weights were trained to see and to do."""
+        return self.video_planner.embodiment
 
 
 def load_exported(folder: Path, provider: str | None = None) -> ExportedAgent | ExportedPolicy:

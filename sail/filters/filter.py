@@ -4,6 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sail.data.store import EpisodeRecord, EpisodeStore
+from sail.errors import SailError
+
+
+class FilterError(SailError):
+    """Something that is no filter, or verdicts that do not fit the episodes."""
 
 
 class FilterResult(NamedTuple):

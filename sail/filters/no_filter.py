@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.filter import FilterResult
 
@@ -14,3 +15,8 @@ class NoFilter:
     def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """See `Filter`."""
         return FilterResult([True] * len(episodes), ["not filtered"] * len(episodes))
+
+
+def make_filter(config: RunConfig) -> NoFilter:
+    """The filter; it has no settings."""
+    return NoFilter()

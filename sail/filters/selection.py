@@ -1,33 +1,28 @@
 """Which filter judges, and which self-collected episodes teach by its verdicts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+from sail.config.plugins import FILTERS
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters.filter import Filter
-from sail.filters.human.human_filter import HumanFilter
-from sail.filters.no_filter import NoFilter
-from sail.filters.oracle import OracleFilter
-from sail.filters.verifier_filter import load_verifier_filter
-from sail.filters.vlm import VlmFilter
+from sail.filters.filter import Filter, FilterError
 from sail.loop.results import Filtered
 from sail.loop.run_folder import RunFolder
 from sail.types import Episode
 
-FILTERS: Mapping[str, Callable[[RunConfig], Filter]] = {
-    "oracle": lambda config: OracleFilter(),
-    "none": lambda config: NoFilter(),
-    "verifier": load_verifier_filter,
-    "vlm": lambda config: VlmFilter(config.vlm),
-    "human": lambda config: HumanFilter(config.human),
-}
-
 
 def find_filter(config: RunConfig) -> Filter:
-    """The filter that a configuration names. Raises WeightsError where a verifier lacks its weights."""
-    return FILTERS[config.filter](config)
+    """The filter that a configuration names. Raises PlugInError, FilterError, and WeightsError where a
+    verifier lacks its weights."""
+    made = FILTERS.find(config.filter)(config)
+    if not callable(getattr(made, "keep", None)) or not isinstance(getattr(made, "knows_truth", None), bool):
+        raise FilterError(
+            f"{config.filter} makes no filter: return an object with knows_truth (a bool) and "
+            "keep(store, episodes)"
+        )
+    return cast(Filter, made)
 
 
 def kept_of(config: RunConfig, folder: RunFolder, store: EpisodeStore, iteration: int) -> list[EpisodeRecord]:
@@ -38,6 +33,12 @@ def kept_of(config: RunConfig, folder: RunFolder, store: EpisodeStore, iteration
     if not folder.step_done(step):
         result = find_filter(config).keep(store, records)
         ends = result.ends or [None] * len(records)
+        counts = {len(records), len(result.mask), len(result.reasons), len(ends)}
+        if len(counts) > 1:
+            raise FilterError(
+                f"filter {config.filter} gave {len(result.mask)} verdicts, {len(result.reasons)} reasons and "
+                f"{len(ends)} ends for {len(records)} episodes: give one of each an episode"
+            )
         judged = zip(records, result.mask, result.reasons, ends, strict=True)
         folder.finish(
             step,

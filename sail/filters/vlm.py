@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sail.config.schema import VlmConfig
+from sail.config.schema import RunConfig, VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.errors import SailError
 from sail.filters.filter import FilterResult
@@ -63,6 +63,11 @@ class VlmFilter:
             shown = np.linspace(0, episode.length, self.config.frames).round().astype(np.int64)
             verdicts.append(judge(self.config, store.read_clip(episode.id, shown), episode.prompt))
         return FilterResult([one.success for one in verdicts], [one.reason for one in verdicts])
+
+
+def make_filter(config: RunConfig) -> VlmFilter:
+    """The filter with a run's settings `vlm`."""
+    return VlmFilter(config.vlm)
 
 
 def judge(config: VlmConfig, frames: UInt8, prompt: str) -> Verdict:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sail.config.schema import RunConfig
 from sail.config.suites import prompt_of_run, suite_of_run
+from sail.embodiment import Embodiment, check_same
 from sail.errors import SailError
 from sail.loop.agent import sampling_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer, Wanderer
@@ -31,6 +32,8 @@ class PlanningAgent(Protocol):
     def planned_frames(self) -> int: ...
     @property
     def identity(self) -> str: ...
+    @property
+    def embodiment(self) -> Embodiment: ...
 
 
 @dataclass
@@ -161,11 +164,19 @@ def _with_unplanned(
 def actor_of(
     agent: PlanningAgent | Deciding, config: RunConfig, explorer: Explorer | None = None
 ) -> PlannerActor | PolicyActor:
-    """The actor of an agent; without an explorer nothing is varied."""
+    """The actor of an agent; without an explorer nothing is varied. Raises EmbodimentError where the suite's
+    arm or camera is not the agent's."""
+    check_suite(agent, suite_of_run(config))
     explorer = explorer or Explorer(NO_EXPLORATION, suite_of_run(config), salt=0)
     if isinstance(agent, Deciding):
         return PolicyActor(agent, prompt_of_run(config), explorer)
     return PlannerActor(agent, config, explorer)
+
+
+def check_suite(agent: PlanningAgent | Deciding, suite: TaskSuite) -> None:
+    """Raise EmbodimentError where the suite's arm or camera is another one than the agent's."""
+    cure = "name weights that were trained for this suite (base=), or a suite that fits the weights (suite=)"
+    check_same(agent.embodiment, "the weights", suite.embodiment, f"suite {suite.name}", cure)
 
 
 class WaypointActor:

@@ -7,7 +7,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sail.config.schema import NO_WORDS, SHIPPED, RunConfig
+from sail.config.method import find_method
+from sail.config.schema import NO_PRIOR, NO_WORDS, RunConfig
+from sail.embodiment import Embodiment, read_embodiment
+from sail.loop.priors import find_prior
 from sail.types import Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
@@ -16,10 +19,8 @@ from sail_models.interfaces import Sampling, check_prompts
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.networks.policy import Policy
-from sail_models.prior.animatediff import AnimateDiffSource, load_animatediff
-from sail_models.prior.compact import CompactPrior
-from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
-from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity
+from sail_models.prior.compatibility import PriorError, check_fit
+from sail_models.saving import WeightsError, find_base, load_model, model_identity
 from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
@@ -28,7 +29,8 @@ from sail_models.spaces.text_encoder import TextEncoder
 class Agent:
     """The networks that turn a frame and a prompt into actions, and the planner's identity.
 
-    Raises WeightsError and PriorError where the networks do not fit each other.
+    embodiment: what the networks were trained to see and to do. Raises WeightsError and PriorError
+    where the networks do not fit each other.
     """
 
     autoencoder: Autoencoder
@@ -36,15 +38,17 @@ class Agent:
     inverse_dynamics: InverseDynamics
     text: TextEncoder
     identity: str
+    embodiment: Embodiment
     prior: Denoiser | None = None
 
     def __post_init__(self) -> None:
         seen, step = self.inverse_dynamics.config, self.autoencoder.step
         channels, *sides = self.planner.latent_shape
-        planned = [step * side for side in sides]
+        planned, pixels = [step * side for side in sides], "frames of so many pixels"
         for what, one, others, part in (
             ("latents of so many channels", channels, self.autoencoder.config.latent_channels, "autoencoder"),
-            ("frames of so many pixels", planned, [seen.height, seen.width], "inverse dynamics"),
+            (pixels, planned, [seen.height, seen.width], "inverse dynamics"),
+            (pixels, planned, [self.embodiment.height, self.embodiment.width], "embodiment"),
         ):
             if one != others:
                 raise WeightsError(
@@ -74,11 +78,12 @@ class Agent:
 
 @dataclass(frozen=True)
 class PolicyAgent:
-    """A policy, which acts without a plan, and its identity."""
+    """A policy, which acts without a plan, its identity and its embodiment."""
 
     policy: Policy
     text: TextEncoder
     identity: str
+    embodiment: Embodiment
 
     def decide(
         self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
@@ -91,7 +96,7 @@ class PolicyAgent:
 def sampling_of(config: RunConfig) -> Sampling:
     """The sampling of a configuration's plans."""
     prior, planner = config.prior, config.planner
-    composed = prior.kind != "none"
+    composed = prior.kind != NO_PRIOR
     return Sampling(
         steps=planner.steps,
         guidance=planner.guidance,
@@ -107,10 +112,7 @@ def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
     """The planner, inverse dynamics and prior that a configuration names, on the device; None means the best
     device. AnimateDiff is always on the best device. Raises WeightsError and PriorError."""
     agent = load_base(config.base)
-    if config.prior.kind == "compact":
-        agent = replace(agent, prior=_compact(config, model_identity(agent.autoencoder)))
-    if config.prior.kind == "animatediff":
-        agent = replace(agent, prior=_animatediff(config, agent.planner))
+    agent = replace(agent, prior=find_prior(config, agent))
     return moved_to(device or best_device(), agent)
 
 
@@ -120,28 +122,6 @@ def moved_to(device: torch.device, agent: Agent) -> Agent:
         if isinstance(network, nn.Module):
             network.to(device)
     return agent
-
-
-def _compact(config: RunConfig, autoencoder: str) -> CompactPrior:
-    folder = PRETRAINED / "prior" if config.prior.path == SHIPPED else Path(config.prior.path)
-    prior: CompactPrior = load_model(folder, "compact_prior")
-    if prior.config.autoencoder not in ("", autoencoder):
-        raise PriorError(
-            f"the prior in {folder} is of the latents of another autoencoder than base '{config.base}': "
-            "choose a base that was trained with this prior's (base=panda goes with the one that ships)"
-        )
-    return prior
-
-
-def _animatediff(config: RunConfig, planner: PlannerNetwork) -> Denoiser:
-    hub = AnimateDiffSource()
-    source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
-    device = best_device()
-    dtype = torch.float32 if device.type == "cpu" else torch.float16
-    _, height, width = planner.latent_shape
-    offload, sides = config.prior.offload, (height, width)
-    prior = load_animatediff(source, planner.frames, device.type, dtype, offload=offload, sides=sides)
-    return OverChanges(prior)
 
 
 def load_base(name: str) -> Agent:
@@ -154,19 +134,26 @@ def load_base(name: str) -> Agent:
         inverse_dynamics=load_model(folder / "inverse_dynamics", "inverse_dynamics"),
         text=TextEncoder(),
         identity=model_identity(planner),
+        embodiment=read_embodiment(folder),
     )
 
 
-def load_policy(folder: Path, device: torch.device | None = None) -> PolicyAgent:
-    """The policy in a folder of base weights, or in a checkpoint; see `load_agent`. Raises WeightsError."""
+def load_policy(
+    folder: Path, device: torch.device | None = None, embodiment: Embodiment | None = None
+) -> PolicyAgent:
+    """The policy in a folder of base weights, or in a checkpoint; see `load_agent`.
+
+    embodiment: the folder's own where None; a checkpoint has none. Raises WeightsError and EmbodimentError.
+    """
+    known = embodiment or read_embodiment(folder)
     policy: Policy = load_model(folder / "policy", "policy").to(device or best_device())
-    return PolicyAgent(policy, TextEncoder(), model_identity(policy))
+    return PolicyAgent(policy, TextEncoder(), model_identity(policy), known)
 
 
 def base_of(config: RunConfig) -> Path:
     """The folder of the base weights, which must hold the network that acts by this method. Raises
     WeightsError."""
-    return find_base(config.base, config.method.part)
+    return find_base(config.base, find_method(config.method).acts)
 
 
 def with_checkpoint(agent: Agent, folder: Path) -> Agent:

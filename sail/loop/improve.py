@@ -16,11 +16,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
+from sail.config.method import find_method
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
 from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import quality
+from sail.loop.actors import check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
 from sail.loop.evaluation import evaluate, evaluate_random, successes
@@ -64,17 +66,20 @@ def improve_jointly(
         sessions = []
         for config, folder in several:
             folder.begin_jointly(tasks)
-            store = EpisodeStore(folder.episodes)
+            store, suite = EpisodeStore(folder.episodes), suite_of_run(config)
+            store.settle(suite.embodiment, f"suite {suite.name}")
             session = Session(config, folder, store, progress, film, joint=len(several) > 1)
             sessions.append(stack.enter_context(closing(session)))
         return _improve(sessions, sessions[0].config.iterations if until is None else until, show)
 
 
 def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict[str, Any]]:
-    method = sessions[0].config.method
+    method = find_method(sessions[0].config.method)
     if not method.needs_weights:
         return [one.folder.write_results("", [_evaluate(one, None, 0, {})]) for one in sessions]
     base = learner = learner_of(sessions[0].config)
+    for session in sessions:
+        check_suite(base.agent, suite_of_run(session.config))
     if method.learns:
         base.check()
     results: list[list[IterationResult]] = []
@@ -109,7 +114,7 @@ def _demonstrate(session: Session, show: Collect) -> None:
     config, store = session.config, session.store
     suite, count = suite_of_run(config), config.demonstrations_per_task
     jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
-    if session.folder.step_done("demonstrations") or not jobs or not config.method.learns:
+    if session.folder.step_done("demonstrations") or not jobs or not find_method(config.method).learns:
         return
     store.discard([record.id for record in store.records(source=DEMONSTRATED[config.demonstrator])])
     session.progress.stage("demonstrations", len(jobs))

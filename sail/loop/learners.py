@@ -4,10 +4,11 @@ here."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from torch import nn
 
+from sail.config.method import find_method
 from sail.config.schema import RunConfig, TrainingConfig
 from sail.config.suites import prompt_of_run
 from sail.loop.agent import Agent, PolicyAgent, base_of, load_agent, load_policy, with_checkpoint
@@ -130,7 +131,7 @@ class PolicyLearner:
 
     def at(self, checkpoint: Path) -> "PolicyLearner":
         """See `Learner`."""
-        return PolicyLearner(load_policy(checkpoint))
+        return PolicyLearner(load_policy(checkpoint, embodiment=self.agent.embodiment))
 
     def networks(self, training: TrainingConfig) -> dict[str, nn.Module]:
         """See `Learner`."""
@@ -153,10 +154,14 @@ class PolicyLearner:
 
 
 def learner_of(config: RunConfig) -> Learner:
-    """The base weights of a configuration's method. Raises WeightsError and PriorError."""
+    """What learns by a configuration's method, as base weights. Raises WeightsError, PriorError, PlugInError
+    and what the method's own learner raises."""
+    make = find_method(config.method).learner
+    if make is not None:
+        return cast(Learner, make(config))
     return (
         PlannerLearner(load_agent(config))
-        if config.method.plans
+        if find_method(config.method).plans
         else PolicyLearner(load_policy(base_of(config)))
     )
 

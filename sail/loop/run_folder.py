@@ -13,6 +13,7 @@ from typing import Any
 
 from sail.config.resolution import flatten, from_yaml, to_yaml
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.errors import SailError
 from sail.loop.results import IterationResult
 from sail.system.files import cut_unfinished_line, file_errors, write_atomically
@@ -124,6 +125,7 @@ class RunFolder:
         results = {
             "schema": SCHEMA,
             "preset": config.preset,
+            "suite": suite_of_run(config).name,
             "task": config.task,
             "method": config.method,
             "seed": config.seed,

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sail.config.method import Method
+from sail.config.method import METHODS, Method, find_method
 from sail.config.overrides import ConfigError
 from sail.errors import not_found
 
-# The grid's methods: a run's method, and further settings.
-METHODS: Mapping[str, tuple[Method, tuple[str, ...]]] = {
-    **{method.value: (method, ()) for method in Method},
-    "sail-prior": (Method.SAIL, ("prior.kind=compact",)),
-}
+# Beside a run's methods: a method, and further settings.
+COMPOSED: Mapping[str, tuple[str, tuple[str, ...]]] = {"sail-prior": ("sail", ("prior.kind=compact",))}
 # A run's setting `iterations`: the grid says how far a run goes, and may take the run further later.
 ENDLESS = 1000
 # Methods that do not learn have nothing to filter: they are run once, under this filter's name.
@@ -41,7 +38,7 @@ class Cell:
     @property
     def overrides(self) -> tuple[str, ...]:
         """The cell's own settings; further ones are shared by all cells."""
-        method, settings = METHODS[self.method]
+        method, settings = COMPOSED.get(self.method, (self.method, ()))
         own = (f"task={self.task}", f"filter={self.filter}", f"seed={self.seed}", f"iterations={ENDLESS}")
         return (f"method={method}", *settings, *own)
 
@@ -56,7 +53,7 @@ def units(cells: Sequence[Cell]) -> list[Unit]:
     made: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
         alike = (cell.method, cell.filter, cell.seed, cell.iteration)
-        made.setdefault(alike if METHODS[cell.method][0].joint else (*alike, cell.task), []).append(cell)
+        made.setdefault(alike if _method(cell.method).joint else (*alike, cell.task), []).append(cell)
     return [tuple(unit) for unit in made.values()]
 
 
@@ -66,19 +63,24 @@ def grid(
     """All cells, ordered so that an early stop leaves methods that can be compared: the first seed of
     everything before the second, an iteration of all tasks before the next. Raises ConfigError."""
     for method in methods:
-        if method not in METHODS:
-            raise ConfigError(not_found("method", method, list(METHODS)))
+        if method not in COMPOSED and ":" not in method and method not in METHODS.names():
+            raise ConfigError(not_found("method", method, [*METHODS.names(), *COMPOSED]))
     return [
         Cell(task, method, one, seed, iteration)
         for seed in range(seeds)
         for iteration in range(iterations + 1)
         for task in tasks
         for method in methods
-        for one in (filters if METHODS[method][0].learns else (UNFILTERED,))
+        for one in (filters if _method(method).learns else (UNFILTERED,))
         if iteration == 0 or not measured_once(method)
     ]
 
 
 def measured_once(method: str) -> bool:
     """Whether one iteration tells all: random waypoints succeed as often in every iteration."""
-    return method in METHODS and not METHODS[method][0].needs_weights
+    return not _method(method).needs_weights
+
+
+def _method(name: str) -> Method:
+    """The run's method behind a name of the grid."""
+    return find_method(COMPOSED.get(name, (name, ()))[0])

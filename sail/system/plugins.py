@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,37 @@ class PlugInError(SailError):
     """A name that nothing is installed under, or a module that cannot be imported."""
 
 
-def find_plugin(kind: str, name: str, group: str, built_in: Mapping[str, str]) -> Any:
-    """The object of a name.
+@dataclass(frozen=True)
+class PlugIns:
+    """Everything of one kind that has a name.
 
-    kind: what messages call it. name: a key of `built_in`, the name of an entry point of `group`, or
-    `package.module:NAME`; a module may lie in the current folder. built_in: names and their
-    `package.module:NAME`. Raises PlugInError.
+    kind: what messages call it. group: the entry points' group. built_in: names and their
+    `package.module:NAME`.
     """
-    if ":" in name:
-        return _imported(kind, name)
-    if name in built_in:
-        return _imported(kind, built_in[name])
-    installed = {point.name: point for point in entry_points(group=group)}
-    if name not in installed:
-        known = [*built_in, *installed]
-        raise PlugInError(f"{not_found(kind, name, known)}, or bring your own: package.module:NAME")
-    return _imported(kind, installed[name].value)
 
+    kind: str
+    group: str
+    built_in: Mapping[str, str]
 
-def plugin_names(group: str, built_in: Mapping[str, str]) -> list[str]:
-    """The names that are built in or installed."""
-    return [*built_in, *(point.name for point in entry_points(group=group) if point.name not in built_in)]
+    def names(self) -> list[str]:
+        """What is built in, then what is installed."""
+        return list(
+            dict.fromkeys([*self.built_in, *(point.name for point in entry_points(group=self.group))])
+        )
+
+    def check(self, name: str) -> None:
+        """Refuse a name that nothing has, without importing anything. Raises PlugInError."""
+        if ":" not in name and name not in self.names():
+            line = not_found(self.kind, name, self.names())
+            raise PlugInError(f"{line}, or bring your own: package.module:NAME")
+
+    def find(self, name: str) -> Any:
+        """The object of a name; a module may lie in the current folder. Raises PlugInError."""
+        self.check(name)
+        if ":" in name:
+            return _imported(self.kind, name)
+        installed = {point.name: point.value for point in entry_points(group=self.group)}
+        return _imported(self.kind, {**installed, **self.built_in}[name])
 
 
 def _imported(kind: str, name: str) -> Any:

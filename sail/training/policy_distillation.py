@@ -15,9 +15,8 @@ import numpy as np
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
 from sail.data.store import EpisodeStore
-from sail.embodiment import read_embodiment
 from sail.loop.actors import actor_of
-from sail.loop.agent import Agent, PolicyAgent, base_of
+from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.rollout import open_environments, run_episodes
 from sail.loop.seeds import DISTILLATION, collection_seeds
@@ -61,11 +60,11 @@ def distil_policy(
         )
     if not (out / "policy" / CONFIG).is_file():
         schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
-        shape = policy_config("compact", read_embodiment(base_of(run)))
+        shape = policy_config("compact", teacher.embodiment)
         policy = train_policy(successes, shape, schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     model = load_model(out / "policy", "policy").to(best_device())
-    student = PolicyAgent(model, TextEncoder(), model_identity(model))
+    student = PolicyAgent(model, TextEncoder(), model_identity(model), teacher.embodiment)
     results: dict[str, Any] = {**settings, "cloned": len(successes)}
     acting: dict[str, Agent | PolicyAgent] = {"teacher": teacher, "student": student}
     for name, agent in acting.items():
@@ -81,6 +80,7 @@ def _rollouts(
 ) -> list[Episode]:
     """The teacher's rollouts, without exploration. Rollouts in the store are read, the missing ones run."""
     store = EpisodeStore(out / "episodes")
+    store.settle(teacher.embodiment, "the teacher")
     stored = {record.seed for record in store.records()}
     seeds = collection_seeds(run.task, run.seed, DISTILLATION, config.rollouts)
     missing = [seed for seed in seeds if seed not in stored]

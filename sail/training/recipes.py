@@ -124,6 +124,7 @@ class Simulated:
 
     def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
         """Collect the jobs that the store does not hold yet."""
+        store.settle(self.embodiment, f"suite {self.suites[0].name}")
         missing = missing_jobs(store, self.jobs())
         if missing:
             progress.stage("collect", len(missing))

@@ -6,6 +6,7 @@ does it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ import pytest
 from sail.cli import main as cli
 from sail.cli.options import tasks_of
 from sail.data.store import EpisodeStore
-from sail.types import FRAME_SIZE
 
 from documents import PAGES, commands
 from helpers import SMALL, make_episode
@@ -51,13 +51,25 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("documents")
 
 
+@dataclass(frozen=True)
+class World:
+    """Weights for an arm, and a demonstration of noise of every seen task: what `sail train` need not collect
+    any more."""
+
+    base: Path
+    shown: Path
+
+
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demonstration of noise of every seen task: what `sail train` need not collect any more."""
-    store = EpisodeStore(tmp_path_factory.mktemp("shown"))
-    for task in (*tasks_of("seen"), *tasks_of("cups-seen,drawers-seen")):
-        store.add(make_episode(12, shape=(FRAME_SIZE, FRAME_SIZE), task=task, source="expert"))
-    return store.folder
+def worlds(tiny_base: Path, tiny_panda: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, World]:
+    """By whether a command is of the table top."""
+    made = {}
+    for table_top, base, tasks in ((False, tiny_base, "seen"), (True, tiny_panda, "cups-seen,drawers-seen")):
+        store = EpisodeStore(tmp_path_factory.mktemp("shown"))
+        for task in tasks_of(tasks):
+            store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
+        made[table_top] = World(base, store.folder)
+    return made
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -65,9 +77,8 @@ def test_the_commands_of_a_page_run(
     page: Path,
     scratch: Path,
     done: set[tuple[str, ...]],
-    tiny_base: Path,
+    worlds: dict[bool, World],
     tiny_prior: Path,
-    shown: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -79,7 +90,7 @@ def test_the_commands_of_a_page_run(
         if words[0] != "sail" or command.marked or exports(words) or words in done:
             continue
         done.add(words)
-        code = cli.main(smaller(words[1:], tiny_base, tiny_prior, shown))
+        code = cli.main(smaller(words[1:], worlds, tiny_prior))
         assert code == 0, f"{command}: {capsys.readouterr().err}"
 
 
@@ -87,8 +98,10 @@ def exports(words: Sequence[str]) -> bool:
     return words[1] == "export" or "--exported" in words or "inference" in words
 
 
-def smaller(words: Sequence[str], base: Path, prior: Path, shown: Path) -> list[str]:
-    """The command line at the smallest size, with these weights and demonstrations."""
+def smaller(words: Sequence[str], worlds: dict[bool, World], prior: Path) -> list[str]:
+    """The command line at the smallest size, with weights and demonstrations of its world."""
+    table_top = any(name in word for word in words for name in ("panda", "cups", "drawers"))
+    base, shown = worlds[table_top].base, worlds[table_top].shown
     name = " ".join(words[: 2 if words[0] in ("distill", "bench") else 1])
     if name == "train" and "--corpus" in words:
         name = "train --corpus"

@@ -127,9 +127,9 @@ def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) ->
     store = EpisodeStore(tmp_path / "lab")
     words = ["--out", tmp_path / "base", "--data", store.folder, "planner_batch=2"]
     words += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
-    own = ["scenes=own", "camera=lab/left"]
-    assert "camera=NAME goes with scenes=own" in refused(capsys, "train", *words, "scenes=own")
-    assert "camera=NAME goes with scenes=own" in refused(capsys, "train", *words, "camera=lab/left")
+    own = ["suite=none", "camera=lab/left"]
+    assert "camera=NAME goes with suite=none" in refused(capsys, "train", *words, "suite=none")
+    assert "camera=NAME goes with suite=none" in refused(capsys, "train", *words, "camera=lab/left")
     store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=False))
     assert "no successful demonstration" in refused(capsys, "train", *words, *own)
     store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=True))
@@ -198,7 +198,7 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     for suite in ("cups", "drawers"):
         for task in suites()[suite].seen:
             store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
-    small = ["scenes=panda", f"autoencoder={out}/autoencoder", "demonstrations=1", "play_seen=0"]
+    small = ["suite=cups,drawers", f"autoencoder={out}/autoencoder", "demonstrations=1", "play_seen=0"]
     small += ["planner_batch=2", "grounding_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
     code, _, error = sail(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *small)
     assert code == 0, error

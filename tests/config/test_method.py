@@ -2,10 +2,12 @@
 
 import pytest
 
-from sail.config.method import Method
-from sail.config.overrides import ConfigError
+from sail.config.method import METHODS, Method, MethodError, find_method
 from sail.config.resolution import load_config
-from sail.config.schema import RunConfig
+from sail.system.plugins import PlugInError
+
+NO_METHOD = 3
+QUIET = Method("planner", learns=False)
 
 
 @pytest.mark.parametrize(
@@ -22,13 +24,16 @@ from sail.config.schema import RunConfig
 def test_every_method_says_what_it_does(
     name: str, learns: bool, plans: bool, joint: bool, needs_weights: bool
 ) -> None:
-    method = load_config("smoke", None, [f"method={name}"]).method
-    assert method is Method(name)
+    method = find_method(load_config("smoke", None, [f"method={name}"]).method)
+    assert name in METHODS.names()
     assert (method.learns, method.plans, method.joint) == (learns, plans, joint)
     assert method.needs_weights is needs_weights
-    assert method.part == ("planner" if plans else "policy")
+    assert (method.acts == "policy") is not plans
 
 
-def test_a_method_that_is_none_is_refused_in_python_too() -> None:
-    with pytest.raises(ConfigError, match="nearest is 'sail'"):
-        RunConfig(preset="smoke", method="sial")  # type: ignore[arg-type]
+def test_a_method_of_ones_own_is_found_and_anything_else_is_refused() -> None:
+    assert find_method("config.test_method:QUIET").learns is False
+    with pytest.raises(PlugInError, match="unknown method 'sial': the nearest is 'sail'"):
+        load_config("smoke", None, ["method=sial"])
+    with pytest.raises(MethodError, match="NO_METHOD is int, not a Method"):
+        find_method("config.test_method:NO_METHOD")

@@ -16,7 +16,7 @@ TASKS = ["handle-press", "door-close", "door-open", "reach"]
 
 
 def load(*overrides: str, preset: str | None = "quick", file: Path | None = None) -> RunConfig:
-    return load_config(preset, file, overrides, TASKS)
+    return load_config(preset, file, overrides)
 
 
 def error_of(*overrides: str, preset: str | None = "quick", file: Path | None = None) -> str:
@@ -157,7 +157,7 @@ def test_limits_hold_for_objects_made_in_python() -> None:
 
 def test_a_resolved_configuration_must_name_its_preset() -> None:
     with pytest.raises(ConfigError, match="no preset"):
-        from_yaml("task: reach", tasks=TASKS)
+        from_yaml("task: reach")
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -180,7 +180,7 @@ def test_a_resolved_configuration_must_name_its_preset() -> None:
     )
 )
 def test_yaml_gives_back_the_same_configuration(config: RunConfig) -> None:
-    assert from_yaml(to_yaml(config), tasks=TASKS) == config
+    assert from_yaml(to_yaml(config)) == config
 
 
 def test_flatten_names_every_setting_once_in_order() -> None:

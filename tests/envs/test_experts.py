@@ -1,3 +1,6 @@
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,12 +16,12 @@ from sail_envs.experts import (
     with_noise,
 )
 from sail_envs.play import play, waypoints
-from sail_envs.suite import UnknownNameError
+from sail_envs.suite import SuiteError
 
 
 @pytest.fixture(scope="module")
 def env() -> TaskEnv:
-    return TaskEnv("drawer-close", size=8, horizon=120, hold=None)
+    return TaskEnv("drawer-close", height=8, width=8, horizon=120, hold=None)
 
 
 def actions(env: TaskEnv, policy: Scripted, seed: int = 0) -> np.ndarray:
@@ -28,12 +31,12 @@ def actions(env: TaskEnv, policy: Scripted, seed: int = 0) -> np.ndarray:
 def test_actions_are_what_the_environment_takes(env: TaskEnv) -> None:
     rng = np.random.default_rng(0)
     policies = [
-        expert("drawer-close"),
+        expert(env),
         random_actions(rng),
         waypoints(rng),
         play(rng),
-        mixed_with_random(expert("drawer-close"), rng, 0.5),
-        with_noise(expert("drawer-close"), rng),
+        mixed_with_random(expert(env), rng, 0.5),
+        with_noise(expert(env), rng),
     ]
     env.reset(seed=0)
     for policy in policies:
@@ -60,12 +63,12 @@ def test_the_share_of_random_actions(share: float, env: TaskEnv) -> None:
 
 
 def test_noisy_pushed_experts_vary_and_mostly_still_succeed() -> None:
-    env = TaskEnv("drawer-close", size=8)
+    env = TaskEnv("drawer-close", height=8, width=8)
     episodes = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
         push = random_push(rng)
-        policy = with_noise(expert("drawer-close"), rng)
+        policy = with_noise(expert(env), rng)
         episodes.append(record_episode(env, policy, 0, "expert", push))
     assert sum(episode.success for episode in episodes) >= 5
     assert len({episode.actions.tobytes() for episode in episodes}) == 6
@@ -92,14 +95,14 @@ def test_a_push_comes_before_what_is_recorded(env: TaskEnv) -> None:
 
 
 def test_an_unperturbed_expert_is_the_expert(env: TaskEnv) -> None:
-    plain = actions(env, expert("drawer-close"))
-    level_0 = actions(env, with_noise(expert("drawer-close"), np.random.default_rng(0), level=0.0))
+    plain = actions(env, expert(env))
+    level_0 = actions(env, with_noise(expert(env), np.random.default_rng(0), level=0.0))
     np.testing.assert_array_equal(plain, level_0)
 
 
 def test_an_episode_is_recorded_at_every_control_step() -> None:
-    env = TaskEnv("door-close", size=16)
-    episode = record_episode(env, expert("door-close"), 3, "expert")
+    env = TaskEnv("door-close", height=16, width=16)
+    episode = record_episode(env, expert(env), 3, "expert")
     steps = len(episode)
     assert episode.success and steps < 200
     assert episode.frames.shape == (steps + 1, 16, 16, 3)
@@ -114,6 +117,8 @@ def test_an_episode_is_recorded_at_every_control_step() -> None:
     np.testing.assert_array_equal(episode.proprioception[5], observation["proprioception"])
 
 
-def test_an_unknown_task_has_no_expert() -> None:
-    with pytest.raises(UnknownNameError, match="unknown task 'plates-red': the nearest is '"):
-        expert("plates-red")
+def test_a_suite_without_experts_says_where_demonstrations_come_from(env: TaskEnv) -> None:
+    alone = copy(env)
+    alone.suite = replace(env.suite, expert=None)
+    with pytest.raises(SuiteError, match="suite metaworld has no experts: take demonstrations from a store"):
+        expert(alone)

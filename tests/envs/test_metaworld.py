@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 
 import sail_envs
 from sail.errors import SailError
+from sail.types import Episode
 from sail_envs.cameras import CAMERAS
 from sail_envs.environment import ActionError, SettingError, TaskEnv
 from sail_envs.experts import Scripted, expert, random_actions, record_episode
@@ -48,7 +49,7 @@ def test_a_seed_is_an_episode_whatever_ran_before(task: str) -> None:
     first = rollout(env, 5, 12)
     rollout(env, 6, 30)
     env.reset(seed=7)
-    run(env, expert(task))
+    run(env, expert(env))
     assert rollout(env, 5, 12) == first
     assert rollout(TaskEnv(task), 5, 12) == first
 
@@ -107,14 +108,14 @@ def test_every_task_of_metaworld_is_there_and_the_split_is_one() -> None:
 
 @pytest.mark.parametrize("task", ["reach", "door-open", "button-press-topdown", "drawer-close", "pick-place"])
 def test_experts_solve_tasks(task: str) -> None:
-    assert record_episode(TaskEnv(task), expert(task), 0, "expert").success
+    assert demonstrated(task).success
 
 
 @pytest.mark.parametrize("name", ["workspace", "corner", "corner2", "corner3", "corner4"])
 def test_up_is_up_and_nothing_is_mirrored(name: str) -> None:
     """The cyan finger is where a pinhole camera that looks from that place, turned or not, sees it."""
     size = 160
-    env = TaskEnv("reach", camera=name, size=size)
+    env = TaskEnv("reach", camera=name, height=size, width=size)
     env.reset(seed=0)
     rows = []
     for _ in range(2):
@@ -128,10 +129,16 @@ def test_up_is_up_and_nothing_is_mirrored(name: str) -> None:
     assert rows[1] < rows[0] - 1
 
 
+def demonstrated(task: str) -> Episode:
+    """The expert on seed 0."""
+    env = TaskEnv(task)
+    return record_episode(env, expert(env), 0, "expert")
+
+
 def projected(env: TaskEnv, body: str, size: int) -> tuple[float, float]:
     """Row and column of a body in an image whose top is where the world's z axis points."""
     data, model = env.simulation.data, env.simulation.model
-    camera = CAMERAS[next(name for name, camera in CAMERAS.items() if camera is env.camera)]
+    camera = CAMERAS[env.camera]
     at = model.camera(camera.mujoco_name).id
     rotation = data.cam_xmat[at].reshape(3, 3)
     x, y, z = rotation.T @ (data.body(body).xpos - data.cam_xpos[at])
@@ -175,7 +182,7 @@ def test_actions_beyond_the_space_are_clipped_and_recorded_as_made() -> None:
 
 def test_it_stops_at_success_within_a_chunk() -> None:
     """With the expert's actions replayed eight at a time, the episode ends at the same control step."""
-    episode = record_episode(TaskEnv("door-close"), expert("door-close"), 0, "expert")
+    episode = demonstrated("door-close")
     assert episode.success
     length = len(episode)
     env = TaskEnv("door-close", frame_skip=8, chunk=True, record=True)
@@ -193,7 +200,7 @@ def test_it_stops_at_success_within_a_chunk() -> None:
 @pytest.mark.parametrize("chunk", [1, 8])
 def test_an_episode_goes_on_for_what_it_holds(chunk: int) -> None:
     """Held for 10 control steps, an episode begins as the unheld one does and ends 10 steps later."""
-    unheld = record_episode(TaskEnv("door-close"), expert("door-close"), 0, "expert")
+    unheld = demonstrated("door-close")
     env = TaskEnv("door-close", frame_skip=chunk, chunk=True, hold=10)
     for _ in range(2):  # the count begins again with each episode
         env.reset(seed=0)
@@ -209,7 +216,7 @@ def test_an_episode_goes_on_for_what_it_holds(chunk: int) -> None:
 def test_success_is_remembered_when_it_does_not_stop_there() -> None:
     env = TaskEnv("door-close", horizon=150, hold=None)
     env.reset(seed=0)
-    info = run(env, expert("door-close"))
+    info = run(env, expert(env))
     assert (info["success"], info["terminated"], info["truncated"]) == (True, False, True)
     assert info["steps"] == 150
     assert env.reset(seed=0)[1]["success"] is False
@@ -231,7 +238,7 @@ def test_the_horizon_counts_control_steps() -> None:
         ({"task": "reach", "camera": "corner5"}, UnknownNameError, "'corner"),
         ({"task": "reach", "camera": "worksapce"}, UnknownNameError, "'workspace'"),
         ({"task": "reach", "frame_skip": 0}, SettingError, "frame_skip is 0"),
-        ({"task": "reach", "size": -1}, SettingError, "size is -1"),
+        ({"task": "reach", "width": -1}, SettingError, "width is -1"),
         ({"task": "reach", "horizon": 0}, SettingError, "horizon is 0"),
         ({"task": "reach", "hold": -1}, SettingError, "hold is -1"),
     ],
@@ -263,6 +270,8 @@ def test_rendered_frames_follow_one_another_in_real_time(task: str, seconds: flo
 
 
 def test_render_shows_the_camera() -> None:
-    env = gymnasium.make("sail/MetaWorld-reach-v0", render_mode="rgb_array", size=48, camera="topview")
+    env = gymnasium.make(
+        "sail/MetaWorld-reach-v0", render_mode="rgb_array", height=48, width=48, camera="topview"
+    )
     observation, _ = env.reset(seed=0)
     np.testing.assert_array_equal(env.render(), observation["frame"])

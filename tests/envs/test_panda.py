@@ -196,16 +196,16 @@ def attempt(env: TaskEnv, seed: int, meant: int) -> dict[str, object]:
 
 @pytest.mark.parametrize("task", ["cups-orange", "drawers-yellow"])
 def test_an_episode_ends_with_what_was_done_first(task: str) -> None:
-    env = TaskEnv(task, size=16, hold=5)
+    env = TaskEnv(task, height=16, width=16, hold=5)
     done = attempt(env, 0, meant=0)
     assert (done["outcome"], done["success"], done["terminated"]) == ("success", True, True)
     mistaken = attempt(env, 0, meant=1)
     assert (mistaken["outcome"], mistaken["success"], mistaken["terminated"]) == ("wrong_object", False, True)
-    short = TaskEnv(task, size=16, horizon=5)
+    short = TaskEnv(task, height=16, width=16, horizon=5)
     nothing = attempt(short, 0, meant=0)
     assert (nothing["outcome"], nothing["success"], nothing["terminated"]) == ("no_motion", False, False)
     # What comes after a mistake does not undo it.
-    on = TaskEnv(task, size=16, hold=None, horizon=300)
+    on = TaskEnv(task, height=16, width=16, hold=None, horizon=300)
     on.reset(seed=0)
     simulation = on.simulation
     assert isinstance(simulation, TableTop)

@@ -9,7 +9,7 @@ from sail_envs.suite import suite_of
 
 @pytest.fixture(scope="module")
 def env() -> TaskEnv:
-    return TaskEnv("drawer-close", size=8, horizon=120, hold=None)
+    return TaskEnv("drawer-close", height=8, width=8, horizon=120, hold=None)
 
 
 def test_waypoints_cover_the_workspace(env: TaskEnv) -> None:
@@ -42,7 +42,7 @@ def test_play_touches_things_more_than_waypoints(env: TaskEnv) -> None:
 
 def test_play_knows_nothing_of_the_goal() -> None:
     """Where only the goal differs, play does the same."""
-    env = TaskEnv("reach", size=8, horizon=60)
+    env = TaskEnv("reach", height=8, width=8, horizon=60)
     env.reset(seed=0)
     policy, state = play(np.random.default_rng(0)), env.simulation.state().copy()
     before = policy(env)

@@ -23,7 +23,7 @@ def test_a_process_ends_silently_with_environments_still_alive() -> None:
     ended = python(
         """
         from sail_envs.environment import TaskEnv
-        environments = [TaskEnv("reach"), TaskEnv("door-open", size=32)]
+        environments = [TaskEnv("reach"), TaskEnv("door-open", height=32, width=32)]
         for env in environments:
             env.reset(seed=0)
         """
@@ -84,7 +84,7 @@ def test_much_of_the_arm_is_left_out_of_the_workspace_camera() -> None:
     model, data = env.simulation.model, env.simulation.data
     camera_id = model.camera("corner").id
     model.cam_fovy[camera_id] = CAMERAS["workspace"].fovy
-    out = rendering._out_of_view(model, data, camera_id)
+    out = rendering._out_of_view(model, data, camera_id, 1.0)
     bodies = {model.body(model.geom_bodyid[geom]).name for geom in np.flatnonzero(out)}
     assert "head" in bodies
     assert "hand" not in bodies and "leftpad" not in bodies
@@ -119,7 +119,7 @@ def test_where_the_arm_is_not_a_frame_stays_when_it_alone_moves(task: str, camer
 def test_other_models_and_sizes_in_between_do_not_change_a_frame() -> None:
     env = TaskEnv("door-open")
     before = env.reset(seed=0)[0]["frame"]
-    for other in (TaskEnv("hammer"), TaskEnv("door-open", size=100), TaskEnv("door-close")):
+    for other in (TaskEnv("hammer"), TaskEnv("door-open", height=100, width=100), TaskEnv("door-close")):
         other.reset(seed=1)
     np.testing.assert_array_equal(env.frame(), before)
     close_shared_renderer()

@@ -2,17 +2,31 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sail_envs.environment import simulate
-from sail_envs.suite import TaskSuite, UnknownNameError, suite_of, suites
-from sail_envs.tasks import TASK_SETS, TASKS
+from sail.embodiment import EmbodimentError
+from sail.errors import SailError
+from sail.system.plugins import PlugInError
+from sail_envs.environment import TaskEnv
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.suite import (
+    SUITES,
+    SuiteError,
+    TaskSuite,
+    UnknownNameError,
+    find_suite,
+    suite_of,
+    task_sets,
+)
 
-SUITES = list(suites().values())
+EVERY = list(map(find_suite, SUITES.names()))
 
 
-@pytest.mark.parametrize("make", [simulate, suite_of])
+@pytest.mark.parametrize("make", [TaskEnv, suite_of])
 @pytest.mark.parametrize(
     ("task", "nearest"),
     [
@@ -31,14 +45,77 @@ def test_an_unknown_task_is_one_line_with_the_nearest(make: object, task: str, n
 
 
 def test_every_task_is_one_suites() -> None:
-    assert sum(len(suite.tasks) for suite in SUITES) == len(TASKS) == 60
-    for suite in SUITES:
-        assert suites()[suite.name] is suite
-        assert all(suite_of(task) is suite and TASKS[task] == suite.tasks[task] for task in suite.tasks)
-    assert all(task in TASKS for tasks in TASK_SETS.values() for task in tasks)
+    assert sum(len(suite.tasks) for suite in EVERY) == len(set(task_sets()["all"])) >= 60
+    for suite in EVERY:
+        assert find_suite(suite.name) is suite and suite.reference == suite.name
+        assert all(suite_of(task) is suite for task in suite.tasks)
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+def test_sets_of_tasks_have_names() -> None:
+    sets = task_sets()
+    assert sets["seen"] == sets["metaworld-seen"] == METAWORLD.seen
+    assert sets["unseen"] == METAWORLD.unseen and sets["metaworld"] == tuple(METAWORLD.tasks)
+    assert sets["reach"] == ("reach",) and all(task in sets["all"] for some in sets.values() for task in some)
+    cups = task_sets("cups")
+    assert cups["seen"] == cups["cups-seen"] == sets["cups-seen"] and "reach" not in cups
+
+
+def test_a_suite_has_frames_of_the_size_asked_for() -> None:
+    env = TaskEnv("cups-red", "cups@48x80")
+    assert env.reset(seed=0)[0]["frame"].shape == (48, 80, 3) == env.observation_space["frame"].shape
+    square = find_suite("sail_envs.metaworld.metaworld_tasks:METAWORLD@128")
+    assert (square.embodiment.height, square.embodiment.width) == (128, 128)
+    assert square.tasks == METAWORLD.tasks and find_suite("metaworld").embodiment == METAWORLD.embodiment
+
+
+def test_a_suite_of_ones_own_is_found_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_tasks.py").write_text(
+        "from dataclasses import replace\n"
+        "from sail_envs.metaworld.metaworld_tasks import METAWORLD\n"
+        'OWN = replace(METAWORLD, name="own", tasks={"pour": "pour the tea"}, seen=(), unseen=("pour",), '
+        "opposites={}, undoes={}, reversible=())\n"
+        "NUMBER = 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert suite_of("pour", "own_tasks:OWN").tasks == {"pour": "pour the tea"}
+    with pytest.raises(SuiteError, match="own_tasks:NUMBER is int, not a TaskSuite"):
+        find_suite("own_tasks:NUMBER")
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "line"),
+    [
+        ("metawrold", PlugInError, "unknown suite 'metawrold': the nearest is 'metaworld'"),
+        ("no_such_module:NAME", PlugInError, "cannot import 'no_such_module'"),
+        ("sail_envs.suite:Nothing", PlugInError, "unknown name in sail_envs.suite 'Nothing'"),
+        (":", PlugInError, "cannot import ''"),
+        ("metaworld@0", EmbodimentError, "height is 0"),
+    ],
+)
+def test_an_unknown_suite_is_one_line(reference: str, error: type[SailError], line: str) -> None:
+    with pytest.raises(error, match=line) as raised:
+        find_suite(reference)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"tasks": {}}, "tasks is empty"),
+        ({"tasks": {"a b": "words"}}, "the task 'a b' has a blank"),
+        ({"tasks": {"pour": " "}}, "the prompt of 'pour' is empty"),
+        ({"seen": ("reach", "pour")}, "unknown task in seen 'pour'"),
+        ({"unseen": ("door-open",)}, "'door-open' is both seen and unseen"),
+    ],
+)
+def test_a_suite_that_makes_no_sense_is_refused(change: dict[str, Any], cause: str) -> None:
+    with pytest.raises(SuiteError, match=f"suite metaworld: {cause}"):
+        replace(METAWORLD, **change)
+
+
+@pytest.mark.parametrize("suite", EVERY, ids=lambda suite: suite.name)
 def test_a_suite_speaks_of_its_own_tasks(suite: TaskSuite) -> None:
     assert {*suite.seen, *suite.unseen, *suite.undoes, *suite.undoes.values()} <= set(suite.tasks)
     assert not set(suite.seen) & set(suite.unseen)
@@ -50,7 +127,9 @@ def test_a_suite_speaks_of_its_own_tasks(suite: TaskSuite) -> None:
 
 def test_naming_tasks_loads_no_simulator() -> None:
     script = (
-        "import sys, sail_envs.tasks\n"
+        "import sys\n"
+        "from sail_envs.suite import task_sets\n"
+        "task_sets()\n"
         "print([name for name in ('mujoco', 'metaworld', 'OpenGL', 'mink', 'cv2') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -73,7 +73,9 @@ def test_what_went_about_as_far_as_anything_in_the_run_is_likelier_done(tmp_path
 
 def test_a_few_specks_are_no_distance() -> None:
     quiet = [Judgement(np.zeros(4, np.float32), np.array([0, 1, 2, 1])) for _ in range(5)]
-    assert furthest(quiet) == furthest([]) == 8.0
+    small, large = VerifierNetworkConfig(**frame_sizes()), VerifierNetworkConfig(128, 192)
+    assert furthest(quiet, small) == furthest([], small) == 8.0
+    assert furthest(quiet, large) == 48.0  # of a larger frame more pixels
     assert certainty(quiet[0], 8.0).max() < 0.05
 
 

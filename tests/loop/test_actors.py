@@ -8,6 +8,7 @@ import pytest
 
 from sail.config.resolution import load_config
 from sail.config.schema import ExplorationConfig
+from sail.config.suites import suite_of_run
 from sail.loop.actors import PlanLengthError, PlannerActor
 from sail.loop.exploration import Explorer
 from sail.types import Float32, UInt8
@@ -64,7 +65,9 @@ def actor(
 ) -> PlannerActor:
     planner = (f"planner.replan_every={replan_every}", f"planner.following={following}")
     config = load_config("smoke", None, ["task=handle-press", *planner])
-    return PlannerActor(agent, config, Explorer(ExplorationConfig(**exploration), config.task, salt=0))
+    return PlannerActor(
+        agent, config, Explorer(ExplorationConfig(**exploration), suite_of_run(config), salt=0)
+    )
 
 
 def test_a_plan_is_followed_until_it_is_used_up() -> None:

@@ -18,7 +18,7 @@ from sail.loop.exploration import (
 )
 from sail.loop.results import Way
 from sail.types import FRAME_SKIP, Episode
-from sail_envs.suite import suite_of
+from sail_envs.metaworld.metaworld_tasks import METAWORLD as SUITE
 
 TASK = "handle-press"
 STEP_LENGTH = 0.01
@@ -27,7 +27,7 @@ ARM = np.array([0.0, 0.6, 0.2, 1.0], np.float32)
 
 
 def test_noise_on_actions_is_correlated_and_of_the_size_that_was_asked_for() -> None:
-    explorer = Explorer(ExplorationConfig(action_noise=0.2), TASK, salt=0)
+    explorer = Explorer(ExplorationConfig(action_noise=0.2), SUITE, salt=0)
     explorer.start(0, seed=1)
     noise = np.concatenate([explorer.vary(0, STILL) for _ in range(2000)])
     # Independent samples are about 20 times fewer than steps: 3 standard errors.
@@ -38,13 +38,13 @@ def test_noise_on_actions_is_correlated_and_of_the_size_that_was_asked_for() -> 
 
 
 def test_without_exploration_nothing_changes() -> None:
-    explorer = Explorer(NO_EXPLORATION, TASK, salt=0)
+    explorer = Explorer(NO_EXPLORATION, SUITE, salt=0)
     explorer.start(0, seed=1)
     assert explorer.vary(0, STILL) is STILL and explorer.unplanned(0) is None
 
 
 def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
-    workspace, wanderer = suite_of(TASK).workspace, Wanderer(TASK, np.random.default_rng(0))
+    workspace, wanderer = SUITE.workspace, Wanderer(SUITE, np.random.default_rng(0))
     arm, turns = ARM.copy(), 0
     for _ in range(40):
         before = arm[:3].copy()
@@ -58,9 +58,9 @@ def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
 
 
 def test_most_waypoints_are_low() -> None:
-    workspace, heights = suite_of(TASK).workspace, []
+    workspace, heights = SUITE.workspace, []
     for seed in range(200):
-        wanderer, arm = Wanderer(TASK, np.random.default_rng(seed)), ARM.copy()
+        wanderer, arm = Wanderer(SUITE, np.random.default_rng(seed)), ARM.copy()
         for _ in range(WAYPOINT_CHUNKS):
             arm[:3] += STEP_LENGTH * wanderer.chunk(arm)[:, :3].sum(0)
         heights.append((arm[2] - workspace.low[2]) / (workspace.high[2] - workspace.low[2]))
@@ -84,7 +84,7 @@ def test_a_repetition_goes_the_success_s_last_steps_and_straight_on() -> None:
     done = success(path, [-1.0] * 40 + [1.0] * 16)
     ends, beyond = [], []
     for seed in range(100):
-        repeater, arm = Repeater("handle-press", [done], np.random.default_rng(seed)), ARM.copy()
+        repeater, arm = Repeater(SUITE, [done], np.random.default_rng(seed)), ARM.copy()
         seen = []
         for _ in range(4 * WAYPOINT_CHUNKS):
             chunk = repeater.chunk(arm)
@@ -104,7 +104,7 @@ def test_nothing_is_repeated_before_something_succeeded() -> None:
     config = ExplorationConfig(random_fraction=0.8, repeat_fraction=0.75)
     done = success([[0.0, 0.6, 0.2]] * 9, [1.0] * 8)
     for successes, expected in (((), (0.8, 0.0)), ((done,), (0.2, 0.6))):
-        explorer = Explorer(config, TASK, 0, successes)
+        explorer = Explorer(config, SUITE, 0, successes)
         for seed in range(600):
             explorer.start(0, seed)
         ways = [explorer.ways[seed] for seed in range(600)]
@@ -120,7 +120,7 @@ def test_chance_and_noise_give_way_as_the_planner_succeeds_and_noise_comes_back(
     most = adapted(config, 0.75)
     assert most == replace(config, random_fraction=0.5 / 16)
     assert adapted(config, 1.0).random_fraction == 0.0
-    explorer = Explorer(adapted(config, 1.0 - 0.6**0.5), TASK, salt=0)
+    explorer = Explorer(adapted(config, 1.0 - 0.6**0.5), SUITE, salt=0)
     wandering = 0
     for seed in range(600):
         explorer.start(0, seed)
@@ -130,7 +130,7 @@ def test_chance_and_noise_give_way_as_the_planner_succeeds_and_noise_comes_back(
 
 def test_the_share_that_is_noisy_is_and_the_rest_does_what_was_planned() -> None:
     config = ExplorationConfig(action_noise=0.6, noisy_fraction=0.5, random_fraction=0.2)
-    explorer = Explorer(config, TASK, salt=0)
+    explorer = Explorer(config, SUITE, salt=0)
     counts: Counter[tuple[Way, bool]] = Counter()
     for seed in range(600):
         explorer.start(0, seed)
@@ -144,7 +144,7 @@ def test_the_same_seed_explores_alike_and_another_salt_otherwise() -> None:
     config = ExplorationConfig(action_noise=0.5)
 
     def explored(salt: int, seed: int) -> bytes:
-        explorer = Explorer(config, TASK, salt)
+        explorer = Explorer(config, SUITE, salt)
         explorer.start(3, seed)
         return explorer.vary(3, STILL).tobytes()
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -29,9 +30,11 @@ from sail.types import Episode
 from sail_models.networks.policy import Policy
 from sail_models.saving import load_model, model_identity
 
+from embodied import FEW_SEEN
 from helpers import assert_one_line
 
 SMALL = (
+    "suite=embodied:FEW_SEEN",
     "rollouts=2",
     "evaluation_episodes=2",
     "envs=2",
@@ -43,19 +46,21 @@ SMALL = (
     "training.inverse_dynamics_steps=3",
     "training.imagined_windows=4",
 )
-# All eight seen tasks would only take longer.
-DEMONSTRATED = ("drawer-close", "reach")
+DEMONSTRATED = FEW_SEEN.seen
 
 
 def small_config(base: Path, *overrides: str) -> RunConfig:
     return load_config("smoke", None, [*SMALL, f"base={base}", *overrides])
 
 
+def policy_identity(run: Path) -> str:
+    """Of the first iteration's policy."""
+    return model_identity(load_model(run / "checkpoints" / "iteration_001" / "policy", "policy"))
+
+
 def run_loop(folder: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sail.loop.improve.seen_like", lambda task: DEMONSTRATED)
-        live = LiveTable("test", io.StringIO())
-        return improve(config, create_run(folder, config, resume), live, film=write_clips)
+    live = LiveTable("test", io.StringIO())
+    return improve(config, create_run(folder, config, resume), live, film=write_clips)
 
 
 def without_seconds(results: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +101,7 @@ def add_one(store, episode):
         die()
 
 if __name__ == "__main__":
-    folder, config, where, *demonstrated = sys.argv[1:]
-    sail.loop.improve.seen_like = lambda task: demonstrated
+    folder, config, where = sys.argv[1:]
     if where == "collect":
         EpisodeStore.add = add_one
     else:
@@ -230,9 +234,10 @@ def test_collected_episodes_say_who_acted_and_meet_no_evaluation_seed(
 def test_a_killed_run_goes_on_to_the_same_result(finished: Path, config: RunConfig, tmp_path: Path) -> None:
     folder, script = tmp_path / "run", tmp_path / "killed.py"
     script.write_text(KILLED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     for where in ("collect", "train"):
         command = [sys.executable, str(script), str(folder), str(finished / "config.yaml"), where]
-        killed = subprocess.run([*command, *DEMONSTRATED], capture_output=True, timeout=600)
+        killed = subprocess.run(command, env=environment, capture_output=True, timeout=600)
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     done = json.loads((folder / "manifest.json").read_text())["finished"]
     assert "collect_001" in done and "train_001" not in done
@@ -277,7 +282,7 @@ def test_a_policy_is_improved_by_the_same_loop(
     first, second = results["monitors"]  # without a filter all is kept, and believed to be success
     assert (first["random"]["episodes"], first["repeated"]["episodes"]) == (2, 0)
     assert second["planned"]["episodes"] == 2
-    learnt = load_policy(folder / "checkpoints" / "iteration_001").identity
+    learnt = policy_identity(folder)
     assert learnt != results["model"] == load_policy(tiny_base).identity
     assert iterations_of(None, open_run(folder)) == [0, 1, 2]  # what evaluate and export take of it
     store = EpisodeStore(folder / "episodes")
@@ -308,7 +313,6 @@ def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
         return finetune_policy(agent, shown, collected, training, *rest)
 
     monkeypatch.setattr(sail.loop.learners, "finetune_policy", finetune)
-    monkeypatch.setattr("sail.loop.improve.seen_like", lambda task: DEMONSTRATED)
     settings = ("method=bc-joint", "filter=none", "iterations=1", "demonstrations_per_task=1")
     tasks = ("handle-press", "door-close", "reach-wall")
     # Of the last nothing teaches: it keeps less than it needs.
@@ -323,7 +327,7 @@ def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
     results = improve_jointly(opened(tasks, False), live)
     assert [(one["task"], len(one["iterations"])) for one in results] == [(task, 2) for task in tasks]
     assert taught == [(list(DEMONSTRATED), ["handle-press"] * 2 + ["door-close"] * 2, 2 * 3)]
-    learnt = {load_policy(tmp_path / task / "checkpoints" / "iteration_001").identity for task in tasks}
+    learnt = {policy_identity(tmp_path / task) for task in tasks}
     assert len(learnt) == 1 and learnt != {load_policy(tiny_base).identity}
     before = files_below(tmp_path)
     assert improve_jointly(opened(tasks, True), live) == results and files_below(tmp_path) == before

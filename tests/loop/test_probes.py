@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from sail.config.resolution import load_config
+from sail.config.suites import prompt_of_run
 from sail.loop.agent import Agent
 from sail.loop.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
 from sail.types import Episode, Float32, UInt8
-from sail_envs.tasks import TASKS
 from sail_models.interfaces import Plan, Sampling
 
 
@@ -54,7 +54,7 @@ def test_a_plan_that_stands_still_is_no_division_by_zero() -> None:
 @pytest.mark.parametrize("moved,spread", [(10, 2 / 11), (0, 0.0)])
 def test_the_spread_of_plans_is_what_noise_alone_changes(moved: int, spread: float) -> None:
     config = load_config()
-    agent = cast(Agent, _Agent({TASKS[config.task]: moved}))
+    agent = cast(Agent, _Agent({prompt_of_run(config): moved}))
     found = plan_spread(agent, config, np.zeros((4, 8, 8, 3), np.uint8))
     assert found == pytest.approx(spread)
 

@@ -12,7 +12,7 @@ from sail.loop.seeds import (
     collection_seeds,
     evaluation_seeds,
 )
-from sail_envs.tasks import TASKS
+from sail_envs.suite import task_sets
 
 TASK = "handle-press"
 
@@ -41,10 +41,10 @@ def test_evaluation_seeds_are_distinct_however_many() -> None:
 def test_no_two_tasks_of_a_run_share_an_episode() -> None:
     """MetaWorld would lay them out by the same numbers."""
     for seed in (0, 7):
-        evaluated = [seed_ for task in TASKS for seed_ in evaluation_seeds(task, seed, 1000)]
-        assert len(set(evaluated)) == len(evaluated) == 1000 * len(TASKS)
-        collected = [seed_ for task in TASKS for seed_ in collection_seeds(task, seed, 1, 30)]
-        assert len(set(collected)) == len(collected) == 30 * len(TASKS)
+        evaluated = [seed_ for task in task_sets()["all"] for seed_ in evaluation_seeds(task, seed, 1000)]
+        assert len(set(evaluated)) == len(evaluated) == 1000 * len(task_sets()["all"])
+        collected = [seed_ for task in task_sets()["all"] for seed_ in collection_seeds(task, seed, 1, 30)]
+        assert len(set(collected)) == len(collected) == 30 * len(task_sets()["all"])
 
 
 def test_iterations_and_runs_collect_episodes_of_their_own() -> None:

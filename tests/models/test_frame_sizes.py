@@ -43,6 +43,7 @@ def agent_of(here: Embodiment) -> Agent:
         InverseDynamics(replace(dynamics_config(here), features=16)),
         TextEncoder(),
         "",
+        here,
     )
 
 
@@ -65,7 +66,7 @@ def test_a_verifier_judges_and_a_policy_acts(height: int, width: int) -> None:
     here, text = arm(height, width), TextEncoder()
     judged = Verifier(verifier_config(height, width, arm=True)).judge(seen(height, width, 3), text(["pour"]))
     assert judged.log_odds.shape == (3,) and judged.changed is not None and judged.changed[0] == 0
-    policy = PolicyAgent(Policy(policy_config("compact", here)), text, "")
+    policy = PolicyAgent(Policy(policy_config("compact", here)), text, "", here)
     chunk = policy.decide(seen(height, width), PROMPTS, np.zeros((2, 3), np.float32), [0, 1])
     assert chunk.shape == (2, 4, 6) and np.isfinite(chunk).all()
 
@@ -163,6 +164,9 @@ def test_parts_for_different_frames_are_one_line() -> None:
         replace(wide, inverse_dynamics=high.inverse_dynamics)
     assert_one_line(error, "[48, 80] and [80, 48]", "inverse dynamics", "take all parts from one base")
     with pytest.raises(WeightsError) as error:
+        replace(wide, embodiment=high.embodiment)
+    assert_one_line(error, "[48, 80] and [80, 48]", "embodiment")
+    with pytest.raises(WeightsError) as error:
         replace(wide, autoencoder=Autoencoder(AutoencoderConfig(8, (8, 8, 16))))
     assert_one_line(error, "4 and 8", "autoencoder", "take all parts from one base")
 
@@ -171,7 +175,7 @@ def test_parts_for_different_frames_are_one_line() -> None:
 def test_frames_of_another_size_are_one_line(height: int, width: int) -> None:
     here, other = arm(48, 80), seen(height, width)
     agent, text, nothing = agent_of(here), TextEncoder(), np.zeros((2, 3), np.float32)
-    policy = PolicyAgent(Policy(policy_config("compact", here)), text, "")
+    policy = PolicyAgent(Policy(policy_config("compact", here)), text, "", here)
     verifier = Verifier(verifier_config(48, 80, arm=False))
     for give in (
         lambda: agent.video_planner.plan(other, PROMPTS, [0, 1], Sampling(steps=1)),

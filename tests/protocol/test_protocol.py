@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from sail.config.method import METHODS, find_method
 from sail.config.overrides import ConfigError
 from sail.config.resolution import load_config
 from sail.loop.results import Way
-from sail.protocol.grid import METHODS, grid, units
+from sail.protocol.grid import COMPOSED, grid, units
 from sail.protocol.ledger import CELLS, Ledger, LedgerError
 
 from helpers import SMALL, Capture, assert_one_line, refused, sail
@@ -35,15 +36,15 @@ def test_one_seed_of_everything_comes_before_the_next() -> None:
 
 
 def test_a_method_is_the_loop_with_its_own_settings() -> None:
-    cells = grid(TASKS[:1], tuple(METHODS), ("oracle", "none"), seeds=1, iterations=0)
+    cells = grid(TASKS[:1], (*METHODS.names(), *COMPOSED), ("oracle", "none"), seeds=1, iterations=0)
     made = {cell.method: load_config("paper", overrides=cell.overrides) for cell in cells}
     assert {name for name, config in made.items() if config.prior.kind == "compact"} == {"sail-prior"}
     assert made["sail-prior"] == replace(made["sail"], prior=made["sail-prior"].prior)
     assert {name: config.method for name, config in made.items()} == {
-        name: "sail" if name == "sail-prior" else name for name in METHODS
+        name: "sail" if name == "sail-prior" else name for name in (*METHODS.names(), *COMPOSED)
     }
     filtered = {cell.method for cell in cells if cell.filter == "none"}
-    assert filtered == {name for name, config in made.items() if config.method.learns}
+    assert filtered == {name for name, config in made.items() if find_method(config.method).learns}
 
 
 def test_tasks_that_share_what_learns_are_run_together() -> None:

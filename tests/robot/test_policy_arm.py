@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on
 from sail.data.store import EpisodeStore
 from sail.loop.agent import load_policy
 from sail_envs.panda.arm import HIGH, LOW
-from sail_envs.tasks import TASKS
+from sail_envs.panda.panda_tasks import CUPS
 from sail_robot.nodes.arm_processes import ArmProcesses
 
 PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.alone
 def test_it_moves_without_any_plan_and_records_who_acted(
     exported_policy: Path, tiny_base: Path, tmp_path: Path
 ) -> None:
-    policy = {"policy": str(exported_policy), "prompt": TASKS["cups-green"]}
+    policy = {"policy": str(exported_policy), "prompt": CUPS.tasks["cups-green"]}
     changes = {"planner": None, "guard": {"planned": False}, "controller": policy}
     with ArmProcesses("cups-green", tmp_path, PANDA, changes=changes, domain=57) as arm:
         arm.operator.attempt(4.0)

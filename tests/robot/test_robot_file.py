@@ -107,10 +107,10 @@ def test_the_shipped_weights_say_what_they_are() -> None:
 
 @pytest.mark.parametrize(("scenes", "task"), [("metaworld", "reach"), ("panda", "cups-red")])
 def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None:
-    env = TaskEnv(task, size=32)
-    assert env.simulation.control_seconds == pytest.approx(EMBODIMENTS[scenes].control_seconds)
+    env = TaskEnv(task, height=32, width=32)
+    assert env.embodiment.control_seconds == pytest.approx(EMBODIMENTS[scenes].control_seconds)
     family, _, camera = EMBODIMENTS[scenes].camera.partition("/")
-    assert family == scenes and env.simulation.cameras[camera] == env.camera
+    assert family == scenes and env.camera == camera
     env.close()
 
 

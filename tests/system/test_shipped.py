@@ -10,7 +10,7 @@ from sail.loop.agent import load_agent, load_base, sampling_of
 from sail.training.judged_attempts import AttemptJob, make_attempt
 from sail.types import FRAME_SKIP
 from sail_envs.environment import TaskEnv
-from sail_envs.tasks import TASKS
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.saving import PRETRAINED, load_model
 from sail_models.spaces.autoencoder import frames_to_tensor
 
@@ -44,10 +44,10 @@ def test_the_shipped_prior_is_light() -> None:
 def test_the_shipped_verifier_sees_a_drawer_opened_and_one_that_is_not() -> None:
     judge = find_filter(load_config(None, None, ["filter=verifier"]))
     assert isinstance(judge, VerifierFilter)
-    opened, wandering = (make_attempt(AttemptJob("drawer-open", index)) for index in (0, 1))
+    opened, wandering = (make_attempt(AttemptJob("drawer-open", "", index)) for index in (0, 6))
     assert opened.done.any() and not wandering.done.any()
-    judged = [judge.judge(one.frames, TASKS["drawer-open"]) for one in (opened, wandering)]
-    sure, unsure = (certainty(one, furthest(judged)) for one in judged)
+    judged = [judge.judge(one.frames, METAWORLD.tasks["drawer-open"]) for one in (opened, wandering)]
+    sure, unsure = (certainty(one, furthest(judged, METAWORLD.embodiment)) for one in judged)
     assert np.median(sure[opened.done[1:]]) > 0.9
     assert (unsure < 0.5).mean() > 0.9 and unsure.max() < 0.6
 

@@ -19,6 +19,7 @@ from sail.training.fine_tuning import (
 from sail.training.imagined_goals import imagine_goals
 from sail.training.inverse_dynamics_fit import DynamicsBatch
 from sail.types import Episode
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.saving import model_identity
@@ -54,6 +55,7 @@ def agent() -> Agent:
         .requires_grad_(False),
         text=CountingText(),  # type: ignore[arg-type]
         identity="",
+        embodiment=METAWORLD.embodiment,
     )
 
 

@@ -15,7 +15,7 @@ from helpers import assert_one_line
 
 
 def test_an_expert_is_done_and_goes_off_and_the_flag_is_of_the_moment() -> None:
-    shown, late, cut = (make_attempt(AttemptJob("drawer-close", index)) for index in (0, 2, 3))
+    shown, late, cut = (make_attempt(AttemptJob("drawer-close", "", index)) for index in (0, 2, 3))
     for one in (shown, late, cut):
         assert one.frames.shape == (STEPS // EVERY + 1, 64, 64, 3) and one.frames.dtype == np.uint8
         assert len(one.done) == len(one.moved) == len(one.frames) and not one.done[0] and one.moved[0] == 0
@@ -30,7 +30,7 @@ def test_an_expert_is_done_and_goes_off_and_the_flag_is_of_the_moment() -> None:
 
 
 def test_the_same_attempt_is_made_again() -> None:
-    one, again = (make_attempt(AttemptJob("reach", 2)) for _ in range(2))
+    one, again = (make_attempt(AttemptJob("reach", "", 2)) for _ in range(2))
     assert one.frames.tobytes() == again.frames.tobytes() and one.done.tolist() == again.done.tolist()
 
 
@@ -45,7 +45,7 @@ def test_what_is_there_is_not_made_again_and_damage_is_told(
     live = LiveTable("test", io.StringIO())
     first = judged_attempts(["reach"], 2, tmp_path, live, 1)
     again = judged_attempts(["reach"], 3, tmp_path, live, 1)
-    assert made == [AttemptJob("reach", index) for index in range(3)]
+    assert made == [AttemptJob("reach", "", index) for index in range(3)]
     assert [task for task, _ in again] == ["reach"] * 3
     assert all((a.frames == b.frames).all() for (_, a), (_, b) in zip(first, again, strict=False))
     damaged = tmp_path / "reach-0001.npz"

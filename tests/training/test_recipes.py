@@ -15,8 +15,8 @@ from sail_envs.panda.panda_tasks import CUPS, DRAWERS, EMBODIMENT
 
 from helpers import make_episode
 
-OWN = BaseConfig(scenes="own", camera="lab/left")
-PANDA = BaseConfig(scenes="panda")
+OWN = BaseConfig(suite="none", camera="lab/left")
+PANDA = BaseConfig(suite="cups,drawers")
 
 
 def jobs_of(config: BaseConfig) -> list[Job]:

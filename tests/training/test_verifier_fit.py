@@ -26,7 +26,7 @@ from sail.training.verifier_fit import (
     verifier_loss,
 )
 from sail.types import Episode
-from sail_envs.tasks import TASKS
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.spaces.text_encoder import TextEncoder
 
@@ -50,7 +50,7 @@ def arm_in(count: int) -> np.ndarray:
 
 
 def demonstration(number: int, task: str) -> Episode:
-    episode = make_episode(STEPS, number, (64, 64), task=task, prompt=TASKS[task])
+    episode = make_episode(STEPS, number, (64, 64), task=task, prompt=METAWORLD.tasks[task])
     episode.frames[:] = frames_of(number, STEPS + 1)
     return episode
 
@@ -64,7 +64,7 @@ def attempt() -> Judged:
 def pairs(batch: VerifierBatch) -> list[tuple[int, int, int, str, bool]]:
     """Of each pair: the episode, the first frame's step, the other's, the prompt and whether it is done."""
     text, said = TextEncoder(), {}
-    for prompt in ("", *TASKS.values()):
+    for prompt in ("", *METAWORLD.tasks.values()):
         said[text([prompt])[0].numpy().tobytes()] = prompt
     steps = [((one[:, :2, 0, 0] + 1) * 127.5).round().int().tolist() for one in (batch.first, batch.current)]
     return [
@@ -74,8 +74,8 @@ def pairs(batch: VerifierBatch) -> list[tuple[int, int, int, str, bool]]:
 
 
 def test_an_attempt_shows_its_task_and_what_undoes_it() -> None:
-    own, other = shown_by("window-open", attempt())
-    assert own.prompt == TASKS["window-open"] and other.prompt == TASKS["window-close"]
+    own, other = shown_by("window-open", METAWORLD, attempt())
+    assert own.prompt == METAWORLD.tasks["window-open"] and other.prompt == METAWORLD.tasks["window-close"]
     assert own.first.tolist() == list(range(BEGINNING))
     assert own.done.tolist() == list(range(28, 40))
     assert own.not_done.tolist() == [*range(28), *range(40, 45)]
@@ -89,15 +89,17 @@ def test_an_attempt_shows_its_task_and_what_undoes_it() -> None:
 
 def test_nothing_is_undone_where_nothing_was_done() -> None:
     never = replace(attempt(), done=np.zeros(45, bool))
-    assert [one.prompt for one in shown_by("window-open", never)] == [TASKS["window-open"]]
-    assert [one.prompt for one in shown_by("hammer", attempt())] == [TASKS["hammer"]]
+    assert [one.prompt for one in shown_by("window-open", METAWORLD, never)] == [
+        METAWORLD.tasks["window-open"]
+    ]
+    assert [one.prompt for one in shown_by("hammer", METAWORLD, attempt())] == [METAWORLD.tasks["hammer"]]
 
 
 def test_half_of_a_batch_is_done_each_prompt_as_often_and_some_without() -> None:
     shown = [
-        *shown_by("window-open", attempt()),
-        *shown_by("hammer", attempt()),
-        *shown_by("hammer", attempt()),
+        *shown_by("window-open", METAWORLD, attempt()),
+        *shown_by("hammer", METAWORLD, attempt()),
+        *shown_by("hammer", METAWORLD, attempt()),
     ]
     kinds = {one.prompt: one for one in shown}
     drawn = pairs(sample_verifier_batch(by_prompt(shown), TextEncoder(), np.random.default_rng(0), 900))
@@ -112,9 +114,9 @@ def test_half_of_a_batch_is_done_each_prompt_as_often_and_some_without() -> None
     assert all(170 < said.count(prompt) < 250 for prompt in kinds)
     assert 0.45 < np.mean([done for *_, done in drawn]) < 0.55
     vain = [
-        step in kinds[TASKS["hammer"]].vain
+        step in kinds[METAWORLD.tasks["hammer"]].vain
         for *_, step, prompt, done in drawn
-        if prompt == TASKS["hammer"] and not done
+        if prompt == METAWORLD.tasks["hammer"] and not done
     ]
     assert np.mean(vain) > 0.5
 
@@ -123,19 +125,19 @@ def test_a_demonstration_is_done_at_its_end_under_its_own_prompt() -> None:
     tasks = ("door-open", "reach")
     demonstrations = [demonstration(number, task) for number, task in enumerate(tasks)]
     shown = by_prompt(shown_in(demonstrations, [demonstration(2, "handle-press")]))
-    assert set(shown) == {TASKS[task] for task in tasks}  # play does nothing
+    assert set(shown) == {METAWORLD.tasks[task] for task in tasks}  # play does nothing
     drawn = pairs(sample_verifier_batch(shown, TextEncoder(), np.random.default_rng(0), 600))
     kinds = {"done": 0, "early": 0, "otherwise": 0, "play": 0}
     for number, began, step, prompt, done in drawn:
         assert began == 0
         if done:
             kind = "done"
-            assert number < 2 and prompt in ("", TASKS[tasks[number]]) and STEPS - step < DONE
+            assert number < 2 and prompt in ("", METAWORLD.tasks[tasks[number]]) and STEPS - step < DONE
         elif number == 2:
             kind = "play"
         elif STEPS - step < DONE:
             kind = "otherwise"
-            assert prompt != TASKS[tasks[number]]
+            assert prompt != METAWORLD.tasks[tasks[number]]
         else:
             kind = "early"
             assert STEPS - step >= NOT_YET
@@ -149,7 +151,7 @@ def test_nothing_to_learn_from_is_told(tmp_path: object) -> None:
 
 
 def one_prompt() -> VerifierBatch:
-    shown: list[Shown] = shown_by("reach", attempt())
+    shown: list[Shown] = shown_by("reach", METAWORLD, attempt())
     return sample_verifier_batch(by_prompt(shown), TextEncoder(), np.random.default_rng(0), 32)
 
 
@@ -223,11 +225,11 @@ def test_a_pair_comes_with_where_the_arm_is_in_each() -> None:
 
 @pytest.mark.parametrize("told", [True, False])
 def test_a_verifier_leaves_out_the_arm_where_somebody_said_where_it_is(told: bool, tmp_path: Path) -> None:
-    attempts, demonstrations = shown_by("reach", attempt()), [demonstration(0, "reach")]
+    attempts, demonstrations = shown_by("reach", METAWORLD, attempt()), [demonstration(0, "reach")]
     shown = attempts if told else shown_in(demonstrations, [])
     verifier = train_verifier(shown, 1, 0, tmp_path, LiveTable("test", io.StringIO()))
     assert verifier.config.arm == told
-    judged = verifier.judge(frames_of(0, 3), TextEncoder()([TASKS["reach"]]))
+    judged = verifier.judge(frames_of(0, 3), TextEncoder()([METAWORLD.tasks["reach"]]))
     assert judged.log_odds.shape == (3,) and (judged.changed is not None) == told
 
 

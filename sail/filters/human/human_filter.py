@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from sail.config.schema import HumanConfig
+from sail.config.schema import HumanConfig, RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.filter import FilterResult
 from sail.filters.human.labels import FILE
@@ -24,6 +24,11 @@ class HumanFilter:
         labels = ask_people(store, episodes, store.folder / FILE, self.config.port, _tell)
         said = [labels[episode.id] for episode in episodes]
         return FilterResult([label == "success" for label in said], [f"labelled {label}" for label in said])
+
+
+def make_filter(config: RunConfig) -> HumanFilter:
+    """The filter with a run's settings `human`."""
+    return HumanFilter(config.human)
 
 
 def _tell(line: str) -> None:

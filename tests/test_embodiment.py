@@ -27,7 +27,8 @@ from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.networks.action_head import ArmInput
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.policy import Policy, PolicyConfig
-from sail_models.saving import PRETRAINED, arm_sizes, load_model, save_model
+from sail_models.networks.sizes import arm_sizes
+from sail_models.saving import PRETRAINED, load_model, save_model
 
 from helpers import assert_one_line
 
@@ -98,7 +99,7 @@ def test_networks_of_format_1_scale_proprioception_as_they_were_trained(tmp_path
     centre, scale = torch.tensor([0.0, 0.65, 0.2, 0.5]), torch.tensor([0.3, 0.3, 0.2, 0.5])
     assert torch.equal(model.arm(place), (place - centre) / scale)
     save_model(tmp_path, model)
-    assert json.loads((tmp_path / "config.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / "config.json").read_text())["format"] == 3
     assert torch.equal(load_model(tmp_path, "inverse_dynamics").arm(place), model.arm(place))
 
 

@@ -149,7 +149,8 @@ def _checked(content: object, known: Mapping[str, Kinds], origin: str) -> dict[s
     for key, value in content.items():
         if key not in known:
             raise SuiteError(f"{origin}: {not_found('key', str(key), list(known))}")
-        kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
+        wanted = known[key]
+        kinds: tuple[type, ...] = wanted if isinstance(wanted, tuple) else (wanted,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             called = " or ".join(_CALLED[kind] for kind in kinds)
             raise SuiteError(f"{origin}: {key} must be {called}, not {show(value)}")
@@ -169,7 +170,10 @@ def _camera(content: Mapping[str, Any], origin: str) -> View:
     if "name" in content:
         given = _checked(content, {"name": str, "fovy": _NUMBER, "turned": bool}, f"{origin}: camera")
         return Camera(given.pop("name"), **given)
-    known = {"lookat": list, **dict.fromkeys(("distance", "azimuth", "elevation", "fovy"), _NUMBER)}
+    known: dict[str, Kinds] = {
+        "lookat": list,
+        **dict.fromkeys(("distance", "azimuth", "elevation", "fovy"), _NUMBER),
+    }
     given = _checked(content, known, f"{origin}: camera")
     for key in ("lookat", "distance", "azimuth", "elevation"):
         if key not in given:

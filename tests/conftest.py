@@ -108,14 +108,14 @@ def exported(exported_as: tuple[str, ...], tmp_path_factory: pytest.TempPathFact
 def two_episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two episodes of noise, in the planner's size."""
     from sail.data.store import EpisodeStore
-    from sail.types import FRAME_SIZE
+    from sail_envs.panda.panda_tasks import EMBODIMENT
 
     from helpers import make_episode
 
     folder = tmp_path_factory.mktemp("two_episodes")
     store = EpisodeStore(folder)
     for seed in range(2):
-        store.add(make_episode(steps=9, seed=seed, shape=(FRAME_SIZE, FRAME_SIZE)))
+        store.add(make_episode(steps=9, seed=seed, shape=(EMBODIMENT.height, EMBODIMENT.width)))
     return folder
 
 

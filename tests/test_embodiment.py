@@ -16,6 +16,7 @@ from sail.embodiment import (
     Embodiment,
     EmbodimentError,
     Kind,
+    check_fit,
     check_same,
     embodiment_of,
     places,
@@ -191,3 +192,19 @@ def test_where_two_meet_the_first_difference_is_told_with_both_values_and_the_cu
     with pytest.raises(EmbodimentError) as error:
         check_same(METAWORLD, "the weights", wider, "the store", "take other weights")
     assert_one_line(error, "actions is x (delta_position, -0.01 to 0.01 m)", "joint5 (joint_velocity")
+
+
+def test_what_decides_no_meaning_may_differ_where_weights_meet_an_arm() -> None:
+    arm = six_joints()
+    wider = tuple(replace(one, low=-6.0) for one in arm.proprioception)
+    check_fit(arm, "the weights", replace(arm, plan_frames=16, proprioception=wider), "the arm", "nothing")
+    for change in (
+        {"frame_skip": 5},
+        {"actions": tuple(replace(one, low=-6.0) for one in arm.actions)},
+        {"proprioception": tuple(replace(one, kind="joint_velocity") for one in wider)},
+        {"proprioception": wider[:3]},
+    ):
+        other = replace(arm, plan_frames=16, **change)  # type: ignore[arg-type]
+        with pytest.raises(EmbodimentError) as error:
+            check_fit(arm, "the weights", other, "the arm", "take others")
+        assert_one_line(error, f"{next(iter(change))} is ", " in the weights, ", "in the arm: take others")

@@ -8,7 +8,6 @@ from sail.filters.selection import find_filter
 from sail.filters.verifier_filter import VerifierFilter, certainty, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
 from sail.training.judged_attempts import AttemptJob, make_attempt
-from sail.types import FRAME_SKIP
 from sail_envs.environment import TaskEnv
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.saving import PRETRAINED, load_model
@@ -20,8 +19,8 @@ MAXIMUM_PRIOR = 30_000_000  # bytes
 @pytest.mark.parametrize("name", ["base", "panda"])
 def test_the_shipped_bases_load(name: str) -> None:
     agent = load_base(name)
-    assert agent.planner.frames == 8
-    assert agent.inverse_dynamics.config.chunk == FRAME_SKIP
+    assert agent.planner.frames == agent.embodiment.plan_frames
+    assert agent.inverse_dynamics.config.chunk == agent.embodiment.frame_skip
 
 
 @pytest.mark.parametrize("rule", ["prior", "probabilistic", "inverse_probabilistic", "normalised"])

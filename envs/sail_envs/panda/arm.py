@@ -14,6 +14,8 @@ from sail_envs.rendering import load_mujoco
 # One control step: how long it lasts in seconds and how far the end effector moves at most, in metres.
 CONTROL_SECONDS = 0.05
 STEP_LENGTH = 0.01
+# How far the end effector turns in one control step at most, in radians.
+STEP_ANGLE = 0.06
 # Where the end effector may be sent, in metres: the reachable part of the table in front of the base.
 LOW, HIGH = np.array([0.3, -0.35, 0.06]), np.array([0.75, 0.35, 0.5])
 _END_EFFECTOR = "end_effector"
@@ -83,7 +85,7 @@ def compile_model(xml: str) -> Any:
 
 
 class PandaArm:
-    """Moves the arm of a model by end-effector steps, the hand pointing down."""
+    """Moves the arm of a model by end-effector steps. The hand points down until it is turned."""
 
     def __init__(self, model: Any, data: Any) -> None:
         import mink
@@ -133,6 +135,15 @@ class PandaArm:
         self._target = np.clip(self.position + ahead, LOW, HIGH)
         self._solve(_SOLUTIONS, seconds)
         self.hold(self._configuration.q[self._joints], fingers, seconds)
+
+    def turn(self, by: NDArray[np.float64]) -> None:
+        """Have `lead` turn the end effector, too. by: axis-angle vector (3,), world axes, in radians."""
+        # Like the position's, the target stays within three steps of the arm: one that runs away from an arm
+        # that is blocked would come round to the other side.
+        now = self._mink.SO3.from_matrix(np.array(self._data.site(_END_EFFECTOR).xmat).reshape(3, 3))
+        ahead = (self._mink.SO3.exp(by) @ self._rotation @ now.inverse()).log()
+        share = min(1.0, 3 * STEP_ANGLE / max(float(np.linalg.norm(ahead)), 1e-9))
+        self._rotation = self._mink.SO3.exp(share * ahead) @ now
 
     def hold(self, joints: NDArray[np.float64], fingers: float, seconds: float) -> None:
         """Let some time pass, the joints held at these angles (7,) in radians, the fingers as in `lead`."""

@@ -21,6 +21,7 @@ _BUILT_IN = {
     "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
     "cups": "sail_envs.panda.panda_tasks:CUPS",
     "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
+    "bottles": "sail_envs.panda.panda_tasks:BOTTLES",
 }
 # What may follow a suite's name: another frame, as in metaworld@128 or cups@96x128 (height x width).
 _FRAME = re.compile(r"(.+)@(\d{1,4})(?:x(\d{1,4}))?")

@@ -20,7 +20,6 @@ from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.evaluation import evaluate, rate
 from sail.loop.results import Rate
 from sail.report.comparison import comparison
-from sail.types import FRAME_SIZE
 
 TIMED = 7
 
@@ -63,7 +62,8 @@ def _cells(name: str) -> dict[str, Any]:
 
 def _seconds(agent: Agent, config: RunConfig) -> float:
     """The median time of one plan, eagerly."""
-    frame, taken = np.zeros((1, FRAME_SIZE, FRAME_SIZE, 3), np.uint8), []
+    seen = agent.inverse_dynamics.config
+    frame, taken = np.zeros((1, seen.height, seen.width, 3), np.uint8), []
     for _ in range(TIMED):
         begun = time.perf_counter()
         agent.video_planner.plan(frame, ["push the cup"], [0], sampling_of(config))

@@ -18,7 +18,7 @@ from prior_rules import NAMES, config_of, settings_of
 from sail.config.schema import RunConfig
 from sail.loop.agent import Agent, load_agent, sampling_of
 from sail.loop.statistics import wilson_interval
-from sail.types import FRAME_SKIP, Float32, UInt8
+from sail.types import Float32, UInt8
 from sail_envs.environment import TaskEnv
 from sail_envs.panda.table import TableTop
 from sail_envs.rendering import choose_backend
@@ -45,7 +45,7 @@ def scene(env: TaskEnv, seed: int) -> Scene:
         first = env.reset(seed=seed)[0]["frame"]
         clip = []
         for _ in range(FRAMES):
-            for _ in range(FRAME_SKIP):
+            for _ in range(env.embodiment.frame_skip):
                 simulation.step(simulation.expert(number))
             clip.append(env.frame())
         clips.append(np.stack(clip))

@@ -59,8 +59,8 @@ class TaskSuite:
     embodiment: the arm's and the camera's, of every task. tasks: each task's prompt by its name. seen,
     unseen: the tasks that base weights are shown, and those that are kept for the loop; the two share
     none. simulate: makes a task's simulation. expert: makes a task's expert; a suite without one takes
-    demonstrations from a store. workspace: where random waypoints lie; without one, exploring is noise on
-    actions.
+    demonstrations from a store. workspace: where random waypoints lie, for an arm that goes to points
+    (`Embodiment.reaches_points`); without one, exploring is correlated noise on actions.
 
     one_scene: the same seed lays out the same scene for every task, so that only the prompt tells them apart.
     opposites: tasks that do opposite things with one object; half-way through one, the other is possible.
@@ -107,6 +107,13 @@ class TaskSuite:
         both = set(self.seen) & set(self.unseen)
         if both:
             refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
+        if not self.embodiment.reaches_points:
+            for part in ("workspace", "captioned_play"):
+                if getattr(self, part):
+                    refuse(
+                        f"{part} is given, but the arm goes to no points: name x, y and z in proprioception "
+                        f"(position) and actions (delta_position), or leave {part} out"
+                    )
 
     def make(self, task: str, **settings: Any) -> "TaskEnv":
         """A Gymnasium environment of a task. settings: of `sail_envs.environment.TaskEnv`. Raises SuiteError,

@@ -16,7 +16,7 @@ import yaml
 
 from sail.config.method import METHODS
 from sail.config.overrides import ConfigError, Scalar, construct, leaves, parse_overrides, read_yaml
-from sail.config.plugins import FILTERS, PRIORS
+from sail.config.registry import FILTERS, PRIORS
 from sail.config.schema import NO_SUITE, RunConfig
 from sail.config.suites import suite_of_run
 from sail.errors import not_found

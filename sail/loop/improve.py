@@ -163,7 +163,7 @@ def _evaluate(
 ) -> IterationResult:
     """Measure the success rate, without exploration, on the run's evaluation seeds.
 
-    agent: None for the control, random waypoints. seconds: wall time of the iteration's earlier steps.
+    agent: None for the control, random motion. seconds: wall time of the iteration's earlier steps.
     """
     step = f"evaluate_{iteration:03d}"
     if not session.folder.step_done(step):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sail.config.plugins import PRIORS
+from sail.config.registry import PRIORS
 from sail.config.schema import SHIPPED, RunConfig
 from sail_models.device import best_device
 from sail_models.diffusion.denoiser import Denoiser

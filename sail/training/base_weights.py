@@ -92,8 +92,9 @@ def _train_planner(
     progress: Progress,
 ) -> None:
     records = recipe.demonstrations(store)
-    demonstrations = _latents(store, autoencoder, records, "demonstrations", progress)
-    play = _latents(store, autoencoder, recipe.captioned_play(store), "play", progress)
+    arm = recipe.embodiment
+    demonstrations = _latents(store, autoencoder, records, arm, "demonstrations", progress)
+    play = _latents(store, autoencoder, recipe.captioned_play(store), arm, "play", progress)
     reverse = [
         backwards(episode, shown)
         for prompt, shown in recipe.reversals.items()
@@ -146,6 +147,7 @@ def _latents(
     store: EpisodeStore,
     autoencoder: Autoencoder,
     records: Sequence[EpisodeRecord],
+    embodiment: Embodiment,
     what: str,
     progress: Progress,
 ) -> list[LatentEpisode]:
@@ -153,7 +155,7 @@ def _latents(
         progress.stage(f"encode ({what})", len(records))
     episodes = []
     for record in records:
-        episodes.append(to_latents(store.read(record.id), autoencoder))
+        episodes.append(to_latents(store.read(record.id), autoencoder, embodiment))
         progress.advance()
     return episodes
 

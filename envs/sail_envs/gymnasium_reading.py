@@ -54,9 +54,12 @@ def action_of(actions: Actions, space: spaces.Space[Any]) -> tuple[Callable[[Flo
         return actions, []
     if not isinstance(space, spaces.Box):
         raise SuiteError(f"the actions are {space}, not a Box: an arm is moved by continuous numbers")
-    ends = np.stack([space.low.ravel(), space.high.ravel()], axis=1).astype(np.float64)
+    ends = np.array([_bounds(space, index) for index in range(space.low.size)])
     if actions is not None:
-        given = np.array(actions, np.float64)
+        try:
+            given = np.array(actions, np.float64)
+        except (TypeError, ValueError) as error:
+            raise SuiteError(f"actions must be pairs of numbers, not {show(actions)}") from error
         if given.shape != ends.shape:
             raise SuiteError(
                 f"actions has shape {given.shape}, the environment's action {len(ends)} numbers: give each "
@@ -170,6 +173,11 @@ def _entry(
 
 
 def _number(name: str, index: int, space: spaces.Box) -> Number:
-    low, high = float(space.low.ravel()[index]), float(space.high.ravel()[index])
+    low, high = _bounds(space, index)
     bounded = low < high and max(abs(low), abs(high)) <= _UNBOUNDED
     return (f"{name}{index}", low, high) if bounded else (f"{name}{index}", -1.0, 1.0)
+
+
+def _bounds(space: spaces.Box, index: int) -> tuple[float, float]:
+    """Of one number, as they were written: 0.1 in float32 is 0.10000000149 in float64."""
+    return float(str(space.low.ravel()[index])), float(str(space.high.ravel()[index]))

@@ -45,13 +45,15 @@ def make_environment(name: str | Callable[[], Environment], **settings: Any) -> 
                 environment: Any = gymnasium.make(name, **asked)
             else:
                 environment = name()
+        except SuiteError:
+            raise
         except Exception as error:  # whatever an environment of somebody else's raises
             cause = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise SuiteError(
-                f"the environment {show(name)} cannot be made ({cause}): mend its id or kwargs"
+                f"the environment {_called(name)} cannot be made ({cause}): mend its id or kwargs"
             ) from error
     if not isinstance(environment, gymnasium.Env):
-        raise SuiteError(f"{show(name)} makes {type(environment).__name__}: return a gymnasium.Env")
+        raise SuiteError(f"{_called(name)} makes {type(environment).__name__}: return a gymnasium.Env")
     return _without_time_limit(environment)
 
 
@@ -254,6 +256,14 @@ def fitted(picture: Any, height: int, width: int) -> UInt8:
     top, left = (there_height - tall) // 2, (there_width - wide) // 2
     middle = np.ascontiguousarray(picture[top : top + tall, left : left + wide])
     return np.asarray(cv2.resize(middle, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _called(maker: object) -> str:
+    """What messages call an id, or what makes an environment."""
+    if isinstance(maker, str):
+        return show(maker)
+    function = getattr(maker, "func", maker)
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _without_time_limit(environment: Environment) -> Environment:

@@ -205,11 +205,16 @@ def _aimed(mujoco: ModuleType, aim: Any, model: Any, camera: View) -> Iterator[N
 
 def _of_arm(model: Any) -> NDArray[np.bool_]:
     """Which geoms are the arm's: bool (ngeom,). The arm is the body tree whose joint the first actuator
-    moves; where that moves no joint, nothing is."""
-    joints = (0, 1)  # of mjtTrn: a joint, in its own frame or its parent's
-    if model.nu == 0 or model.actuator_trntype[0] not in joints:
-        return np.zeros(model.ngeom, np.bool_)
-    moved = model.jnt_bodyid[model.actuator_trnid[0, 0]]
+    moves, or that is welded to a body which the simulation places; where there is neither, nothing is."""
+    joints, weld = (0, 1), 1  # of mjtTrn a joint, in its own frame or its parent's; of mjtEq a weld
+    if model.nu and model.actuator_trntype[0] in joints:
+        moved = model.jnt_bodyid[model.actuator_trnid[0, 0]]
+    else:
+        pairs = zip(model.eq_type, model.eq_obj1id, model.eq_obj2id, strict=True)
+        placed = [other for kind, one, other in pairs if kind == weld and model.body_mocapid[one] >= 0]
+        if not placed:
+            return np.zeros(model.ngeom, np.bool_)
+        moved = placed[0]
     return np.asarray(model.body_rootid[model.geom_bodyid] == model.body_rootid[moved])
 
 

@@ -38,33 +38,33 @@ _FUNCTION = re.compile(r"[\w.]+:\w+")
 _FRAME = re.compile(r"(\d{1,4})(?:x(\d{1,4}))?")
 # The keys whose text may name a function.
 _FUNCTIONS = ("success", "proprioception", "actions", "expert", "things")
-Kinds = type | tuple[type, ...]
-_NUMBER = (int, float)
-# Key -> what its value is.
-_KEYS: Mapping[str, Kinds] = {
-    "name": str,
-    "tasks": dict,
-    "success": str,
+# Key -> the types that its value may have.
+Kinds = Mapping[str, tuple[type, ...]]
+_TEXT, _WHOLE, _NUMBER, _LIST, _MAPPING, _TRUTH = (str,), (int,), (int, float), (list,), (dict,), (bool,)
+_KEYS: Kinds = {
+    "name": _TEXT,
+    "tasks": _MAPPING,
+    "success": _TEXT,
     "proprioception": (list, str, dict),
     "actions": (list, str),
-    "seen": list,
-    "unseen": list,
+    "seen": _LIST,
+    "unseen": _LIST,
     "camera": (str, dict),
     "frame": (str, int),
     "control_seconds": _NUMBER,
-    "frame_skip": int,
-    "plan_frames": int,
-    "action_dimensions": list,
-    "proprioception_dimensions": list,
-    "kwargs": dict,
-    "expert": str,
-    "workspace": list,
-    "things": str,
-    "fresh": bool,
-    "one_scene": bool,
+    "frame_skip": _WHOLE,
+    "plan_frames": _WHOLE,
+    "action_dimensions": _LIST,
+    "proprioception_dimensions": _LIST,
+    "kwargs": _MAPPING,
+    "expert": _TEXT,
+    "workspace": _LIST,
+    "things": _TEXT,
+    "fresh": _TRUTH,
+    "one_scene": _TRUTH,
 }
 _NEEDED = ("name", "tasks", "success")
-_OF_TASK: Mapping[str, Kinds] = {"id": str, "make": str, "prompt": str, "kwargs": dict}
+_OF_TASK: Kinds = {"id": _TEXT, "make": _TEXT, "prompt": _TEXT, "kwargs": _MAPPING}
 _CALLED = {
     dict: "a mapping",
     list: "a list",
@@ -107,6 +107,8 @@ def suite_of_mapping(content: object, origin: str) -> TaskSuite:
     for key in _FUNCTIONS:
         if isinstance(given.get(key), str) and _FUNCTION.fullmatch(given[key]):
             given[key] = PlugIns(key, "", {}).find(given[key])
+    for key in ("seen", "unseen"):
+        given[key] = [str(task) for task in given.get(key, ())]
     if "frame" in given:
         given["height"], given["width"] = _frame(given.pop("frame"), origin)
     if isinstance(given.get("camera"), Mapping):
@@ -135,22 +137,26 @@ def _tasks(
         made = PlugIns("environment", "", {}).find(given["make"]) if "make" in given else given["id"]
         settings = {**kwargs, **given.get("kwargs", {})}
         if "make" in given:
-            environments[task] = partial(made, **settings)
+            environments[str(task)] = partial(made, **settings)
         else:
-            environments[task] = partial(make_environment, made, **settings)
+            environments[str(task)] = partial(make_environment, made, **settings)
         prompts[str(task)] = given["prompt"]
     return environments, prompts
 
 
-def _checked(content: object, known: Mapping[str, Kinds], origin: str) -> dict[str, Any]:
+def _checked(content: object, known: Kinds, origin: str) -> dict[str, Any]:
     """A mapping with known keys, and values of their types."""
     if not isinstance(content, Mapping):
         raise SuiteError(f"{origin} must be a mapping, not {show(content)}")
     for key, value in content.items():
         if key not in known:
             raise SuiteError(f"{origin}: {not_found('key', str(key), list(known))}")
+<<<<<<< HEAD
         wanted = known[key]
         kinds: tuple[type, ...] = wanted if isinstance(wanted, tuple) else (wanted,)
+=======
+        kinds = known[key]
+>>>>>>> gymfetch
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             called = " or ".join(_CALLED[kind] for kind in kinds)
             raise SuiteError(f"{origin}: {key} must be {called}, not {show(value)}")
@@ -168,12 +174,16 @@ def _frame(value: str | int, origin: str) -> tuple[int, int]:
 
 def _camera(content: Mapping[str, Any], origin: str) -> View:
     if "name" in content:
-        given = _checked(content, {"name": str, "fovy": _NUMBER, "turned": bool}, f"{origin}: camera")
+        given = _checked(content, {"name": _TEXT, "fovy": _NUMBER, "turned": _TRUTH}, f"{origin}: camera")
         return Camera(given.pop("name"), **given)
+<<<<<<< HEAD
     known: dict[str, Kinds] = {
         "lookat": list,
         **dict.fromkeys(("distance", "azimuth", "elevation", "fovy"), _NUMBER),
     }
+=======
+    known: Kinds = {"lookat": _LIST, **dict.fromkeys(("distance", "azimuth", "elevation", "fovy"), _NUMBER)}
+>>>>>>> gymfetch
     given = _checked(content, known, f"{origin}: camera")
     for key in ("lookat", "distance", "azimuth", "elevation"):
         if key not in given:

@@ -151,12 +151,7 @@ def _checked(content: object, known: Kinds, origin: str) -> dict[str, Any]:
     for key, value in content.items():
         if key not in known:
             raise SuiteError(f"{origin}: {not_found('key', str(key), list(known))}")
-<<<<<<< HEAD
-        wanted = known[key]
-        kinds: tuple[type, ...] = wanted if isinstance(wanted, tuple) else (wanted,)
-=======
         kinds = known[key]
->>>>>>> gymfetch
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             called = " or ".join(_CALLED[kind] for kind in kinds)
             raise SuiteError(f"{origin}: {key} must be {called}, not {show(value)}")
@@ -176,14 +171,7 @@ def _camera(content: Mapping[str, Any], origin: str) -> View:
     if "name" in content:
         given = _checked(content, {"name": _TEXT, "fovy": _NUMBER, "turned": _TRUTH}, f"{origin}: camera")
         return Camera(given.pop("name"), **given)
-<<<<<<< HEAD
-    known: dict[str, Kinds] = {
-        "lookat": list,
-        **dict.fromkeys(("distance", "azimuth", "elevation", "fovy"), _NUMBER),
-    }
-=======
     known: Kinds = {"lookat": _LIST, **dict.fromkeys(("distance", "azimuth", "elevation", "fovy"), _NUMBER)}
->>>>>>> gymfetch
     given = _checked(content, known, f"{origin}: camera")
     for key in ("lookat", "distance", "azimuth", "elevation"):
         if key not in given:

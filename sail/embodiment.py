@@ -13,10 +13,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sail.errors import SailError
 
 FILE = "embodiment.json"
 VERSION = 2
+Float64 = NDArray[np.float64]
 Kind = Literal[
     "position",
     "rotation",
@@ -28,6 +32,7 @@ Kind = Literal[
     "gripper",
     "other",
 ]
+_ROTATIONS: tuple[Kind, ...] = ("rotation", "delta_rotation")
 MOST_DIMENSIONS = 32
 
 
@@ -41,8 +46,9 @@ class Dimension:
 
     low, high: the range, in `unit`; networks see the number scaled to -1..1. unit: "m", "rad", "m/s",
     "rad/s", or "1" for a number without unit. kind: "position" and "rotation" are the end effector's, in the
-    world frame; a "delta_" kind is a change within one control step; a rotation is a component of an
-    axis-angle vector or of a 6-D rotation.
+    world frame; a "delta_" kind is a change within one control step, in that frame too. An end effector that
+    goes to points has positions named x, y and z, and displacements of these names. A rotation is 3 numbers
+    in "rad" (an axis-angle vector) or 6 in "1" (a 6-D rotation); see `sail_envs.rotations`.
     """
 
     name: str
@@ -61,6 +67,27 @@ class Dimension:
                 f"dimension {self.name} has the range {self.low:g} to {self.high:g}: give finite numbers, "
                 "the lower one first"
             )
+
+    @property
+    def centre(self) -> float:
+        """The middle of the range, which becomes 0."""
+        return (self.low + self.high) / 2
+
+    @property
+    def scale(self) -> float:
+        """Half of the range, which becomes 1."""
+        return (self.high - self.low) / 2
+
+
+def places(dimensions: Sequence[Dimension], *kinds: Kind) -> list[int]:
+    """Where the numbers of these kinds stand."""
+    return [place for place, one in enumerate(dimensions) if one.kind in kinds]
+
+
+def scaling(dimensions: Sequence[Dimension], places: Sequence[int]) -> tuple[Float64, Float64]:
+    """Centre and scale of the numbers at these places: two float64 (n,), in their units."""
+    some = [dimensions[place] for place in places]
+    return np.array([one.centre for one in some]), np.array([one.scale for one in some])
 
 
 @dataclass(frozen=True)
@@ -100,6 +127,55 @@ class Embodiment:
             names = [dimension.name for dimension in getattr(self, name)]
             if len(set(names)) < count:
                 raise EmbodimentError(f"two dimensions of {name} share a name: {', '.join(names)}")
+            for kind in _ROTATIONS:
+                _check_rotations(name, getattr(self, name), kind)
+
+    @property
+    def position(self) -> list[int]:
+        """Where proprioception has the end effector's x, y and z; empty where one is missing."""
+        return _coordinates(self.proprioception, "position")
+
+    @property
+    def displacement(self) -> list[int]:
+        """Where an action has the end effector's displacement x, y and z; empty where one is missing."""
+        return _coordinates(self.actions, "delta_position")
+
+    @property
+    def reaches_points(self) -> bool:
+        """Whether the end effector can be sent to a point: it is displaced, and its position is felt."""
+        return bool(self.position and self.displacement)
+
+    @property
+    def orientation(self) -> list[int]:
+        """Where proprioception has the end effector's rotation, 3 or 6 numbers; empty where there is none, or
+        more than one."""
+        return _one_rotation(self.proprioception, "rotation")
+
+    @property
+    def turn(self) -> list[int]:
+        """Where an action has the change of the end effector's rotation; see `orientation`."""
+        return _one_rotation(self.actions, "delta_rotation")
+
+    @property
+    def grippers(self) -> list[int]:
+        """Where an action has grippers."""
+        return places(self.actions, "gripper")
+
+    @property
+    def rest(self) -> list[int]:
+        """Where an action has numbers that are none of displacement, turn and gripper."""
+        known = {*self.displacement, *self.turn, *self.grippers}
+        return [place for place in range(len(self.actions)) if place not in known]
+
+    @property
+    def targets(self) -> list[int]:
+        """Where an action says where something is to be, not how it is to change; grippers are left out."""
+        return places(self.actions, "position", "rotation", "joint_position")
+
+    @property
+    def changes(self) -> list[int]:
+        """Where an action says how something is to change."""
+        return places(self.actions, "delta_position", "delta_rotation", "joint_velocity", "base_velocity")
 
     @property
     def step_length(self) -> float:
@@ -188,6 +264,30 @@ def _dimensions(content: Sequence[Any]) -> tuple[Dimension, ...]:
         Dimension(str(one["name"]), one["kind"], str(one["unit"]), float(one["low"]), float(one["high"]))
         for one in content
     )
+
+
+def _coordinates(dimensions: Sequence[Dimension], kind: Kind) -> list[int]:
+    named = {dimensions[place].name: place for place in places(dimensions, kind)}
+    return [named[axis] for axis in "xyz"] if named.keys() >= set("xyz") else []
+
+
+def _angles(dimensions: Sequence[Dimension], kind: Kind) -> tuple[int, int]:
+    """How many numbers of a kind of rotation are of axis-angle vectors, and how many of 6-D rotations."""
+    units = [one.unit for one in dimensions if one.kind == kind]
+    return units.count("rad"), len(units) - units.count("rad")
+
+
+def _one_rotation(dimensions: Sequence[Dimension], kind: Kind) -> list[int]:
+    return places(dimensions, kind) if _angles(dimensions, kind) in ((3, 0), (0, 6)) else []
+
+
+def _check_rotations(name: str, dimensions: Sequence[Dimension], kind: Kind) -> None:
+    vectors, sixes = _angles(dimensions, kind)
+    if vectors % 3 or sixes % 6:
+        raise EmbodimentError(
+            f"{name} has {vectors} numbers of kind {kind} in rad and {sixes} in other units: "
+            "an axis-angle vector has 3 in rad, a 6-D rotation 6 in 1; a single angle is of kind other"
+        )
 
 
 def check_same(one: Embodiment, name: str, other: Embodiment, other_name: str, cure: str) -> None:

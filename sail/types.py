@@ -7,7 +7,7 @@ Conventions, said once and kept everywhere:
   the table top's is the end effector's x, y, z in metres (world frame), and the gripper's opening, 0..1.
 * action: float32, (A,), -1..1, each number scaled by its range in the embodiment. MetaWorld's and the table
   top's is the end effector's displacement x, y, z (1 is 10 mm a control step), and the gripper's effort (-1
-  opens, +1 closes).
+  opens, +1 closes). The embodiment says which number is what.
 * action chunk: float32, (K, A): K actions for K consecutive control steps.
 """
 
@@ -23,9 +23,6 @@ Float32 = NDArray[np.float32]
 
 Source = Literal["expert", "random", "play", "self", "teleop"]
 SOURCES: tuple[Source, ...] = ("expert", "random", "play", "self", "teleop")
-
-PROPRIOCEPTION_SIZE = 4
-ACTION_SIZE = 4
 
 
 @dataclass(frozen=True)

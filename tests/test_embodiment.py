@@ -15,17 +15,21 @@ from sail.embodiment import (
     Dimension,
     Embodiment,
     EmbodimentError,
+    Kind,
     check_fit,
     check_same,
     embodiment_of,
+    places,
     read_embodiment,
+    scaling,
 )
 from sail_envs.metaworld.metaworld_tasks import METAWORLD as METAWORLD_SUITE
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.networks.action_head import ArmInput
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.policy import Policy, PolicyConfig
-from sail_models.saving import PRETRAINED, arm_sizes, load_model, save_model
+from sail_models.networks.sizes import arm_sizes
+from sail_models.saving import PRETRAINED, load_model, save_model
 
 from helpers import assert_one_line
 
@@ -44,6 +48,35 @@ def six_joints() -> Embodiment:
     joints = tuple(Dimension(f"joint{n}", "joint_velocity", "rad/s", -1.0, 1.0) for n in range(6))
     angles = tuple(Dimension(f"joint{n}", "joint_position", "rad", -3.0, 3.0) for n in range(6))
     return Embodiment("lab/left", 96, 128, 0.04, 4, 6, joints, angles)
+
+
+def turns(unit: str, names: str, kind: Kind = "delta_rotation") -> tuple[Dimension, ...]:
+    return tuple(Dimension(name, kind, unit, -1.0, 1.0) for name in names)
+
+
+def test_an_arm_says_which_number_is_what() -> None:
+    assert METAWORLD.position == METAWORLD.displacement == [0, 1, 2] and METAWORLD.grippers == [3]
+    assert METAWORLD.reaches_points
+    assert not METAWORLD.turn + METAWORLD.orientation + METAWORLD.rest + METAWORLD.targets
+    joints = six_joints()
+    assert not joints.reaches_points and joints.rest == joints.changes == list(range(6))
+    assert joints.position == joints.displacement == joints.grippers == []
+    x, y, z, gripper = METAWORLD.actions
+    mixed = (gripper, z, *turns("1", "abcdef"), replace(joints.proprioception[0]), y, x)
+    arm = replace(METAWORLD, actions=mixed, proprioception=METAWORLD.proprioception[::-1])
+    assert (arm.displacement, arm.position) == ([10, 9, 1], [3, 2, 1])
+    assert (arm.turn, arm.grippers, arm.targets, arm.rest) == (list(range(2, 8)), [0], [8], [8])
+    assert arm.changes == [1, *range(2, 8), 9, 10]
+    # Two of the three, or two hands, are no place to go to.
+    assert not replace(METAWORLD, actions=METAWORLD.actions[1:]).reaches_points
+    assert replace(METAWORLD, actions=turns("rad", "abcdef")).turn == []
+    assert replace(METAWORLD, actions=turns("rad", "abc")).turn == [0, 1, 2]
+
+
+def test_centre_and_scale_are_of_the_range() -> None:
+    centre, scale = scaling(METAWORLD.proprioception, [1, 3])
+    assert centre.tolist() == pytest.approx([0.65, 0.5]) and scale.tolist() == pytest.approx([0.3, 0.5])
+    assert places(METAWORLD.actions, "gripper", "delta_position") == [0, 1, 2, 3]
 
 
 @given(st.lists(dimensions, min_size=2, max_size=MOST_DIMENSIONS, unique_by=lambda one: one.name))
@@ -67,7 +100,7 @@ def test_networks_of_format_1_scale_proprioception_as_they_were_trained(tmp_path
     centre, scale = torch.tensor([0.0, 0.65, 0.2, 0.5]), torch.tensor([0.3, 0.3, 0.2, 0.5])
     assert torch.equal(model.arm(place), (place - centre) / scale)
     save_model(tmp_path, model)
-    assert json.loads((tmp_path / "config.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / "config.json").read_text())["format"] == 3
     assert torch.equal(load_model(tmp_path, "inverse_dynamics").arm(place), model.arm(place))
 
 
@@ -100,6 +133,9 @@ def test_networks_follow_the_embodiment() -> None:
         ({"control_seconds": float("nan")}, ("control_seconds is nan",)),
         ({"actions": METAWORLD.actions[:1]}, ("actions has 1 dimensions", "2 to 32")),
         ({"actions": METAWORLD.actions[:1] * 2}, ("share a name", "x, x")),
+        ({"actions": turns("rad", "ab")}, ("actions has 2 numbers", "delta_rotation in rad", "kind other")),
+        ({"actions": turns("1", "abc")}, ("0 numbers of kind delta_rotation in rad and 3", "6 in 1")),
+        ({"proprioception": turns("rad", "abcd", "rotation")}, ("proprioception has 4 numbers",)),
     ],
 )
 def test_an_embodiment_that_makes_no_sense_is_one_line(

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sail.types import ACTION_SIZE, Episode, Float32, Source
+from sail.embodiment import Embodiment
+from sail.types import Episode, Float32, Source
+from sail_envs.action_noise import noise_scales
 from sail_envs.environment import TaskEnv
 from sail_envs.suite import SuiteError
 
-# Reads an environment and returns its next action, float32 (4,) in -1..1; learns nothing.
+# Reads an environment and returns its next action, float32 (A,) in -1..1; learns nothing.
 Scripted = Callable[[TaskEnv], Float32]
 
 
@@ -28,7 +30,7 @@ def expert(env: TaskEnv) -> Scripted:
 
 def random_actions(rng: Generator) -> Scripted:
     """Independent uniform actions (the paper's suboptimal data is made of 70 % of these)."""
-    return lambda env: rng.uniform(-1.0, 1.0, ACTION_SIZE).astype(np.float32)
+    return lambda env: rng.uniform(-1.0, 1.0, len(env.embodiment.actions)).astype(np.float32)
 
 
 def mixed_with_random(scripted: Scripted, rng: Generator, share: float) -> Scripted:
@@ -39,8 +41,12 @@ def mixed_with_random(scripted: Scripted, rng: Generator, share: float) -> Scrip
 
 @dataclass(frozen=True)
 class Push:
-    """A displacement of the arm before an episode is recorded: direction float64 (3,) in -1..1, held for
-    `steps` control steps."""
+    """A motion of the arm before an episode is recorded: direction float64 (3,) in -1..1, held for `steps`
+    control steps.
+
+    The direction is the end effector's displacement; an arm without one makes it with its first numbers that
+    are no grippers.
+    """
 
     direction: NDArray[np.float64]
     steps: int
@@ -53,14 +59,15 @@ def random_push(rng: Generator, level: float = 1.0) -> Push:
 
 
 def with_noise(scripted: Scripted, rng: Generator, level: float = 1.0) -> Scripted:
-    """Add correlated noise to an expert's motion, so that its demonstrations show how to recover."""
-    noise = np.zeros(ACTION_SIZE - 1)
+    """Add correlated noise to an expert's motion, not to its grippers, so that its demonstrations show how to
+    recover."""
+    noise = np.zeros(1)
 
     def act(env: TaskEnv) -> Float32:
         nonlocal noise
-        action = scripted(env).astype(np.float64)
-        noise = 0.8 * noise + 0.15 * level * rng.normal(size=ACTION_SIZE - 1)
-        action[:3] += noise
+        action, moving = scripted(env).astype(np.float64), _moving(env.embodiment)
+        noise = 0.8 * noise + 0.15 * level * rng.normal(size=len(moving))
+        action[moving] += noise_scales(env.embodiment)[moving] * noise
         return np.clip(action, -1.0, 1.0).astype(np.float32)
 
     return act
@@ -77,9 +84,7 @@ def record_episode(
     observation, info = env.reset(seed=seed)
     if push is not None:
         for _ in range(push.steps):
-            action = scripted(env)
-            action[:3] = push.direction
-            observation, _, _, _, info = env.step(action)
+            observation, _, _, _, info = env.step(_pushed(scripted(env), push, env.embodiment))
     frames, proprioception = [observation["frame"]], [observation["proprioception"]]
     actions: list[Float32] = []
     done = False
@@ -101,3 +106,19 @@ def record_episode(
         iteration=0,
         source=source,
     )
+
+
+def _moving(embodiment: Embodiment) -> list[int]:
+    """Where an action has numbers that are no grippers."""
+    return [place for place in range(len(embodiment.actions)) if place not in embodiment.grippers]
+
+
+def _pushed(action: Float32, push: Push, embodiment: Embodiment) -> Float32:
+    """The action float32 (A,) with the push in it. Where an action says where a joint is to be, the push is
+    a small change of that place."""
+    numbers = (embodiment.displacement or _moving(embodiment))[: len(push.direction)]
+    direction, scales = push.direction[: len(numbers)], noise_scales(embodiment)[numbers]
+    beside = np.clip(action[numbers] + scales * direction, -1.0, 1.0)
+    pushed = action.copy()
+    pushed[numbers] = np.where(scales < 1.0, beside, direction)
+    return pushed

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from sail.types import UInt8
-from sail_envs.cameras import Camera
+from sail_envs.cameras import View
 from sail_envs.rendering import shared_renderer
 from sail_envs.simulation import Simulation
 
@@ -16,7 +16,7 @@ class MujocoSimulation(Simulation, Protocol):
     share it share a renderer. model, data: MuJoCo's.
     """
 
-    views: Mapping[str, Camera]
+    views: Mapping[str, View]
     drawn_as: str
     model: Any
     data: Any

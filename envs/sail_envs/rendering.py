@@ -9,6 +9,8 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from sail.errors import SailError
 from sail.types import UInt8
-from sail_envs.cameras import Camera
+from sail_envs.cameras import FreeCamera, View
 
 
 class RenderingError(SailError):
@@ -125,12 +127,12 @@ class Renderer:
         self._rectangle = mujoco.MjrRect(0, 0, drawn_width, drawn_height)
         self._buffer = np.zeros((drawn_height, drawn_width, 3), np.uint8)
 
-    def frame(self, model: Any, data: Any, camera: Camera) -> UInt8:
+    def frame(self, model: Any, data: Any, camera: View) -> UInt8:
         """Draw one frame: uint8 (height, width, 3), RGB, the right way up."""
         self._draw(model, data, camera)
         return self._picture(self._buffer, camera)
 
-    def arm(self, model: Any, data: Any, camera: Camera) -> UInt8:
+    def arm(self, model: Any, data: Any, camera: View) -> UInt8:
         """How much of each pixel of the same frame is the arm: uint8 (height, width), 255 where all of it
         is."""
         flag = self._mujoco.mjtRndFlag
@@ -147,27 +149,22 @@ class Renderer:
         numbers = self._buffer.astype(np.int64) @ (1, 256, 65536)
         return self._picture(numbered[numbers], camera)
 
-    def _draw(self, model: Any, data: Any, camera: Camera) -> None:
+    def _draw(self, model: Any, data: Any, camera: View) -> None:
         """Into the buffer."""
         mujoco = self._mujoco
-        camera_id = model.camera(camera.mujoco_name).id
-        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._camera.fixedcamid = camera_id
-        original_fovy, original_groups = float(model.cam_fovy[camera_id]), model.geom_group.copy()
-        if camera.fovy is not None:
-            model.cam_fovy[camera_id] = camera.fovy
-        # MuJoCo draws every mesh, in view or not: half of the triangles are the arm's, outside the picture.
-        model.geom_group[_out_of_view(model, data, camera_id, self.width / self.height)] = _HIDDEN_GROUP
-        everything = mujoco.mjtCatBit.mjCAT_ALL.value
-        mujoco.mjv_updateScene(model, data, self._option, None, self._camera, everything, self._scene)
-        model.cam_fovy[camera_id] = original_fovy
+        original_groups = model.geom_group.copy()
+        with _aimed(mujoco, self._camera, model, camera):
+            # MuJoCo draws every mesh, in view or not: half of the triangles are an arm's, outside the view.
+            model.geom_group[_out_of_view(model, data, camera, self.width / self.height)] = _HIDDEN_GROUP
+            everything = mujoco.mjtCatBit.mjCAT_ALL.value
+            mujoco.mjv_updateScene(model, data, self._option, None, self._camera, everything, self._scene)
         model.geom_group[:] = original_groups
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._buffer, None, self._rectangle, self._context)
 
-    def _picture(self, drawn: UInt8, camera: Camera) -> UInt8:
+    def _picture(self, drawn: UInt8, camera: View) -> UInt8:
         """Of this renderer's size, the right way up."""
         if len(drawn) != self.height:
             size = (self.width, self.height)
@@ -181,10 +178,43 @@ class Renderer:
         self._gl.free()
 
 
+@contextmanager
+def _aimed(mujoco: ModuleType, aim: Any, model: Any, camera: View) -> Iterator[None]:
+    """Within, MuJoCo's camera `aim` and the model's field of view are this camera's."""
+    if isinstance(camera, FreeCamera):
+        aim.type = mujoco.mjtCamera.mjCAMERA_FREE
+        aim.lookat[:] = camera.lookat
+        aim.distance, aim.azimuth, aim.elevation = camera.distance, camera.azimuth, camera.elevation
+        original = float(model.vis.global_.fovy)
+        model.vis.global_.fovy = camera.fovy
+        try:
+            yield
+        finally:
+            model.vis.global_.fovy = original
+        return
+    aim.type = mujoco.mjtCamera.mjCAMERA_FIXED
+    aim.fixedcamid = camera_id = model.camera(camera.mujoco_name).id
+    original = float(model.cam_fovy[camera_id])
+    if camera.fovy is not None:
+        model.cam_fovy[camera_id] = camera.fovy
+    try:
+        yield
+    finally:
+        model.cam_fovy[camera_id] = original
+
+
 def _of_arm(model: Any) -> NDArray[np.bool_]:
     """Which geoms are the arm's: bool (ngeom,). The arm is the body tree whose joint the first actuator
-    moves."""
-    moved = model.jnt_bodyid[model.actuator_trnid[0, 0]]
+    moves, or that is welded to a body which the simulation places; where there is neither, nothing is."""
+    joints, weld = (0, 1), 1  # of mjtTrn a joint, in its own frame or its parent's; of mjtEq a weld
+    if model.nu and model.actuator_trntype[0] in joints:
+        moved = model.jnt_bodyid[model.actuator_trnid[0, 0]]
+    else:
+        pairs = zip(model.eq_type, model.eq_obj1id, model.eq_obj2id, strict=True)
+        placed = [other for kind, one, other in pairs if kind == weld and model.body_mocapid[one] >= 0]
+        if not placed:
+            return np.zeros(model.ngeom, np.bool_)
+        moved = placed[0]
     return np.asarray(model.body_rootid[model.geom_bodyid] == model.body_rootid[moved])
 
 
@@ -192,11 +222,17 @@ def _of_arm(model: Any) -> NDArray[np.bool_]:
 _HIDDEN_GROUP = 5
 
 
-def _out_of_view(model: Any, data: Any, camera_id: int, aspect: float) -> NDArray[np.bool_]:
+def _out_of_view(model: Any, data: Any, camera: View, aspect: float) -> NDArray[np.bool_]:
     """Which geoms lie wholly outside the picture, by their bounding spheres: bool (ngeom,). aspect: the
-    picture's width by its height."""
-    points = (data.geom_xpos - data.cam_xpos[camera_id]) @ data.cam_xmat[camera_id].reshape(3, 3)
-    depth, upwards = -points[:, 2], np.radians(model.cam_fovy[camera_id]) / 2
+    picture's width by its height. The field of view is the model's, `_aimed`."""
+    if isinstance(camera, FreeCamera):
+        (eye, axes), fovy = camera.pose(), camera.fovy
+    else:
+        camera_id = model.camera(camera.mujoco_name).id
+        eye, axes = data.cam_xpos[camera_id], data.cam_xmat[camera_id].reshape(3, 3)
+        fovy = model.cam_fovy[camera_id]
+    points = (data.geom_xpos - eye) @ axes
+    depth, upwards = -points[:, 2], np.radians(fovy) / 2
     half_angles = np.array([upwards if aspect == 1 else np.arctan(aspect * np.tan(upwards)), upwards])
     beside = np.abs(points[:, :2]) * np.cos(half_angles) - depth[:, None] * np.sin(half_angles)
     outside = np.maximum(beside.max(axis=1), -depth)

@@ -28,8 +28,12 @@ SUITES = PlugIns(
         "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
         "cups": "sail_envs.panda.panda_tasks:CUPS",
         "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
+        "bottles": "sail_envs.panda.panda_tasks:BOTTLES",
+        "fetch": "sail_envs.fetch.fetch_tasks:FETCH",
     },
 )
+# What a file ends with that describes a suite.
+ENDINGS = (".yaml", ".yml")
 # What may follow a suite's name: another frame, as in metaworld@128 or cups@96x128 (height x width).
 _FRAME = re.compile(r"(.+)@(\d{1,4})(?:x(\d{1,4}))?")
 
@@ -56,8 +60,8 @@ class TaskSuite:
     embodiment: the arm's and the camera's, of every task. tasks: each task's prompt by its name. seen,
     unseen: the tasks that base weights are shown, and those that are kept for the loop; the two share
     none. simulate: makes a task's simulation. expert: makes a task's expert; a suite without one takes
-    demonstrations from a store. workspace: where random waypoints lie; without one, exploring is noise on
-    actions.
+    demonstrations from a store. workspace: where random waypoints lie, for an arm that goes to points
+    (`Embodiment.reaches_points`); without one, exploring is correlated noise on actions.
 
     one_scene: the same seed lays out the same scene for every task, so that only the prompt tells them apart.
     opposites: tasks that do opposite things with one object; half-way through one, the other is possible.
@@ -104,6 +108,13 @@ class TaskSuite:
         both = set(self.seen) & set(self.unseen)
         if both:
             refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
+        if not self.embodiment.reaches_points:
+            for part in ("workspace", "captioned_play"):
+                if getattr(self, part):
+                    refuse(
+                        f"{part} is given, but the arm goes to no points: name x, y and z in proprioception "
+                        f"(position) and actions (delta_position), or leave {part} out"
+                    )
 
     def make(self, task: str, **settings: Any) -> "TaskEnv":
         """A Gymnasium environment of a task. settings: of `sail_envs.environment.TaskEnv`. Raises SuiteError,
@@ -113,25 +124,44 @@ class TaskSuite:
         return TaskEnv(task, reference_of(self), **settings)
 
 
+def is_built_in(reference: str) -> bool:
+    """Whether a reference is of a suite that SAIL brings, with frames of any size."""
+    return _split(reference)[0] in SUITES.built_in
+
+
 @functools.cache
 def find_suite(reference: str) -> TaskSuite:
     """The suite of a name.
 
     reference: a built-in suite's name, an installed one's (entry point group `sail.suites`),
-    `package.module:NAME`, or a YAML mapping `{gymnasium: …}` (see `sail_envs.gymnasium`); `@SIDE` or
-    `@HEIGHTxWIDTH` after the name asks for frames of another size. Raises PlugInError, SuiteError.
+    `package.module:NAME`, a YAML file or a YAML mapping `{gymnasium: …}` (see `sail_envs.suite_text`);
+    `@SIDE` or `@HEIGHTxWIDTH` after the name asks for frames of another size. Raises PlugInError, SuiteError.
     """
-    if reference.startswith("{"):
-        from sail_envs.gymnasium import suite_of_text  # here: this module imports no Gymnasium
-
-        return suite_of_text(reference)
-    name, frame = _split(reference)
-    suite = SUITES.find(name)
+    name, frame = (reference, None) if reference.startswith("{") else _split(reference)
+    suite = _described(name) or SUITES.find(name)
     if not isinstance(suite, TaskSuite):
         raise SuiteError(f"{name} is {type(suite).__name__}, not a TaskSuite: name the suite itself")
     if frame is not None:
         suite = replace(suite, embodiment=replace(suite.embodiment, height=frame[0], width=frame[1]))
     return replace(suite, reference=reference)
+
+
+def find_suites(references: str) -> list[TaskSuite]:
+    """The suites of several references with commas between, or of one YAML mapping. Raises what `find_suite`
+    raises."""
+    return [
+        find_suite(one) for one in ([references] if references.startswith("{") else references.split(","))
+    ]
+
+
+def _described(name: str) -> TaskSuite | None:
+    """The suite that a YAML mapping or file describes, None where the name is neither."""
+    if not name.startswith("{") and not name.endswith(ENDINGS):
+        return None
+    # Here: this module imports no Gymnasium.
+    from sail_envs.suite_text import suite_of_file, suite_of_text
+
+    return suite_of_text(name) if name.startswith("{") else suite_of_file(Path(name))
 
 
 def reference_of(suite: TaskSuite) -> str:

@@ -62,6 +62,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.tasks is None:
         raise UsageError(f"whose episodes? Give --tasks with --source {arguments.source}")
     tasks = tasks_of(arguments.tasks, arguments.suite)
+    if arguments.suite:
+        from sail.system.suite_checks import refuse_unfit
+        from sail_envs.suite import find_suite
+
+        refuse_unfit(find_suite(arguments.suite), tasks)
     out = writable_folder(arguments.out)
     from sail.data.demonstrations import collect, expert_jobs, play_jobs, suboptimal_jobs
     from sail.data.store import EpisodeStore

@@ -1,4 +1,4 @@
-"""`sail evaluate`: success rates of base weights, of a run's checkpoints, or of random waypoints."""
+"""`sail evaluate`: success rates of base weights, of a run's checkpoints, or of random motion."""
 
 import argparse
 import json
@@ -27,6 +27,7 @@ from sail.cli.options import (
 )
 from sail.config.method import find_method
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.loop.run_folder import RunFolder
 from sail.loop.statistics import wilson_interval
 from sail.types import Progress
@@ -82,9 +83,14 @@ class Probe:
     def line(self) -> str:
         """The probe in one line for people."""
         error = self.plan_error
-        return (
+        line = (
             f"{self.candidate}, {self.task}: {self.cause}. "
-            f"Imagined frames are {error.pixel:.1f} grey levels off (no motion {error.pixel_still:.1f}); "
+            f"Imagined frames are {error.pixel:.1f} grey levels off (no motion {error.pixel_still:.1f})"
+        )
+        if error.end_effector is None or error.end_effector_true is None:
+            return f"{line}."
+        return (
+            f"{line}; "
             f"the first one leads the arm {1000 * error.end_effector:.0f} mm away from where the expert does "
             f"(the true frame {1000 * error.end_effector_true:.0f} mm)."
         )
@@ -114,7 +120,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="what sail export wrote there, without torch",
     )
-    parser.add_argument("--random", action="store_true", help="the control: random waypoints, no planner")
+    parser.add_argument("--random", action="store_true", help="the control: random motion, no planner")
     parser.add_argument(
         "--probes",
         action="store_true",
@@ -139,7 +145,7 @@ def run(arguments: argparse.Namespace) -> None:
     title = f"evaluation of {config.evaluation_episodes} episodes a task on {', '.join(tasks)}"
     rows, probed = [], []
     with LiveTable(title, screen) as progress:
-        for candidate in _candidates(arguments, config, folder):
+        for candidate in _candidates(arguments, replace(config, task=tasks[0]), folder):
             for task in tasks:
                 rows.append(_measure(candidate, replace(config, task=task), progress))
                 if arguments.probes and candidate.agent is not None:
@@ -158,11 +164,15 @@ def _candidates(
 ) -> Iterator[Candidate]:
     """What the arguments ask for, each loaded when it is its turn."""
     from sail.loop.evaluation import evaluate, evaluate_random
+    from sail.loop.exploration import control_name
     from sail.loop.learners import learner_of
 
     if arguments.random:
         yield Candidate(
-            "random waypoints", None, None, lambda config, done: evaluate_random(config, finished=done)
+            control_name(suite_of_run(config)),
+            None,
+            None,
+            lambda config, done: evaluate_random(config, finished=done),
         )
         return
 

@@ -1,7 +1,7 @@
 """The command `sail`: which commands there are, and how every one of them ends.
 
-Exit codes: 0 done, 2 an error that the user can mend (one line), 128 + n ended by signal n (130 for
-Ctrl-C, 143 for SIGTERM).
+Exit codes: 0 done, 1 an examination found something wrong, 2 an error that the user can mend (one line),
+128 + n ended by signal n (130 for Ctrl-C, 143 for SIGTERM).
 """
 
 import argparse
@@ -14,13 +14,13 @@ from types import FrameType
 from typing import NoReturn
 
 from sail.cli import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
-from sail.cli.options import Command, Interrupted, UsageError
+from sail.cli.options import Command, FoundWrong, Interrupted, UsageError
 from sail.errors import SailError, not_found
 from sail.system.versions import package_version
 
 MODULES = (run, evaluate, collect, train, plan, distill, export, bench, report, data, doctor)
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in MODULES}
-ERROR = 2
+FOUND_WRONG, ERROR = 1, 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = parse(sys.argv[1:] if argv is None else argv)
             COMMANDS[arguments.command].run(arguments)
             sys.stdout.flush()
+    except FoundWrong as error:
+        return _fail(str(error), FOUND_WRONG)
     except SailError as error:
         return _fail(str(error))
     except Interrupted as interrupted:
@@ -101,6 +103,6 @@ def _raising_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = ERROR) -> int:
     print(f"sail: error: {' '.join(message.splitlines())}", file=sys.stderr)
-    return ERROR
+    return code

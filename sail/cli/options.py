@@ -21,6 +21,10 @@ class UsageError(SailError):
     """A command line that cannot be understood."""
 
 
+class FoundWrong(SailError):
+    """What a command was asked to examine is wrong."""
+
+
 class Interrupted(BaseException):
     """Ctrl-C or SIGTERM. number: the signal's. cure: how to go on."""
 

@@ -19,6 +19,7 @@ from sail.cli.options import (
 )
 from sail.config.method import find_method
 from sail.config.schema import RunConfig
+from sail.config.suites import suite_of_run
 from sail.loop.run_folder import CONFIG, MANIFEST, create_run
 
 
@@ -78,7 +79,9 @@ def _resolve(arguments: argparse.Namespace) -> tuple[RunConfig, Path]:
 def _intention(config: RunConfig, out: Path) -> str:
     evaluation = f"{config.evaluation_episodes} evaluation episodes"
     if not find_method(config.method).needs_weights:
-        return f"{config.task} with random waypoints: {evaluation}, into {out}"
+        from sail.loop.exploration import control_name
+
+        return f"{config.task} with {control_name(suite_of_run(config))}: {evaluation}, into {out}"
     iterations = "1 iteration" if config.iterations == 1 else f"{config.iterations} iterations"
     steps = config.training.steps if find_method(config.method).learns else "no"
     return (

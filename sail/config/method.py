@@ -30,8 +30,8 @@ class Method:
     """The loop is the same for all methods; these properties say where they differ.
 
     acts: "planner" or "policy", the network of the base weights that acts, by the name of its folder;
-    "chance" where random waypoints act, and nothing is loaded. learns: every iteration fine-tunes on what was
-    kept. joint: the runs of several tasks share what learns. learner: makes the `Learner`
+    "chance" where chance does, and nothing is loaded. learns: every iteration fine-tunes on what was kept.
+    joint: the runs of several tasks share what learns. learner: makes the `Learner`
     (sail/loop/learners.py) of a run's settings; None means the one of planners or policies.
     """
 
@@ -47,11 +47,11 @@ class Method:
 
     @property
     def needs_weights(self) -> bool:
-        """Base weights act; else random waypoints do."""
+        """Base weights act; else chance does."""
         return self.acts != "chance"
 
 
-# sail: the planner learns. frozen: the planner collects and never learns. random: random waypoints, measured
+# sail: the planner learns. frozen: the planner collects and never learns. random: random motion, measured
 # once. bc-loop: a policy learns by behaviour cloning. sail-joint, bc-joint: one planner, or one policy,
 # learns from the runs of several tasks.
 SAIL = Method("planner")

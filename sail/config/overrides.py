@@ -1,12 +1,13 @@
 """Reads settings from YAML and from `group.key=value`, and checks them against a dataclass.
 
-A setting is a field annotated str, bool, int, float, an enumeration of texts, Literal or Annotated[number,
-Range]. A group of settings is a field whose type is a dataclass. The functions pass settings flat: dotted key
--> value. Every error is one line with the cause and the cure.
+A setting is a field annotated str, bool, int, float, an enumeration of texts, Literal, Annotated[number,
+Range] or Annotated[str, Described]. A group of settings is a field whose type is a dataclass. The functions
+pass settings flat: dotted key -> value. Every error is one line with the cause and the cure.
 """
 
 import dataclasses
 import difflib
+import json
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -30,6 +31,11 @@ class Range:
 
     low: float
     high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Described:
+    """Marks a text for which YAML may give a mapping; it is kept as the mapping's JSON."""
 
 
 def construct(kind: type[Settings], values: Mapping[str, Scalar], prefix: str = "") -> Settings:
@@ -98,8 +104,7 @@ def check_limits(config: Any, prefix: str) -> None:
         if options:
             if value not in options:
                 raise ConfigError(not_found(f"value of {prefix}{name}", str(value), options))
-        elif typing.get_origin(annotation) is Annotated:
-            limits = typing.get_args(annotation)[1]
+        elif (limits := _limits(annotation)) is not None:
             if not limits.low <= value <= limits.high:  # holds for nan too
                 raise ConfigError(f"{prefix}{name} must be {_allowed(annotation)}, not {show(value)}")
         elif value == "" and defaults[name] != "":
@@ -139,6 +144,8 @@ def _annotation(kind: type[Any], key: str) -> Any:
 def _typed(key: str, value: object, annotation: Any) -> Scalar:
     """A YAML value in its setting's type. Raises ConfigError."""
     kind = _kind(annotation)
+    if isinstance(value, dict) and isinstance(_mark(annotation), Described):
+        return _json(key, value)
     if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
         return _parsed(key, str(value), annotation)  # YAML 1.1 takes 1e-4, without a point, for text
     if issubclass(kind, StrEnum) and isinstance(value, str):
@@ -152,6 +159,12 @@ def _parsed(key: str, text: str, annotation: Any) -> Scalar:
     """The value that a text means for a setting. Raises ConfigError."""
     if issubclass(_kind(annotation), StrEnum) and text not in _options(annotation):
         raise ConfigError(not_found(f"value of {key}", text, _options(annotation)))
+    if text.startswith("{") and isinstance(_mark(annotation), Described):
+        try:
+            mapping = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{key} is not valid YAML: {' '.join(str(error).split())}") from error
+        return _json(key, mapping)
     try:
         if _kind(annotation) is bool:
             return {"true": True, "false": False}[text.lower()]
@@ -168,6 +181,24 @@ def _options(annotation: Any) -> tuple[str, ...]:
     return tuple(option.value for option in annotation) if is_enumeration else ()
 
 
+def _mark(annotation: Any) -> object:
+    """What an annotation is Annotated with, None where it is not."""
+    return typing.get_args(annotation)[1] if typing.get_origin(annotation) is Annotated else None
+
+
+def _limits(annotation: Any) -> Range | None:
+    mark = _mark(annotation)
+    return mark if isinstance(mark, Range) else None
+
+
+def _json(key: str, value: Mapping[str, Any]) -> str:
+    """A mapping as one text, its order kept."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{key} holds what is no text, number, list or mapping ({error})") from error
+
+
 def _kind(annotation: Any) -> type[Any]:
     """The type of a setting's values: str, int, float, bool or an enumeration of texts."""
     if typing.get_origin(annotation) is Annotated:
@@ -179,7 +210,5 @@ def _allowed(annotation: Any) -> str:
     if options := _options(annotation):
         return f"one of {', '.join(options)}"
     kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[_kind(annotation)]
-    if typing.get_origin(annotation) is not Annotated:
-        return kind
-    limits = typing.get_args(annotation)[1]
-    return f"{kind} from {limits.low} to {limits.high}"
+    limits = _limits(annotation)
+    return kind if limits is None else f"{kind} from {limits.low} to {limits.high}"

@@ -5,7 +5,9 @@ overrides (`planner.steps=8`).
 """
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import yaml
 
 from sail.config.method import METHODS
 from sail.config.overrides import ConfigError, Scalar, construct, leaves, parse_overrides, read_yaml
-from sail.config.plugins import FILTERS, PRIORS
+from sail.config.registry import FILTERS, PRIORS
 from sail.config.schema import NO_SUITE, RunConfig
 from sail.config.suites import suite_of_run
 from sail.errors import not_found
@@ -61,8 +63,12 @@ def load_config(
 
 def to_yaml(config: RunConfig) -> str:
     """The whole configuration as YAML, defaults included; `from_yaml` gives the same back."""
+    tree = _tree(config)
+    if config.suite.startswith("{"):
+        with suppress(ValueError):  # a mapping, written as one
+            tree["suite"] = json.loads(config.suite)
     # Escaped: written as they are, some characters (U+0085) are read back as line breaks.
-    return yaml.safe_dump(_tree(config), sort_keys=False)
+    return yaml.safe_dump(tree, sort_keys=False)
 
 
 def from_yaml(text: str, origin: str = "config.yaml") -> RunConfig:

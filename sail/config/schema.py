@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits
+from sail.config.overrides import Described, Range, check_limits
 
 # Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
 # prior.negative the empty text.
@@ -70,10 +70,11 @@ class ExplorationConfig:
     noisy_fraction: share of planned episodes that have noise on their actions. action_noise: the standard
     deviation of that Ornstein-Uhlenbeck noise where the last evaluation had no success; it shrinks as the
     success rate rises, and is full again from 60 % on. random_fraction: share of episodes that go by random
-    waypoints where the last evaluation had no success; fewer where it had some. A loop that learns from
-    successes cannot begin without one. repeat_fraction: share of these episodes that go by the last waypoints
-    of a kept episode, once there is one. rounds: parts of an iteration's collecting; with a filter that knows
-    the truth a round may repeat successes of the rounds before it.
+    waypoints (by random actions where the suite has no workspace) where the last evaluation had no success;
+    fewer where it had some. A loop that learns from successes cannot begin without one. repeat_fraction:
+    share of these episodes that repeat the end of a kept episode, once there is one. rounds: parts of an
+    iteration's collecting; with a filter that knows the truth a round may repeat successes of the rounds
+    before it.
     """
 
     action_noise: Annotated[float, Range(0, 2)] = 0.0
@@ -159,9 +160,10 @@ class HumanConfig:
 class RunConfig:
     """Everything that decides a run.
 
-    suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
-    "none" on an arm with a task of its own. prompt: what the planner is told; the task's own where empty.
-    method, filter: names (see `sail.config.method` and `sail.config.plugins`), or package.module:NAME.
+    suite: a task suite's name (see `sail_envs.suite.find_suite`), or a mapping that describes one; without
+    either, the suite that has the task; "none" on an arm with a task of its own. prompt: what the planner is
+    told; the task's own where empty.
+    method, filter: names (see `sail.config.method` and `sail.config.registry`), or package.module:NAME.
     rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
     weights learned from the same one. demonstrations: a store whose recorded successes are rehearsed instead;
@@ -169,7 +171,7 @@ class RunConfig:
     """
 
     preset: str
-    suite: str = ""
+    suite: Annotated[str, Described()] = ""
     task: str = "handle-press"
     prompt: str = ""
     method: str = "sail"

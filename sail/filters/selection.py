@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from sail.config.plugins import FILTERS
+from sail.config.registry import FILTERS
 from sail.config.schema import RunConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.filter import Filter, FilterError

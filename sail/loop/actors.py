@@ -1,4 +1,4 @@
-"""The actors of rollouts: a planner with inverse dynamics, a policy, random waypoints."""
+"""The actors of rollouts: a planner with inverse dynamics, a policy, random motion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import numpy as np
 
 from sail.config.schema import RunConfig
 from sail.config.suites import prompt_of_run, suite_of_run
-from sail.embodiment import Embodiment, check_same
+from sail.embodiment import Embodiment, check_fit
 from sail.errors import SailError
 from sail.loop.agent import sampling_of
-from sail.loop.exploration import NO_EXPLORATION, Explorer, Wanderer
+from sail.loop.exploration import NO_EXPLORATION, Explorer, Unplanned, wandering
 from sail.types import Float32, UInt8
 from sail_envs.suite import TaskSuite
 from sail_models.interfaces import Acting, Deciding, Planning
@@ -176,24 +176,24 @@ def actor_of(
 def check_suite(agent: PlanningAgent | Deciding, suite: TaskSuite) -> None:
     """Raise EmbodimentError where the suite's arm or camera is another one than the agent's."""
     cure = "name weights that were trained for this suite (base=), or a suite that fits the weights (suite=)"
-    check_same(agent.embodiment, "the weights", suite.embodiment, f"suite {suite.name}", cure)
+    check_fit(agent.embodiment, "the weights", suite.embodiment, f"suite {suite.name}", cure)
 
 
-class WaypointActor:
-    """Random waypoints alone: the control that shows what chance solves."""
+class RandomActor:
+    """Random motion alone (`wandering`): the control that shows what chance solves."""
 
     def __init__(self, suite: TaskSuite, salt: int = 0) -> None:
         self._suite, self._salt = suite, salt
-        self._wanderers: dict[int, Wanderer] = {}
+        self._wandering: dict[int, Unplanned] = {}
 
     def start(self, slot: int, seed: int) -> None:
         """Begin anew with the episode's own generator."""
-        self._wanderers[slot] = Wanderer(self._suite, np.random.default_rng([self._salt, seed]))
+        self._wandering[slot] = wandering(self._suite, np.random.default_rng([self._salt, seed]))
 
     def act(self, observations: Mapping[int, Mapping[str, Any]]) -> dict[int, Float32]:
-        """One chunk towards each slot's waypoint."""
+        """One chunk for each slot."""
         return {
-            slot: self._wanderers[slot].chunk(seen["proprioception"]) for slot, seen in observations.items()
+            slot: self._wandering[slot].chunk(seen["proprioception"]) for slot, seen in observations.items()
         }
 
     def goal(self, slot: int) -> UInt8 | None:

@@ -46,7 +46,8 @@ def collect_simulated(session: Session, learner: Learner, iteration: int, last: 
         session.folder.record("collect", iteration, 0, values)
         episodes = [outcome.episode for outcome in outcomes if outcome.episode is not None]
         begun = np.stack([episode.frames[0] for episode in episodes[:SCENES]])
-        found = {**explored(outcomes, ways), **learner.plan_spread(session.config, begun)}
+        embodiment = suite_of_run(session.config).embodiment
+        found = {**explored(outcomes, ways, embodiment), **learner.plan_spread(session.config, begun)}
         session.rest()
         session.folder.finish(f"explored_{iteration:03d}", found)
         session.folder.finish(step, seconds)

@@ -1,4 +1,4 @@
-"""Success rates of planners, policies and random waypoints on the evaluation seeds."""
+"""Success rates of planners, policies and random motion on the evaluation seeds."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -6,7 +6,7 @@ from typing import Any
 
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
-from sail.loop.actors import PlanningAgent, WaypointActor, actor_of
+from sail.loop.actors import PlanningAgent, RandomActor, actor_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer
 from sail.loop.results import rate_as_json
 from sail.loop.rollout import Actor, Outcome, open_environments, run_episodes
@@ -37,8 +37,8 @@ def evaluate_random(
     finished: Callable[[int], None] = lambda count: None,
     environments: VectorEnv | None = None,
 ) -> list[Outcome]:
-    """The control: random waypoints on the same episodes."""
-    return _run(config, WaypointActor(suite_of_run(config), salt), finished, environments)
+    """The control: random motion on the same episodes."""
+    return _run(config, RandomActor(suite_of_run(config), salt), finished, environments)
 
 
 def successes(outcomes: Sequence[Outcome]) -> int:

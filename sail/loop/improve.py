@@ -39,14 +39,17 @@ from sail.loop.results import IterationResult
 from sail.loop.run_folder import RunFolder
 from sail.loop.session import Film, Session, unfilmed
 from sail.loop.update import learn
+from sail.system.suite_checks import refuse_unfit
 from sail.types import Episode, Progress
 
 
 def check_run(config: RunConfig) -> None:
     """Refuse what can be refused before there is a run folder: weights, filter and suite that do not load or
-    do not fit each other. Raises SailError."""
+    do not fit each other, and a suite that is wrong in itself. Raises SailError."""
+    suite = suite_of_run(config)
+    refuse_unfit(suite, list(dict.fromkeys([config.task, *suite.seen])))
     if find_method(config.method).needs_weights:
-        check_suite(learner_of(config).agent, suite_of_run(config))
+        check_suite(learner_of(config).agent, suite)
         find_filter(config)
 
 
@@ -160,7 +163,7 @@ def _evaluate(
 ) -> IterationResult:
     """Measure the success rate, without exploration, on the run's evaluation seeds.
 
-    agent: None for the control, random waypoints. seconds: wall time of the iteration's earlier steps.
+    agent: None for the control, random motion. seconds: wall time of the iteration's earlier steps.
     """
     step = f"evaluate_{iteration:03d}"
     if not session.folder.step_done(step):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sail.embodiment import Embodiment
 from sail.loop.results import Way
 from sail.loop.rollout import Outcome
 from sail.loop.run_folder import RunFolder
@@ -15,16 +16,17 @@ from sail.loop.run_folder import RunFolder
 CUBE = 0.05
 
 
-def explored(outcomes: Sequence[Outcome], ways: Sequence[Way]) -> dict[str, Any]:
+def explored(outcomes: Sequence[Outcome], ways: Sequence[Way], embodiment: Embodiment) -> dict[str, Any]:
     """Of one iteration's recorded episodes: for each way the number of episodes and of successes, and in how
-    many cubes of 5 cm the end effector has been."""
+    many cubes of 5 cm the end effector has been; None where nothing says where the end effector is."""
     tried = Counter(ways)
     succeeded = Counter(way for outcome, way in zip(outcomes, ways, strict=True) if outcome.success)
-    places = [outcome.episode.proprioception[:, :3] for outcome in outcomes if outcome.episode is not None]
-    cubes = np.unique(np.floor(np.concatenate(places) / CUBE), axis=0)
+    position = embodiment.position
+    places = [one.episode.proprioception[:, position] for one in outcomes if one.episode is not None]
+    cubes = np.unique(np.floor(np.concatenate(places) / CUBE), axis=0) if position else None
     return {
         **{way: {"episodes": tried[way], "successes": succeeded[way]} for way in Way},
-        "covered": len(cubes),
+        "covered": None if cubes is None else len(cubes),
     }
 
 

@@ -14,8 +14,10 @@ import numpy as np
 from sail.config.schema import RunConfig
 from sail.config.suites import prompt_of_run, suite_of_run
 from sail.data.demonstrations import Job, collect
+from sail.embodiment import Embodiment, scaling
 from sail.loop.agent import Agent, sampling_of
 from sail.loop.evaluation import evaluate_random, rate
+from sail.loop.exploration import control_name
 from sail.loop.results import TextEffect
 from sail.loop.rollout import Outcome, open_environments, run_episodes
 from sail.loop.seeds import evaluation_seeds
@@ -87,23 +89,24 @@ def perfect_plan(
 class PlanError:
     """Imagined against true frames, over all windows of the experts' episodes.
 
-    pixel: mean absolute error in grey levels (0..255) over the 8 frames; pixel_still: the same for a plan
+    pixel: mean absolute error in grey levels (0..255) over a plan's frames; pixel_still: the same for a plan
     that repeats the current frame. end_effector: mean distance in metres between where one chunk of the
     expert's actions sends the arm and where inverse dynamics, shown the imagined frame, does;
-    end_effector_true: the same, shown the true frame (inverse dynamics' own share of the error).
+    end_effector_true: the same, shown the true frame (inverse dynamics' own share of the error). Both are
+    None for an arm whose actions are no displacements.
     """
 
     pixel: float
     pixel_still: float
-    end_effector: float
-    end_effector_true: float
+    end_effector: float | None
+    end_effector_true: float | None
     windows: int
 
 
 def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Episode]) -> PlanError:
-    """Imagine from every 16th frame of the experts' episodes and compare with what happened."""
+    """Imagine from every second chunk of the experts' episodes and compare with what happened."""
     starts, futures, arms, sent = [], [], [], []
-    step, skip = suite_of_run(config).embodiment.step_length, agent.frame_skip
+    embodiment, skip = suite_of_run(config).embodiment, agent.frame_skip
     for episode in demonstrations.values():
         last = len(episode)
         for start in range(0, max(1, last - skip), 2 * skip):
@@ -111,14 +114,15 @@ def plan_error(agent: Agent, config: RunConfig, demonstrations: Mapping[int, Epi
             starts.append(episode.frames[start])
             futures.append(episode.frames[window])
             arms.append(episode.proprioception[start])
-            sent.append(_sent(episode.actions[start : start + skip], step))
+            sent.append(_sent(episode.actions[start : start + skip], embodiment))
     frames, truth, arm = np.stack(starts), np.stack(futures), np.stack(arms)
     imagined = _plan(agent, config, frames, [prompt_of_run(config)] * len(frames), range(len(frames)))
+    model = agent.inverse_dynamics
     return PlanError(
         pixel=_difference(imagined, truth),
         pixel_still=_difference(np.repeat(frames[:, None], truth.shape[1], 1), truth),
-        end_effector=_miss(agent.inverse_dynamics, frames, imagined[:, 0], arm, np.stack(sent), step),
-        end_effector_true=_miss(agent.inverse_dynamics, frames, truth[:, 0], arm, np.stack(sent), step),
+        end_effector=_miss(model, frames, imagined[:, 0], arm, np.stack(sent), embodiment),
+        end_effector_true=_miss(model, frames, truth[:, 0], arm, np.stack(sent), embodiment),
         windows=len(frames),
     )
 
@@ -146,7 +150,7 @@ def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
 def measure_beside(
     agent: Agent, config: RunConfig, finished: Callable[[int], None] = lambda count: None
 ) -> dict[str, Any]:
-    """What a run's curve is read against, as sections of results.json: random waypoints, the perfect plan
+    """What a run's curve is read against, as sections of results.json: random motion, the perfect plan
     (where the suite has experts) and the text's effect, all on the run's evaluation episodes."""
     control = evaluate_random(config, finished=finished)
     probes = []
@@ -154,7 +158,7 @@ def measure_beside(
         perfect = perfect_plan(agent, config, expert_episodes(config), finished)
         probes.append({"name": "perfect plan", **rate(perfect)})
     return {
-        "controls": [{"method": "random waypoints", **rate(control)}],
+        "controls": [{"method": control_name(suite_of_run(config)), **rate(control)}],
         "probes": probes,
         "text_effect": {"rows": [effect.as_json() for effect in scene_text_effects(agent, config)]},
     }
@@ -215,15 +219,25 @@ def _difference(a: UInt8, b: UInt8) -> float:
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean())
 
 
-def _sent(actions: Float32, step: float) -> Float32:
-    """How far actions (..., T, 4) send the end effector in all, in metres: float32 (..., 3). It follows late:
+def _sent(actions: Float32, embodiment: Embodiment) -> Float32:
+    """How far actions (..., T, A) send the end effector in all, in metres: float32 (..., 3). It follows late:
     where it is after them would say as much about the chunk before."""
-    distance: Float32 = step * actions[..., :3].sum(-2)
-    return distance
+    centre, scale = scaling(embodiment.actions, embodiment.displacement)
+    asked = actions[..., embodiment.displacement].sum(-2)
+    sent: Float32 = scale.astype(np.float32) * asked + (actions.shape[-2] * centre).astype(np.float32)
+    return sent
 
 
 def _miss(
-    model: InverseDynamics, frames: UInt8, goals: UInt8, arm: Float32, sent: Float32, step: float
-) -> float:
-    """Mean distance in metres between where the actions towards the goals lead and the experts' did."""
-    return float(np.linalg.norm(_sent(model.act(frames, goals, arm), step) - sent, axis=1).mean())
+    model: InverseDynamics,
+    frames: UInt8,
+    goals: UInt8,
+    arm: Float32,
+    sent: Float32,
+    embodiment: Embodiment,
+) -> float | None:
+    """Mean distance in metres between where the actions towards the goals lead and the experts' did; None
+    where actions are no displacements."""
+    if not embodiment.displacement:
+        return None
+    return float(np.linalg.norm(_sent(model.act(frames, goals, arm), embodiment) - sent, axis=1).mean())

@@ -22,8 +22,8 @@ Losses = dict[int, list[tuple[int, float]]]  # iteration -> (step, loss), steps 
 
 
 class Way(StrEnum):
-    """How a collected episode came about: the arm followed plans, plans with noise on the actions, random
-    waypoints, or the waypoints of an earlier success."""
+    """How a collected episode came about: the arm followed plans, plans with noise on the actions, chance
+    (random waypoints, or random actions where an arm goes to no points), or an earlier success."""
 
     PLANNED = "planned"
     NOISY = "noisy"
@@ -142,14 +142,14 @@ class Monitored:
     """One entry of "monitors": how an iteration explored, and what it changed.
 
     ways: (successes, episodes) of each way in which an episode came about. covered: cubes of 5 cm in which
-    the end effector has been. gained, lost: evaluation episodes that succeed now and did not before, and the
-    other way round. plan_spread: how much two plans from one frame differ, as a share of their motion; None
-    where nothing was planned.
+    the end effector has been, None where nothing says where it is. gained, lost: evaluation episodes that
+    succeed now and did not before, and the other way round. plan_spread: how much two plans from one frame
+    differ, as a share of their motion; None where nothing was planned.
     """
 
     iteration: int
     ways: Mapping[Way, tuple[int, int]]
-    covered: int
+    covered: int | None
     gained: int
     lost: int
     plan_spread: float | None
@@ -265,14 +265,15 @@ def _filtered(entry: Mapping[str, object]) -> Filtered:
 
 
 def _monitored(entry: Mapping[str, object]) -> Monitored:
-    counts = {name: _count(entry, name) for name in ("iteration", "covered", "gained", "lost")}
+    counts = {name: _count(entry, name) for name in ("iteration", "gained", "lost")}
+    covered = None if entry["covered"] is None else _count(entry, "covered")
     # A run without a count of noisy episodes counts them among the planned ones.
     known = {"noisy": {"episodes": 0, "successes": 0}, **entry}
     ways = {way: _mapping(known[way]) for way in Way}
     tried = {way: (_count(found, "successes"), _count(found, "episodes")) for way, found in ways.items()}
     spread = entry.get("plan_spread")
     plan_spread = None if spread is None else _number(spread, "plan_spread")
-    return Monitored(ways=tried, plan_spread=plan_spread, **counts)
+    return Monitored(ways=tried, covered=covered, plan_spread=plan_spread, **counts)
 
 
 def _rate(entry: Mapping[str, object], name_key: str) -> Rate:

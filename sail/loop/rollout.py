@@ -13,7 +13,7 @@ from sail_envs.vector import VectorEnv
 
 
 class Actor(Protocol):
-    """Whatever decides on actions: a planner, a perfect plan, random waypoints."""
+    """Whatever decides on actions: a planner, a perfect plan, chance."""
 
     def start(self, slot: int, seed: int) -> None:
         """An episode with this seed begins in environment `slot`."""

@@ -77,7 +77,7 @@ def grid(
 
 
 def measured_once(method: str) -> bool:
-    """Whether one iteration tells all: random waypoints succeed as often in every iteration."""
+    """Whether one iteration tells all: random motion succeeds as often in every iteration."""
     return not _method(method).needs_weights
 
 

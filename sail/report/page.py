@@ -28,8 +28,8 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # a bro
 CONTROLS = "The same evaluation for other ways to act."
 PROBES = "Where success is lost: one part of the chain replaced at a time."
 MONITORS = (
-    "Collected successes by how the episodes came about: planned, planned with noise on actions, by random "
-    "waypoints, by the waypoints of an earlier success. Places: cubes of 5 cm where the end effector has "
+    "Collected successes by how the episodes came about: planned, planned with noise on actions, at "
+    "random, by repeating an earlier success. Places: cubes of 5 cm where the end effector has "
     "been. Plans differ: two from the same frame by their noise, as a share of their motion. Gained and "
     "lost: evaluation episodes that succeed now and did not before, and the other way round."
 )
@@ -176,7 +176,7 @@ def _monitored(rows: Sequence[Monitored]) -> str:
         [
             str(row.iteration),
             *("{} of {}".format(*row.ways[way]) if row.ways[way][1] else "–" for way in Way),
-            str(row.covered),
+            "–" if row.covered is None else str(row.covered),
             "–" if row.plan_spread is None else percent(row.plan_spread),
             str(row.gained),
             str(row.lost),

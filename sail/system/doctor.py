@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from sail.system.memory import available_memory
 from sail.system.versions import gpu_name, package_version
 
 GIB = 2**30
@@ -70,8 +71,14 @@ def healthy(checks: Sequence[Check]) -> bool:
     return all(check.ok for check in checks if check.needed)
 
 
-def print_checks(checks: Sequence[Check], as_json: bool = False, console: Console | None = None) -> None:
-    """Show the checks as a table, or as a JSON list with one object a check."""
+def print_checks(
+    checks: Sequence[Check],
+    as_json: bool = False,
+    console: Console | None = None,
+    marks: tuple[str, str] = ("no", "no, optional"),
+) -> None:
+    """Show the checks as a table, or as a JSON list with one object a check. marks: what stands before one
+    that is needed and failed, and before another that failed."""
     if as_json:
         print(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
         return
@@ -79,7 +86,7 @@ def print_checks(checks: Sequence[Check], as_json: bool = False, console: Consol
     table.add_column("found", overflow="fold")
     table.add_column("what to do", overflow="fold")
     for check in checks:
-        mark = "[green]ok" if check.ok else "[red]no" if check.needed else "[yellow]no, optional"
+        mark = "[green]ok" if check.ok else f"[red]{marks[0]}" if check.needed else f"[yellow]{marks[1]}"
         table.add_row(mark, check.name, _plain(check.detail), _plain(check.cure))
     (console or Console()).print(table)
 
@@ -115,10 +122,8 @@ def check_gl(backends: Sequence[str] = GL_BACKENDS) -> Check:
 
 def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
     """Memory that is free to use, from Linux's own account."""
-    try:
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
-        available = int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
+    available = available_memory(meminfo)
+    if available is None:
         return Check("memory", False, "unknown: no MemAvailable", "4 GiB must be free", needed=False)
     ok = available >= NEEDED_MEMORY
     cure = "" if ok else "free 4 GiB, or lower envs and workers"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits, construct, parse_overrides
+from sail.config.overrides import Described, Range, check_limits, construct, parse_overrides
 from sail.config.schema import NO_SUITE, Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
 from sail.training.checkpointed_fit import NOTHING, TrainError
@@ -18,8 +18,8 @@ SIMULATED = "simulated"
 class BaseConfig:
     """Episodes to collect (each number is a task's or a scene's) and optimiser steps.
 
-    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), or "none":
-    the store's own demonstrations.
+    suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), a mapping
+    that describes one, or "none": the store's own demonstrations.
     camera: with suite=none, the camera of a store that does not say its embodiment.
     autoencoder: "own" trains a new autoencoder on these episodes; any other value is the folder of an
     autoencoder, such as a prior's.
@@ -27,7 +27,7 @@ class BaseConfig:
     play_seen, play_unseen, play_other: play in the scenes of seen tasks, of unseen ones, and of all others.
     planner_start: "nothing", or the folder of a planner over this autoencoder's latents to continue from;
     then planner_network and grounding_steps have no effect.
-    planner_network: one of `CONFIGURATIONS`.
+    planner_network: widths of the planner; its levels follow from the frame (see `planner_config`).
     grounding_steps: 0 gives a planner without grounding, like the base that ships.
     play_share, backwards_share: shares of the planner's batches that are captioned play, and demonstrations
     played backwards.
@@ -38,7 +38,7 @@ class BaseConfig:
     Raises TrainError, and ConfigError for a value out of its range.
     """
 
-    suite: str = "metaworld"
+    suite: Annotated[str, Described()] = "metaworld"
     camera: str = SIMULATED
     autoencoder: str = OWN
     demonstrator: Demonstrator = "expert"

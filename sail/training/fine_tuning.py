@@ -80,12 +80,14 @@ def finetune_planner(
     if not demonstrations and not collected:
         return copy.deepcopy(agent.planner)
     network = copy.deepcopy(agent.planner).requires_grad_(True)
-    old = [to_latents(episode, agent.autoencoder) for episode in demonstrations]
+    arm, retimed = agent.embodiment, config.retime == "travel"
+    old = [to_latents(episode, agent.autoencoder, arm) for episode in demonstrations]
     new = [
         to_latents(
             episode,
             agent.autoencoder,
-            retime_by_travel(episode.proprioception) if config.retime == "travel" else None,
+            arm,
+            retime_by_travel(episode.proprioception, arm) if retimed else None,
         )
         for episode in collected
     ]

@@ -11,6 +11,7 @@ from torch import Tensor
 from sail.data.windows import sample_inverse_windows
 from sail.types import Episode
 from sail_models.device import mixed_precision, normal, uniform
+from sail_models.networks.action_head import ArmInput
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.spaces.autoencoder import Autoencoder, frames_to_tensor
 
@@ -18,14 +19,14 @@ from sail_models.spaces.autoencoder import Autoencoder, frames_to_tensor
 NEAREST, FURTHEST = 0.75, 1.5
 # The share of recorded goals that go through the autoencoder.
 DECODED_SHARE = 0.3
-# Noise on proprioception, in its units (metres for positions). Without noise a network may act by
-# proprioception alone and ignore the frames.
-ARM_NOISE = 0.005
+# Noise on proprioception, in its units (metres for positions), but within these shares of half of a number's
+# range. Without noise a network may act by proprioception alone and ignore the frames.
+ARM_NOISE, LEAST_SHARE, MOST_SHARE = 0.005, 0.005, 0.03
 
 
 @dataclass(frozen=True)
 class DynamicsBatch:
-    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, 4). actions: (B, chunk, 4) in -1..1."""
+    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, P). actions: (B, chunk, A) in -1..1."""
 
     current: Tensor
     goal: Tensor
@@ -71,7 +72,7 @@ def dynamics_loss(
                 spread = 0.3 * normal(latents.shape, generator)
                 spread *= uniform((decoded, 1, 1, 1), generator)
                 goal[:decoded] = autoencoder.decode(latents + spread).to(goal)
-            arm = batch.arm + ARM_NOISE * normal(batch.arm.shape, generator)
+            arm = disturb_arm(batch.arm, model.arm, generator)
             current, goal = disturb(batch.current, generator), disturb(goal, generator)
             return model.loss(current, goal, arm, batch.actions, generator)
 
@@ -82,3 +83,10 @@ def disturb(frames: Tensor, generator: torch.Generator) -> Tensor:
     """Frames with noise on each pixel and a random brightness for each frame."""
     brightness = 1.0 + 0.1 * normal((len(frames), 1, 1, 1), generator)
     return frames * brightness + 0.03 * normal(frames.shape, generator)
+
+
+def disturb_arm(arm: Tensor, ranges: ArmInput, generator: torch.Generator) -> Tensor:
+    """Proprioception (B, P) with noise on each number. ranges: the network's."""
+    half = ranges.scale
+    spread = torch.full_like(half, ARM_NOISE).clamp(LEAST_SHARE * half, MOST_SHARE * half)
+    return arm + spread * normal(arm.shape, generator)

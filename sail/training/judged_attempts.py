@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sail.loop.exploration import Wanderer
+from sail.loop.exploration import wandering
 from sail.system.files import write_atomically
 from sail.system.workers import in_workers
 from sail.training.checkpointed_fit import TrainError
@@ -105,7 +105,7 @@ def make_attempt(job: AttemptJob) -> Judged:
 def _way(job: AttemptJob, suite: TaskSuite, rng: Generator) -> tuple[int, int, Scripted]:
     """The control steps at which the expert begins and ends, and the actor after it.
 
-    Before the expert the arm moves to random waypoints. The expert ends earlier where the task is done.
+    Before the expert the arm moves at random. The expert ends earlier where the task is done.
     """
     ways = (
         (0, STEPS, False),
@@ -119,13 +119,13 @@ def _way(job: AttemptJob, suite: TaskSuite, rng: Generator) -> tuple[int, int, S
 
 
 def _wandering(suite: TaskSuite, rng: Generator) -> Scripted:
-    wanderer, chunk = Wanderer(suite, rng), iter(np.zeros((0, 0), np.float32))
+    moves, chunk = wandering(suite, rng), iter(np.zeros((0, 0), np.float32))
 
     def act(env: TaskEnv) -> Float32:
         nonlocal chunk
         action = next(chunk, None)
         if action is None:
-            chunk = iter(wanderer.chunk(env.proprioception()))
+            chunk = iter(moves.chunk(env.proprioception()))
             action = next(chunk)
         return action
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sail.data.captions import motion_caption
 from sail.data.windows import Int64, plan_window, sample_windows
+from sail.embodiment import Embodiment
 from sail.types import Episode, Float32
 from sail_models.device import device_of, mixed_precision
 from sail_models.diffusion.denoiser import PlanBatch
@@ -25,8 +26,9 @@ BEGINNINGS = 0.5
 class LatentEpisode:
     """An episode as latents.
 
-    latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres. prompt: the
-    task's; None where each window gets a caption of its own motion.
+    latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres; (T+1, 0)
+    where proprioception has none. prompt: the task's; None where each window gets a caption of its own
+    motion.
     """
 
     latents: Tensor
@@ -34,7 +36,9 @@ class LatentEpisode:
     prompt: str | None
 
 
-def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = None) -> LatentEpisode:
+def to_latents(
+    episode: Episode, autoencoder: Autoencoder, embodiment: Embodiment, kept: Int64 | None = None
+) -> LatentEpisode:
     """Encode an episode's frames: those at the indices `kept`, or all.
 
     Windows of play get captions, windows of other episodes the episode's prompt.
@@ -44,7 +48,7 @@ def to_latents(episode: Episode, autoencoder: Autoencoder, kept: Int64 | None = 
         latents = autoencoder.encode_frames(episode.frames[indices]).cpu()
     return LatentEpisode(
         latents=latents,
-        positions=episode.proprioception[indices, :3],
+        positions=episode.proprioception[indices][:, embodiment.position],
         prompt=None if episode.source == "play" else episode.prompt,
     )
 

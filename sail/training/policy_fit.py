@@ -11,10 +11,10 @@ from torch import Tensor
 
 from sail.data.windows import sample_windows
 from sail.training.checkpointed_fit import fit
-from sail.training.inverse_dynamics_fit import ARM_NOISE, disturb
+from sail.training.inverse_dynamics_fit import disturb, disturb_arm
 from sail.training.trainer import Trainer
 from sail.types import Episode, Progress
-from sail_models.device import best_device, mixed_precision, normal
+from sail_models.device import best_device, mixed_precision
 from sail_models.networks.policy import Policy, PolicyConfig
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
@@ -22,7 +22,7 @@ from sail_models.spaces.text_encoder import TextEncoder
 
 @dataclass(frozen=True)
 class PolicyBatch:
-    """frames: (B, 3, H, W) in -1..1. text: (B, L, D). arm: proprioception (B, 4). actions: (B, chunk, 4) in
+    """frames: (B, 3, H, W) in -1..1. text: (B, L, D). arm: proprioception (B, P). actions: (B, chunk, A) in
     -1..1."""
 
     frames: Tensor
@@ -86,6 +86,6 @@ def sample_policy_batch(
 def policy_loss(policy: Policy, batch: PolicyBatch, generator: torch.Generator) -> Tensor:
     """The error of the action chunk (one scalar), with slightly disturbed frames and proprioception."""
     frames = disturb(batch.frames, generator)
-    arm = batch.arm + ARM_NOISE * normal(batch.arm.shape, generator)
+    arm = disturb_arm(batch.arm, policy.arm, generator)
     with mixed_precision(generator.device):
         return policy.loss(frames, batch.text, arm, batch.actions, generator)

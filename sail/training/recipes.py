@@ -23,14 +23,16 @@ from sail.data.demonstrations import (
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import Embodiment, check_same
+from sail.system.suite_checks import refuse_unfit
 from sail.training.base_config import SIMULATED, BaseConfig
 from sail.training.checkpointed_fit import TrainError
+from sail.training.held_frames import episodes_within
 from sail.training.judged_attempts import judged_attempts
 from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import Progress
 from sail_envs.panda.panda_tasks import EMBODIMENT
-from sail_envs.suite import TaskSuite, find_suite
+from sail_envs.suite import TaskSuite, find_suites
 
 
 class Recipe(Protocol):
@@ -68,12 +70,19 @@ class Recipe(Protocol):
         ...
 
 
+def check_suites(config: BaseConfig) -> None:
+    """Refuse suites that are wrong in themselves, before anything is written. Raises what `find_suite` and
+    `refuse_unfit` raise."""
+    for suite in find_suites(config.suite) if config.suite != NO_SUITE else ():
+        refuse_unfit(suite, suite.seen)
+
+
 def recipe_of(config: BaseConfig, store: EpisodeStore) -> Recipe:
     """The recipe that the configuration's `suite` names, for a store. Raises TrainError, EmbodimentError and
     what `find_suite` raises."""
     if config.suite == NO_SUITE:
         return Recorded(config, _recorded_embodiment(config, store))
-    first, *others = map(find_suite, config.suite.split(","))
+    first, *others = find_suites(config.suite)
     for other in others:
         cure = "train weights for each suite alone"
         check_same(first.embodiment, f"suite {first.name}", other.embodiment, f"suite {other.name}", cure)
@@ -213,8 +222,8 @@ class Recorded:
 
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
         """The demonstrations themselves, and play."""
-        demonstrations = [store.read(record.id) for record in self.demonstrations(store)]
-        return shown_in(demonstrations, [store.read(record.id) for record in store.records(source="play")])
+        demonstrations, play = self.demonstrations(store), store.records(source="play")
+        return shown_in(episodes_within(store, demonstrations), episodes_within(store, play))
 
 
 def _recorded_embodiment(config: BaseConfig, store: EpisodeStore) -> Embodiment:

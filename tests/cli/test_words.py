@@ -52,7 +52,7 @@ from helpers import Capture, refused, sail
         ("plan --out x --image a.png", "give --prompt TEXT"),
         ("plan --out x --image a.png --prompt p", "cannot read the image a.png: No such file"),
         ("plan --out x --task rech", "unknown task 'rech': the nearest is 'reach'"),
-        ("plan --out x --task reach rollouts=3", "planner.* and prior.* alone, not on 'rollouts=3'"),
+        ("plan --out x --task reach rollouts=3", "planner.*, prior.* and suite alone, not on 'rollouts=3'"),
         ("run --prior animatdiff", "the nearest is 'animatediff'"),
         ("run --prior compact", "latents of another autoencoder than base 'base'"),
         ("collect --out x --source expert --episodes 1", "Give --tasks with --source expert"),

@@ -1,5 +1,6 @@
 """Re-timing leaves out waiting and nothing else."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,15 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sail.data.retiming import retime_by_travel
+from sail.data.retiming import retime_by_travel as retimed
 from sail.types import Float32
 
+from point_arms import CARTESIAN, MOBILE, PLANAR, WRIST
+
+FOUR = CARTESIAN.embodiment
 TRAVEL, GRIPPER = 0.006, 0.1
 WALKS = hnp.arrays(
     np.float32,
     st.tuples(st.integers(1, 60), st.just(4)),
     elements=st.floats(-0.03125, 0.03125, width=32),
 )
+
+
+def retime_by_travel(states: Float32, **thresholds: float) -> np.ndarray:
+    return retimed(states, FOUR, **thresholds)
 
 
 def path(positions: list[float], gripper: list[float] | None = None) -> Float32:
@@ -95,3 +103,27 @@ def test_hesitation_does_not_matter(steps: Float32, slower: int) -> None:
     np.testing.assert_array_equal(slow_path[: len(fast_path)], fast_path)
     assert len(slow_path) <= len(fast_path) + 1
     np.testing.assert_array_equal(slow_path[-1], fast_path[-1])
+
+
+def test_a_hand_that_turns_in_place_is_kept() -> None:
+    states = np.tile(np.float32([0, 0.6, 0.2, 0, 0, 0, 1]), (7, 1))
+    states[:, 3] = [0, 0.02, 0.04, 0.07, 0.07, 0.1, 0.1]  # a fiftieth of π is 0.063
+    assert retimed(states, WRIST.embodiment).tolist() == [0, 3, 6]
+    states[2, 6] = 0.7  # the gripper's range is from -1 to 1
+    assert retimed(states, WRIST.embodiment).tolist() == [0, 2, 3, 6]
+
+
+def test_joints_travel_in_shares_of_their_ranges() -> None:
+    states = np.zeros((6, 8), np.float32)
+    states[:, 2] = [0, 0.04, 0.08, 0.12, 0.16, 0.2]  # of 3 rad a fiftieth is 0.06
+    assert retimed(states, MOBILE.embodiment).tolist() == [0, 2, 4, 5]
+    states[:, 5] = states[:, 2]  # two joints together: 0.057, and then 0.113
+    assert retimed(states, MOBILE.embodiment).tolist() == [0, 2, 4, 5]
+    states[:, 6] = states[:, 2]
+    assert retimed(states, MOBILE.embodiment).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_where_nothing_says_where_the_arm_is_all_frames_are_kept() -> None:
+    assert retimed(np.zeros((5, 0), np.float32), PLANAR.embodiment).tolist() == [0, 1, 2, 3, 4]
+    fast = replace(MOBILE.embodiment, proprioception=PLANAR.embodiment.actions)
+    assert retimed(np.zeros((3, 2), np.float32), fast).tolist() == [0, 1, 2]

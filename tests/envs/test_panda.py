@@ -65,7 +65,7 @@ def colour_of(simulation: TableTop, number: int) -> str:
 @pytest.mark.parametrize(("task", "colour"), EVERY_COLOUR)
 def test_the_expert_does_it_with_the_named_object(task: str, colour: str) -> None:
     simulation = made(task, colour)
-    assert colour in simulation.prompt.split()
+    assert colour in simulation.objects.suite.tasks[f"{task}-{colour}"].split()
     for seed in range(4):
         simulation.reset(seed)
         assert colour_of(simulation, simulation.named) == colour

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from sail.config.overrides import ConfigError
 from sail.config.resolution import load_config
 from sail.config.schema import VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
@@ -14,6 +13,7 @@ from sail.filters.human.labels import FILE, add_label
 from sail.filters.selection import find_filter, kept_of, quality
 from sail.filters.vlm import Verdict
 from sail.loop.run_folder import create_run, open_run
+from sail.system.plugins import PlugInError
 from sail.types import UInt8
 
 from helpers import assert_one_line, make_episode
@@ -80,7 +80,7 @@ def test_people_are_not_asked_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("given_name", "nearest"), [("orcale", "oracle"), ("non", "none")])
 def test_an_unknown_filter_is_answered_with_the_nearest(given_name: str, nearest: str) -> None:
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(PlugInError) as error:
         load_config(None, None, [f"filter={given_name}"])
     assert_one_line(error, f"'{given_name}'", "oracle, none, verifier, vlm, human", f"'{nearest}'")
 

@@ -8,7 +8,6 @@ import numpy as np
 from sail.config.schema import ExplorationConfig
 from sail.loop.exploration import (
     NO_EXPLORATION,
-    NOISE_MEMORY,
     SHIFT,
     WAYPOINT_CHUNKS,
     Explorer,
@@ -18,6 +17,7 @@ from sail.loop.exploration import (
 )
 from sail.loop.results import Way
 from sail.types import Episode
+from sail_envs.action_noise import NOISE_MEMORY
 from sail_envs.metaworld.metaworld_tasks import METAWORLD as SUITE
 
 TASK = "handle-press"

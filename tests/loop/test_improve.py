@@ -194,7 +194,7 @@ def test_the_run_folder_has_every_file(finished: Path, config: RunConfig) -> Non
 
 def test_results_have_the_documented_schema(finished: Path, config: RunConfig) -> None:
     results = json.loads((finished / "results.json").read_text())
-    named = {"schema", "preset", "task", "method", "seed", "model", "iterations", "environment"}
+    named = {"schema", "preset", "suite", "task", "method", "seed", "model", "iterations", "environment"}
     assert results.keys() == named | {"prompt", "controls", "probes", "text_effect", "filter", "monitors"}
     assert [(row["method"], row["episodes"]) for row in results["controls"]] == [
         ("random waypoints", config.evaluation_episodes)

@@ -9,6 +9,8 @@ from sail.loop.results import Way
 from sail.loop.rollout import Outcome
 from sail.types import Episode
 
+from point_arms import CARTESIAN, MOBILE
+
 
 def outcome(success: bool, places: list[list[float]]) -> Outcome:
     states = np.column_stack([np.array(places), np.zeros(len(places))]).astype(np.float32)
@@ -24,11 +26,13 @@ def test_successes_are_counted_by_how_they_came_about_and_places_once() -> None:
     found: dict[str, Any] = explored(
         [outcome(True, [here, there]), outcome(False, [here, beside]), outcome(True, [there, there])],
         [Way.RANDOM, Way.RANDOM, Way.PLANNED],
+        CARTESIAN.embodiment,
     )
     assert found["random"] == {"episodes": 2, "successes": 1}
     assert found["planned"] == {"episodes": 1, "successes": 1}
     assert found["repeated"] == {"episodes": 0, "successes": 0}
     assert found["covered"] == 2
+    assert explored([outcome(True, [here])], [Way.RANDOM], MOBILE.embodiment)["covered"] is None
 
 
 def test_flips_are_counted_both_ways() -> None:

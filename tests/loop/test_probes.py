@@ -1,6 +1,7 @@
 """The probes against planners, inverse dynamics and experts whose answers are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from sail.config.suites import prompt_of_run
 from sail.loop.agent import Agent
 from sail.loop.probes import PerfectPlanActor, name_cause, plan_error, plan_spread, text_effect
 from sail.types import Episode, Float32, UInt8
+from sail_envs.suite import TaskSuite, find_suite
 from sail_models.interfaces import Plan, Sampling
 
 
@@ -130,6 +132,32 @@ def test_the_plans_error_is_told_apart_from_inverse_dynamics_own(late: int, mill
     assert error.end_effector_true == pytest.approx(0.0, abs=1e-6)
     assert error.end_effector == pytest.approx(millimetres / 1000, abs=1e-6)
     assert error.pixel == pytest.approx(0.0 if late == 0 else np.mean([3] * 5 + [0] * 3 + [3] * 3 + [0] * 5))
+
+
+class _Turning:
+    """Half a step to the right and a full turn, wherever the goal is."""
+
+    def __init__(self, suite: TaskSuite) -> None:
+        self.action = np.ones(len(suite.embodiment.actions), np.float32)
+        self.action[suite.embodiment.displacement] = 0.0
+        self.action[suite.embodiment.displacement[:1]] = 0.5
+
+    def act(self, frames: UInt8, goals: UInt8, arms: Float32) -> Float32:
+        return np.tile(self.action, (len(frames), 4, 1))
+
+
+@pytest.mark.parametrize(("name", "metres"), [("BLIND_WRIST", 0.02), ("PLANAR", None)])
+def test_an_arm_that_is_not_displaced_has_no_error_in_metres(name: str, metres: float | None) -> None:
+    suite = find_suite(f"point_arms:{name}")
+    numbers = len(suite.embodiment.actions)
+    still = replace(_demonstration(), actions=np.zeros((LENGTH, numbers), np.float32))
+    agent = cast(Agent, type("A", (), {"frame_skip": 4}))
+    agent.planner = agent.video_planner = cast(Any, _Late(0))  # type: ignore[misc]
+    agent.inverse_dynamics = cast(Any, _Turning(suite))  # type: ignore[misc]
+    config = load_config("smoke", None, [f"suite=point_arms:{name}", "task=do"])
+    error = plan_error(agent, config, {7: still})
+    assert error.end_effector == error.end_effector_true
+    assert error.end_effector is metres is None or error.end_effector == pytest.approx(metres)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sail.loop.results import Rate, ResultsError, gain, read_losses, read_results
+from sail.loop.results import Rate, ResultsError, Way, gain, read_losses, read_results
 
 ENTRY: dict[str, Any] = {
     "iteration": 0,
@@ -67,6 +67,17 @@ def test_rounding_noise_of_an_interval_is_no_error(tmp_path: Path) -> None:
     path.write_text(json.dumps({**RESULTS, "iterations": [entry, full]}))
     low, high = (row.rate for row in read_results(path).iterations)
     assert (low.low, low.value, high.value, high.high) == (0.0, 0.0, 1.0, 1.0)
+
+
+def test_an_arm_that_is_nowhere_has_covered_no_places(tmp_path: Path) -> None:
+    ways = {way: {"episodes": 2, "successes": 1} for way in Way}
+    row = {"iteration": 1, **ways, "covered": None, "gained": 1, "lost": 0}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({**RESULTS, "monitors": [row]}))
+    assert read_results(path).monitored[0].covered is None
+    path.write_text(json.dumps({**RESULTS, "monitors": [{**row, "covered": -1}]}))
+    with pytest.raises(ResultsError, match="covered is -1"):
+        read_results(path)
 
 
 def broken(**changes: Any) -> str:

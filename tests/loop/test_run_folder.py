@@ -153,6 +153,7 @@ def test_results_follow_the_documented_schema(run: RunFolder) -> None:
     assert run.results() == {
         "schema": 1,
         "preset": "smoke",
+        "suite": "metaworld",
         "task": "door-close",
         "method": "sail",
         "seed": 3,

@@ -46,7 +46,7 @@ def test_the_shipped_verifier_sees_a_drawer_opened_and_one_that_is_not() -> None
     opened, wandering = (make_attempt(AttemptJob("drawer-open", "", index)) for index in (0, 6))
     assert opened.done.any() and not wandering.done.any()
     judged = [judge.judge(one.frames, METAWORLD.tasks["drawer-open"]) for one in (opened, wandering)]
-    sure, unsure = (certainty(one, furthest(judged)) for one in judged)
+    sure, unsure = (certainty(one, furthest(judged, METAWORLD.embodiment)) for one in judged)
     assert np.median(sure[opened.done[1:]]) > 0.9
     assert (unsure < 0.5).mean() > 0.9 and unsure.max() < 0.6
 

@@ -22,6 +22,7 @@ from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import PlannerNetworkConfig
 from sail_models.prior.compatibility import PriorError
 
+from embodied import plan_sizes
 from helpers import Capture, assert_one_line, make_episode, refused
 
 PROMPTS = ("push the red cup forward", "push the blue cup forward")
@@ -33,7 +34,7 @@ class Recalling(ChangeDenoiser):
     residual = 1e-12
 
     def __init__(self, answer: Tensor) -> None:
-        super().__init__(PlannerNetworkConfig(), cosine_alphas())
+        super().__init__(PlannerNetworkConfig(**plan_sizes()), cosine_alphas())
         self.answer = answer
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:

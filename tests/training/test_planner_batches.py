@@ -11,6 +11,10 @@ from sail.training.planner_batches import LatentEpisode, backwards, change_scale
 from sail.types import Episode
 from sail_models.diffusion.denoiser import PlanBatch
 
+from point_arms import CARTESIAN, MOBILE
+
+ARM = CARTESIAN.embodiment
+
 
 class RecordingText:
     """In place of the text encoder: each prompt becomes its place in `prompts`."""
@@ -95,18 +99,20 @@ def test_play_is_captioned_with_the_windows_own_motion() -> None:
 
 
 def test_an_episode_as_latents() -> None:
-    found = to_latents(episode(), FirstPixel())  # type: ignore[arg-type]
+    found = to_latents(episode(), FirstPixel(), ARM)  # type: ignore[arg-type]
     assert found.latents.flatten().tolist() == list(range(12))
     assert found.positions[5].tolist() == [5, 10, 15]
     assert found.prompt == "open the door"
-    assert to_latents(episode("self"), FirstPixel()).prompt == "open the door"  # type: ignore[arg-type]
-    assert to_latents(episode("play"), FirstPixel()).prompt is None  # type: ignore[arg-type]
+    assert to_latents(episode("self"), FirstPixel(), ARM).prompt == "open the door"  # type: ignore[arg-type]
+    assert to_latents(episode("play"), FirstPixel(), ARM).prompt is None  # type: ignore[arg-type]
 
 
 def test_only_the_kept_frames_are_encoded() -> None:
-    found = to_latents(episode(), FirstPixel(), np.array([0, 3, 11]))  # type: ignore[arg-type]
+    found = to_latents(episode(), FirstPixel(), ARM, np.array([0, 3, 11]))  # type: ignore[arg-type]
     assert found.latents.flatten().tolist() == [0, 3, 11]
     assert found.positions[:, 0].tolist() == [0, 3, 11]
+    nowhere = to_latents(episode(), FirstPixel(), MOBILE.embodiment)  # type: ignore[arg-type]
+    assert nowhere.positions.shape == (12, 0)
 
 
 def test_an_episode_backwards_starts_where_it_ended() -> None:

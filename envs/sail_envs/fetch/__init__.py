@@ -1,0 +1,1 @@
+"""Gymnasium-Robotics' Fetch: its tasks and their experts."""

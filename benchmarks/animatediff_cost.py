@@ -23,7 +23,7 @@ from sail_models.device import best_device
 from sail_models.diffusion.schedule import stable_diffusion_alphas
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import Sampling
-from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
+from sail_models.networks.planner_network import FULL, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff
 from sail_models.prior.compatibility import OverChanges
 
@@ -65,7 +65,7 @@ def main() -> None:
     torch.manual_seed(0)
     device = best_device()
     prior = AnimateDiff(parts(device, torch.float32 if device.type == "cpu" else torch.float16), FRAMES, 1.0)
-    planner = PlannerNetwork(CONFIGURATIONS["full"]).eval().requires_grad_(False).to(device)
+    planner = PlannerNetwork(FULL).eval().requires_grad_(False).to(device)
     embedding = torch.randn(TOKENS, 768)
     video = VideoPlanner(
         planner, prior, lambda prompts: torch.stack([embedding] * len(prompts)), OverChanges(prior)

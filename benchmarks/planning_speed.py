@@ -15,11 +15,12 @@ REPEATS = 15
 
 def main() -> None:
     """Run the benchmark."""
-    config, planner = load_config(), load_base("base").video_planner
+    config, agent = load_config(), load_base("base")
+    planner, seen = agent.video_planner, agent.inverse_dynamics.config
     sampling = sampling_of(config)
     rows = {}
     for batch in (1, 4, 16):
-        frames = np.random.default_rng(0).integers(0, 255, (batch, 64, 64, 3), dtype=np.uint8)
+        frames = np.random.default_rng(0).integers(0, 255, (batch, seen.height, seen.width, 3), np.uint8)
         seconds = []
         for repeat in range(REPEATS + 2):
             started = time.perf_counter()

@@ -12,21 +12,21 @@ import torch
 from common import write_result
 
 from sail.config.schema import PlannerConfig
+from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.device import mixed_precision
 from sail_models.diffusion.composition import RULES, Part
 from sail_models.diffusion.denoiser import Denoiser
 from sail_models.diffusion.sampler import ConditionedDenoiser, sample_latents
-from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
+from sail_models.networks.planner_network import PlannerNetwork, planner_config
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
 REPEATS = 9
+WIDE = planner_config("wide", EMBODIMENT)
+PRIOR = CompactPriorConfig(WIDE.frames, WIDE.latent_height, WIDE.latent_width)
 PAIRS: dict[str, tuple[Denoiser, Denoiser]] = {
-    "same size": (CompactPrior(CompactPriorConfig()).eval(), CompactPrior(CompactPriorConfig()).eval()),
-    "as shipped": (
-        PlannerNetwork(CONFIGURATIONS["wide"]).eval(),
-        CompactPrior(CompactPriorConfig()).eval(),
-    ),
+    "same size": (CompactPrior(PRIOR).eval(), CompactPrior(PRIOR).eval()),
+    "as shipped": (PlannerNetwork(WIDE).eval(), CompactPrior(PRIOR).eval()),
 }
 
 

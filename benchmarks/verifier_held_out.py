@@ -89,7 +89,7 @@ def told(seen: dict[str, Seen], network: float, changed: float, even: float) -> 
     areas, counts = [], np.zeros(3, np.int64)
     for attempts in seen.values():
         judged, success = [one for one, _ in attempts], np.array([done for _, done in attempts])
-        far = furthest(judged)
+        far = furthest(judged, METAWORLD.embodiment)
         scores = np.array([surest(one, far, network, changed, even) for one in judged])
         areas.append(area(scores, success))
         kept = scores > 0.5

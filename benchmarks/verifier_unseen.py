@@ -48,7 +48,7 @@ def main() -> None:
         attempts = [judged for name, judged in made if name == task]
         success = np.array([one.done.any() for one in attempts])
         judged = [judge.judge(one.frames[:: LOOK_EVERY // EVERY], METAWORLD.tasks[task]) for one in attempts]
-        scores = np.array([certainty(one, furthest(judged)).max() for one in judged])
+        scores = np.array([certainty(one, furthest(judged, METAWORLD.embodiment)).max() for one in judged])
         kept = scores > judge.threshold
         rows[task] = {
             "attempts": len(attempts),

@@ -40,13 +40,16 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "use_mock_hardware", default_value="false", choices=YES_NO, description="use the simulated arm"
     ),
-    DeclareLaunchArgument(
-        "prompt", default_value="push the green cup forward", description="the task's prompt"
-    ),
+    DeclareLaunchArgument("prompt", default_value="", description="what the arm is to do, in words; needed"),
     DeclareLaunchArgument(
         "task",
-        default_value="cups-green",
-        description="the task's name in its episodes; on the simulated arm the task itself",
+        default_value="",
+        description="any name for the task in its episodes; on the simulated arm the task itself; needed",
+    ),
+    DeclareLaunchArgument(
+        "suite",
+        default_value="",
+        description="the task suite that simulates the task; empty: the one that has a task of this name",
     ),
     DeclareLaunchArgument(
         "preset", default_value="panda", description="a preset of `sail run`, for how plans are drawn"
@@ -180,7 +183,9 @@ def nodes(context: LaunchContext) -> list[Node]:
         parameters = {"episode": parameters["episode"]}
     if simulated:
         parameters["sim_arm"] = {
+            "limits": limits,
             "task": of("task"),
+            "suite": of("suite"),
             "output": output,
             "seed": int(of("seed")),
             **{name: number(name) for name in ("speed", "latency", "dropped", "noise")},

@@ -59,7 +59,10 @@ def improve(context: LaunchContext) -> list[Node | RegisterEventHandler]:
             {
                 **{
                     name: of(name)
-                    for name in ("out", "episodes", "demonstrations", "preset", "base", "prior", "task")
+                    for name in (
+                        *("out", "episodes", "demonstrations", "preset", "base", "prior"),
+                        *("task", "suite", "prompt"),
+                    )
                 },
                 "overrides": of("overrides").split() or [""],
                 **{name: int(of(name)) for name in ("iterations", "attempts", "steps")},

@@ -1,7 +1,7 @@
 """The embodiment: what an arm sees and does. It is kept beside weights, episodes and exported models.
 
 Weights of another embodiment load and run without an error, but their actions mean other motions:
-`check_same` compares two embodiments that meet.
+`check_same` compares two embodiments that meet; `check_fit` lets those differ in what decides no meaning.
 
 Version 2 of embodiment.json holds every field. Version 1, of older weights, holds camera, control_seconds and
 step_length; the rest is what all weights of that version share.
@@ -9,7 +9,7 @@ step_length; the rest is what all weights of that version share.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -298,6 +298,18 @@ def check_same(one: Embodiment, name: str, other: Embodiment, other_name: str, c
             continue
         shown, other_shown = (_shown(some) for some in (value, other_value))
         raise EmbodimentError(f"{field.name} is {shown} in {name}, {other_shown} in {other_name}: {cure}")
+
+
+def check_fit(one: Embodiment, name: str, other: Embodiment, other_name: str, cure: str) -> None:
+    """As `check_same`, but for what decides neither what a frame nor what a number means: the length of a
+    plan, and the ranges of proprioception, which only scale what networks see."""
+
+    def felt(embodiment: Embodiment) -> list[tuple[str, Kind, str]]:
+        return [(number.name, number.kind, number.unit) for number in embodiment.proprioception]
+
+    scaled = one.proprioception if felt(one) == felt(other) else other.proprioception
+    alike = replace(other, plan_frames=one.plan_frames, proprioception=scaled)
+    check_same(one, name, alike, other_name, cure)
 
 
 def _shown(value: object) -> str:

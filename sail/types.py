@@ -24,10 +24,6 @@ Float32 = NDArray[np.float32]
 Source = Literal["expert", "random", "play", "self", "teleop"]
 SOURCES: tuple[Source, ...] = ("expert", "random", "play", "self", "teleop")
 
-# The robot's nodes know these alone.
-FRAME_SIZE = 64  # pixels of a frame's side
-FRAME_SKIP = 8  # control steps between two planned frames, and so actions a chunk
-
 
 @dataclass(frozen=True)
 class Episode:

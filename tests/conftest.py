@@ -33,14 +33,16 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sail_models.saving import save_model
     from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
-    from embodied import sizes
+    from embodied import plan_sizes, sizes
 
     folder = tmp_path_factory.mktemp("tiny_base")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         parts = {
             "autoencoder": Autoencoder(AutoencoderConfig(latent_channels=4, widths=(8, 8, 16))),
-            "planner": PlannerNetwork(PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2)),
+            "planner": PlannerNetwork(
+                PlannerNetworkConfig(**plan_sizes(), latent_channels=4, widths=(16, 32), heads=2)
+            ),
             "inverse_dynamics": InverseDynamics(
                 InverseDynamicsConfig(widths=(8, 8, 8, 8), features=16, **sizes())
             ),
@@ -72,10 +74,14 @@ def tiny_prior(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from sail_models.prior.compact import CompactPrior, CompactPriorConfig
     from sail_models.saving import save_model
 
+    from embodied import plan_sizes
+
     folder = tmp_path_factory.mktemp("tiny_prior")
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        prior = CompactPrior(CompactPriorConfig(latent_channels=4, widths=(16,), grounding_layers=1))
+        prior = CompactPrior(
+            CompactPriorConfig(**plan_sizes(), latent_channels=4, widths=(16,), grounding_layers=1)
+        )
     save_model(folder, prior, half=True)
     return folder
 
@@ -102,14 +108,14 @@ def exported(exported_as: tuple[str, ...], tmp_path_factory: pytest.TempPathFact
 def two_episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two episodes of noise, in the planner's size."""
     from sail.data.store import EpisodeStore
-    from sail.types import FRAME_SIZE
+    from sail_envs.panda.panda_tasks import EMBODIMENT
 
     from helpers import make_episode
 
     folder = tmp_path_factory.mktemp("two_episodes")
     store = EpisodeStore(folder)
     for seed in range(2):
-        store.add(make_episode(steps=9, seed=seed, shape=(FRAME_SIZE, FRAME_SIZE)))
+        store.add(make_episode(steps=9, seed=seed, shape=(EMBODIMENT.height, EMBODIMENT.width)))
     return folder
 
 

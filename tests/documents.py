@@ -15,9 +15,9 @@ PAGES = [
 CARDS = sorted((ROOT / "models" / "sail_models" / "pretrained").glob("*/README.md"))
 
 # A command under one of them is not run here: on its line, or in the sentence before its block.
-MARKS = ("(needs a GPU)", "(needs ROS 2)", "(needs an arm)", "(takes hours)")
+MARKS = ("(needs a GPU)", "(needs ROS 2)", "(needs an arm)", "(takes hours)", "(takes minutes)")
 # Files of the repository begin with one of these.
-FOLDERS = {"sail", "envs", "models", "robot", "launch", "tests", "benchmarks", "results", "docs"}
+FOLDERS = {"sail", "envs", "models", "robot", "launch", "tests", "benchmarks", "results", "docs", "examples"}
 ROOT_FILES = {"Makefile", "pyproject.toml", "constraints.txt", "LICENSE"}
 
 

@@ -94,8 +94,9 @@ def check_sail(command: Command) -> None:
     if arguments.command in ("distill", "bench"):
         words.pop(0)
     overrides = split_words(words, 1, "one folder")[1]
+    suite = next((word.partition("=")[2] for word in overrides if word.startswith("suite=")), "")
     for tasks in (getattr(arguments, "tasks", None), getattr(arguments, "task", None)):
-        assert tasks is None or tasks_of(tasks)
+        assert tasks is None or tasks_of(tasks, suite)
     if arguments.command == "train":
         check_training(arguments, overrides)
     elif "preset" in arguments:

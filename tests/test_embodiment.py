@@ -16,6 +16,7 @@ from sail.embodiment import (
     Embodiment,
     EmbodimentError,
     Kind,
+    check_fit,
     check_same,
     embodiment_of,
     places,
@@ -27,7 +28,8 @@ from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.networks.action_head import ArmInput
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.policy import Policy, PolicyConfig
-from sail_models.saving import PRETRAINED, arm_sizes, load_model, save_model
+from sail_models.networks.sizes import arm_sizes
+from sail_models.saving import PRETRAINED, load_model, save_model
 
 from helpers import assert_one_line
 
@@ -98,7 +100,7 @@ def test_networks_of_format_1_scale_proprioception_as_they_were_trained(tmp_path
     centre, scale = torch.tensor([0.0, 0.65, 0.2, 0.5]), torch.tensor([0.3, 0.3, 0.2, 0.5])
     assert torch.equal(model.arm(place), (place - centre) / scale)
     save_model(tmp_path, model)
-    assert json.loads((tmp_path / "config.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / "config.json").read_text())["format"] == 3
     assert torch.equal(load_model(tmp_path, "inverse_dynamics").arm(place), model.arm(place))
 
 
@@ -190,3 +192,19 @@ def test_where_two_meet_the_first_difference_is_told_with_both_values_and_the_cu
     with pytest.raises(EmbodimentError) as error:
         check_same(METAWORLD, "the weights", wider, "the store", "take other weights")
     assert_one_line(error, "actions is x (delta_position, -0.01 to 0.01 m)", "joint5 (joint_velocity")
+
+
+def test_what_decides_no_meaning_may_differ_where_weights_meet_an_arm() -> None:
+    arm = six_joints()
+    wider = tuple(replace(one, low=-6.0) for one in arm.proprioception)
+    check_fit(arm, "the weights", replace(arm, plan_frames=16, proprioception=wider), "the arm", "nothing")
+    for change in (
+        {"frame_skip": 5},
+        {"actions": tuple(replace(one, low=-6.0) for one in arm.actions)},
+        {"proprioception": tuple(replace(one, kind="joint_velocity") for one in wider)},
+        {"proprioception": wider[:3]},
+    ):
+        other = replace(arm, plan_frames=16, **change)  # type: ignore[arg-type]
+        with pytest.raises(EmbodimentError) as error:
+            check_fit(arm, "the weights", other, "the arm", "take others")
+        assert_one_line(error, f"{next(iter(change))} is ", " in the weights, ", "in the arm: take others")

@@ -74,7 +74,8 @@ def action_of(actions: Actions, space: spaces.Space[Any]) -> tuple[Callable[[Flo
 
     def action(numbers: Float32) -> NDArray[Any]:
         share = (np.asarray(numbers, np.float64) + 1.0) / 2.0
-        return (low + share * (high - low)).reshape(shape).astype(dtype)
+        made: NDArray[Any] = (low + share * (high - low)).reshape(shape).astype(dtype)
+        return made
 
     # Where -1 is the larger value, the range cannot say so: it is that of a number without unit.
     ranges = [(float(one), float(other)) if one < other else (-1.0, 1.0) for one, other in ends]

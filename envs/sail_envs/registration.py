@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
-from sail_envs.panda.panda_tasks import CUPS, DRAWERS
+from sail_envs.panda.panda_tasks import BOTTLES, CUPS, DRAWERS
 from sail_envs.suite import TaskSuite
 
 if TYPE_CHECKING:
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 
 def register_environments() -> None:
-    """Register `sail/MetaWorld-<task>-v0` for each of MetaWorld's tasks, `sail/PandaCups-v0` and
-    `sail/PandaDrawers-v0`.
+    """Register `sail/MetaWorld-<task>-v0` for each of MetaWorld's tasks, `sail/PandaCups-v0`,
+    `sail/PandaDrawers-v0` and `sail/PandaBottles-v0`.
 
-    The last two take a `colour`; all take the settings of TaskEnv. Registering again changes nothing.
+    The Panda's take a `colour`; all take the settings of TaskEnv. Registering again changes nothing.
     """
     for task in METAWORLD.tasks:
         _register(f"sail/MetaWorld-{task}-v0", "environment:TaskEnv", task=task)
     _register("sail/PandaCups-v0", "registration:panda_cups")
     _register("sail/PandaDrawers-v0", "registration:panda_drawers")
+    _register("sail/PandaBottles-v0", "registration:panda_bottles")
 
 
 def panda_cups(colour: str = "red", **settings: Any) -> "TaskEnv":
@@ -32,6 +33,11 @@ def panda_cups(colour: str = "red", **settings: Any) -> "TaskEnv":
 def panda_drawers(colour: str = "red", **settings: Any) -> "TaskEnv":
     """`sail/PandaDrawers-v0`: open the drawer of this colour, of two. settings: TaskEnv's."""
     return _table_top(DRAWERS, colour, settings)
+
+
+def panda_bottles(colour: str = "red", **settings: Any) -> "TaskEnv":
+    """`sail/PandaBottles-v0`: turn the bottle of this colour upright, of three. settings: TaskEnv's."""
+    return _table_top(BOTTLES, colour, settings)
 
 
 def _table_top(suite: TaskSuite, colour: str, settings: dict[str, Any]) -> "TaskEnv":

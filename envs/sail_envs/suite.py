@@ -28,6 +28,7 @@ SUITES = PlugIns(
         "metaworld": "sail_envs.metaworld.metaworld_tasks:METAWORLD",
         "cups": "sail_envs.panda.panda_tasks:CUPS",
         "drawers": "sail_envs.panda.panda_tasks:DRAWERS",
+        "bottles": "sail_envs.panda.panda_tasks:BOTTLES",
         "fetch": "sail_envs.fetch.fetch_tasks:FETCH",
     },
 )

@@ -16,6 +16,10 @@ class PromptError(SailError):
     """An empty prompt."""
 
 
+class FrameError(SailError):
+    """Frames of another size than the weights'."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """A batch of imagined clips.
@@ -53,6 +57,17 @@ def check_prompts(prompts: Sequence[str]) -> None:
     """Raises PromptError where a prompt is empty."""
     if not all(prompt.strip() for prompt in prompts):
         raise PromptError("an empty prompt plans nothing: say what the arm is to do")
+
+
+def check_frames(frames: UInt8, height: int, width: int) -> None:
+    """Raises FrameError where frames uint8 (..., H, W, 3) have another height or width than the weights'."""
+    given = frames.shape[-3:]
+    if given != (height, width, 3):
+        shown = f"{given[1]}×{given[0]} pixels" if given[2:] == (3,) else f"the shape {frames.shape}"
+        raise FrameError(
+            f"the frames have {shown}, the weights were trained on RGB frames of {width}×{height}: "
+            "give such frames, or train base weights for yours (sail train)"
+        )
 
 
 class Planning(Protocol):

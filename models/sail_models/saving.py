@@ -12,18 +12,20 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from sail.embodiment import Embodiment, cartesian
+from sail.embodiment import cartesian
 from sail.errors import SailError
 from sail.system.files import file_errors, write_atomically
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
+from sail_models.networks.sizes import arm_sizes
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
-from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.spaces.autoencoder import STEP, Autoencoder, AutoencoderConfig
 
-FORMAT = 2
-# No network of format 1 says what its arm is: all have this one.
+FORMAT = 3
+# No network of format 1 says what its arm is, nor any before format 3 how many frames it plans: all have this
+# one.
 _FIRST_EMBODIMENT = cartesian("", 1.0, 0.01)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PRETRAINED = Path(__file__).with_name("pretrained")
@@ -76,16 +78,14 @@ def load_model(folder: Path, kind: str) -> Any:
         ) from error
     except (ValueError, SafetensorError) as error:
         raise WeightsError(f"{folder} is damaged ({error}): copy or train it again") from error
-    if not isinstance(description, dict) or description.get("format") not in (1, FORMAT):
-        found = description.get("format") if isinstance(description, dict) else None
-        raise WeightsError(f"{config_path} has format {found}; this version reads 1 and {FORMAT}")
+    found: Any = description.get("format") if isinstance(description, dict) else None
+    if found not in range(1, FORMAT + 1):
+        raise WeightsError(f"{config_path} has format {found}; this version reads 1 to {FORMAT}")
     if description.get("kind") != kind:
         raise WeightsError(f"{folder} holds a {description.get('kind')}, not a {kind}")
     try:
         values = {name: _tuples(value) for name, value in description["config"].items()}
-        if description["format"] == 1:
-            values = _upgraded(kind, values)
-        model = make(config_class(**values))
+        model = make(config_class(**_upgraded(kind, values, found)))
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
         cause = " ".join(" ".join(str(error).splitlines()[:2]).split())[:300]
@@ -93,23 +93,24 @@ def load_model(folder: Path, kind: str) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def arm_sizes(embodiment: Embodiment) -> dict[str, Any]:
-    """The part of a configuration of inverse dynamics or of a policy that follows from the embodiment."""
-    return {
-        "ranges": tuple((one.low, one.high) for one in embodiment.proprioception),
-        "height": embodiment.height,
-        "width": embodiment.width,
-        "actions": len(embodiment.actions),
-        "chunk": embodiment.frame_skip,
-    }
+def _upgraded(kind: str, values: dict[str, Any], found: int) -> dict[str, Any]:
+    """A configuration of format `found` as this format has it: height and width in the place of one side."""
+    if kind in ("inverse_dynamics", "policy") and found < 2:
+        return {**arm_sizes(_FIRST_EMBODIMENT), **_sides(values, "frame_size", "", _FIRST_EMBODIMENT.height)}
+    if kind == "verifier" and found < 3:
+        return _sides(values, "frame_size", "", _FIRST_EMBODIMENT.height)
+    if kind in ("planner", "compact_prior") and found < 3:
+        side = _FIRST_EMBODIMENT.height // STEP
+        frames = {"frames": _FIRST_EMBODIMENT.plan_frames}
+        return {**frames, **_sides(values, "latent_size", "latent_", side)}
+    return values
 
 
-def _upgraded(kind: str, values: dict[str, Any]) -> dict[str, Any]:
-    """A configuration of format 1 as this format has it."""
-    if kind not in ("inverse_dynamics", "policy"):
-        return values
-    size = values.pop("frame_size", _FIRST_EMBODIMENT.height)
-    return {**arm_sizes(_FIRST_EMBODIMENT), **values, "height": size, "width": size}
+def _sides(values: dict[str, Any], name: str, prefix: str, default: int) -> dict[str, Any]:
+    """The values with a height and a width in the place of the side `name`."""
+    others = {key: value for key, value in values.items() if key != name}
+    side = values.get(name, default)
+    return {**others, f"{prefix}height": side, f"{prefix}width": side}
 
 
 def _tuples(value: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sail.embodiment import Embodiment, read_embodiment
+from sail.embodiment import Embodiment
 from sail.types import Float32, UInt8
 from sail_models.interfaces import Acting, Deciding, check_prompts
 
@@ -19,10 +19,9 @@ def load_dynamics(base: str) -> tuple[Acting, Embodiment]:
     """The inverse dynamics of base weights and its embodiment. base: a shipped name, or a folder. Raises
     SailError."""
     from sail.loop.agent import load_base  # torch, not needed for an exported model
-    from sail_models.saving import find_base
 
-    embodiment = read_embodiment(find_base(base))
-    return load_base(base).inverse_dynamics, embodiment
+    agent = load_base(base)
+    return agent.inverse_dynamics, agent.embodiment
 
 
 def load_exported_dynamics(folder: str) -> tuple[Acting, Embodiment]:
@@ -45,7 +44,7 @@ def load_exported_policy(folder: str) -> tuple[Deciding, Embodiment]:
 
 @dataclass(frozen=True)
 class TimedPlan:
-    """frames: uint8 (F, S, S, 3) RGB. made: when the camera's frame was taken that they go on from, in
+    """frames: uint8 (F, H, W, 3) RGB. made: when the camera's frame was taken that they go on from, in
     seconds."""
 
     frames: UInt8
@@ -65,9 +64,9 @@ class ChunkPlayer:
         self._begun = 0.0
 
     def act(self, now: float, next_chunk: Callable[[], Float32 | None]) -> Float32 | None:
-        """The action for now, float32 (4,), or None where there is no chunk.
+        """The action for now, float32 (A,), or None where there is no chunk.
 
-        next_chunk: makes the next chunk, float32 (K, 4), when this one is over.
+        next_chunk: makes the next chunk, float32 (K, A), when this one is over.
         """
         step = round((now - self._begun) / self._seconds)
         if self._chunk is None or not 0 <= step < len(self._chunk):
@@ -107,9 +106,9 @@ class Follower:
             self._newest = plan
 
     def act(self, now: float, frame: UInt8, proprioception: Float32) -> Float32 | None:
-        """The action for now, float32 (4,) in -1..1, or None where no planned frame is due.
+        """The action for now, float32 (A,) in -1..1, or None where no planned frame is due.
 
-        now: in seconds. frame: uint8 (S, S, 3) RGB. proprioception: float32 (4,).
+        now: in seconds. frame: uint8 (H, W, 3) RGB. proprioception: float32 (P,).
         """
 
         def next_chunk() -> Float32 | None:
@@ -155,9 +154,9 @@ class Decider:
         self._player.stop()
 
     def act(self, now: float, frame: UInt8, proprioception: Float32) -> Float32 | None:
-        """The action for now, float32 (4,) in -1..1.
+        """The action for now, float32 (A,) in -1..1.
 
-        now: in seconds. frame: uint8 (S, S, 3) RGB. proprioception: float32 (4,).
+        now: in seconds. frame: uint8 (H, W, 3) RGB. proprioception: float32 (P,).
         """
 
         def next_chunk() -> Float32 | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sail.config.schema import RunConfig
+from sail.config.schema import NO_SUITE, RunConfig
 from sail.data.store import EpisodeStore
 from sail.errors import SailError
 from sail.filters.selection import find_filter
@@ -16,6 +16,7 @@ from sail.loop.agent import load_agent, with_checkpoint
 from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically
 from sail.training.fine_tuning import finetune_planner
+from sail_envs.suite import UnknownNameError, suite_of
 from sail_models.saving import save_model
 
 RESULTS = "results.json"
@@ -23,6 +24,22 @@ RESULTS = "results.json"
 
 class RoundsError(SailError):
     """Rounds without attempts, or a results file of something else."""
+
+
+def task_settings(task: str, suite: str, prompt: str) -> list[str]:
+    """The settings of a run of a task on the arm, `key=value` each: suite=none where no suite has the task.
+
+    suite: the reference of the task's suite, "" where it is to be found. Raises RoundsError for a task
+    without a name.
+    """
+    if not task:
+        raise RoundsError("the task has no name: name what the arm is to learn (parameter task)")
+    if not suite:
+        try:
+            suite_of(task)
+        except UnknownNameError:
+            suite = NO_SUITE
+    return [f"suite={suite}", f"task={task}", f"prompt={prompt}"]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def model_of_urdf(urdf: str) -> Any:
 
 
 class Kinematics:
-    """Moves the hand as it is asked, by the joints. The hand keeps the orientation that `start` finds.
+    """Moves the hand as it is asked, by the joints. Unless it is turned, the hand keeps the orientation that
+    `start` finds.
 
     joints: the names of the arm's joints in the model. hand, kind: the name of the hand's body or site.
     Raises KinematicsError.
@@ -82,12 +83,15 @@ class Kinematics:
         self._goal = self._configuration.get_transform_frame_to_world(*self._hand)
 
     def step(self, motion: Sequence[float] | Vector, seconds: float) -> Vector:
-        """The joints' angles, (n,) in radians, after the hand has moved by `motion`, (3,) in metres.
+        """The joints' angles, (n,) in radians, after the hand has moved by `motion`.
 
-        seconds: how long the motion takes.
+        motion: (6,), displacement in metres and turn, an axis-angle vector in radians. seconds: how long the
+        motion takes.
         """
-        translation = self._goal.translation() + np.asarray(motion, np.float64)
-        self._goal = mink.SE3.from_rotation_and_translation(self._goal.rotation(), translation)
+        displacement, turn = np.split(np.asarray(motion, np.float64), 2)
+        rotation = mink.SO3.exp(turn) @ self._goal.rotation()
+        translation = self._goal.translation() + displacement
+        self._goal = mink.SE3.from_rotation_and_translation(rotation, translation)
         self._reach.set_target(self._goal)
         for _ in range(_SOLUTIONS):
             velocity = mink.solve_ik(

@@ -79,18 +79,6 @@ def glance(message: Image | CompressedImage) -> UInt8:
     return small.ravel()  # type: ignore[return-value]
 
 
-def square(image: UInt8, size: int) -> UInt8:
-    """The largest square in the middle of an image, uint8 (H, W, 3), scaled to (size, size, 3) pixels."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = image[top : top + side, left : left + side]
-    if side == size:
-        return np.ascontiguousarray(middle)
-    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    return cv2.resize(middle, (size, size), interpolation=method)  # type: ignore[return-value]
-
-
 def image_message(image: UInt8, seconds: float, frame: str) -> Image:
     """The message for an image, uint8 (H, W, 3) RGB. seconds: when it was taken. frame: the camera's."""
     message = Image(height=image.shape[0], width=image.shape[1], encoding="rgb8", step=3 * image.shape[1])
@@ -100,20 +88,22 @@ def image_message(image: UInt8, seconds: float, frame: str) -> Image:
 
 
 def plan_message(frames: UInt8, seconds: float, frame: str) -> Image:
-    """The message for a plan, uint8 (F, S, S, 3): one tall image, the first frame on top.
+    """The message for a plan, uint8 (F, H, W, 3): one tall image, the first frame on top.
 
     seconds: when the camera's frame was taken that the plan goes on from.
     """
     return image_message(frames.reshape(-1, *frames.shape[2:]), seconds, frame)
 
 
-def planned_frames(message: Image) -> UInt8:
-    """A plan's frames, uint8 (F, S, S, 3). Raises MessageError."""
+def planned_frames(message: Image, height: int, width: int) -> UInt8:
+    """A plan's frames, uint8 (F, height, width, 3). Raises MessageError."""
     tall = pixels(message)
-    side = tall.shape[1]
-    if tall.shape[0] % side:
-        raise MessageError(f"a plan must be square frames above each other, not {side} x {tall.shape[0]}")
-    return tall.reshape(-1, side, side, 3)
+    if tall.shape[1] != width or tall.shape[0] % height:
+        raise MessageError(
+            f"a plan of {tall.shape[1]} x {tall.shape[0]} pixels is no frames of {width} x {height} above "
+            "each other: plan with weights of the same embodiment"
+        )
+    return tall.reshape(-1, height, width, 3)
 
 
 def twist_message(velocity: Numbers, seconds: float, frame: str) -> TwistStamped:

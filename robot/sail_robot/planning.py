@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sail.embodiment import Embodiment, read_embodiment
+from sail.embodiment import Embodiment
 from sail.errors import SailError
 from sail.types import UInt8
 from sail_models.interfaces import Planning, Sampling
@@ -17,7 +17,7 @@ from sail_models.interfaces import Planning, Sampling
 class FinishedPlan:
     """A plan, ready to send.
 
-    frames: uint8 (F, S, S, 3) RGB. made: time in seconds of the camera frame that the plan starts from.
+    frames: uint8 (F, H, W, 3) RGB. made: time in seconds of the camera frame that the plan starts from.
     score: see `Plan.motion`; near 0 the planner imagines standstill. model: the planner's identity. seconds:
     how long planning took."""
 
@@ -49,14 +49,12 @@ def load_planner(preset: str, overrides: list[str], checkpoint: str) -> LoadedPl
         sampling_of,
         with_checkpoint,
     )
-    from sail_models.saving import find_base
 
     config = load_config(preset, None, overrides)
-    embodiment = read_embodiment(find_base(config.base))
     agent = load_agent(config)
     if checkpoint:
         agent = with_checkpoint(agent, Path(checkpoint))
-    return LoadedPlanner(agent.video_planner, sampling_of(config), agent.identity, embodiment)
+    return LoadedPlanner(agent.video_planner, sampling_of(config), agent.identity, agent.embodiment)
 
 
 def load_exported_planner(folder: str, threads: int) -> LoadedPlanner:
@@ -93,7 +91,7 @@ class PlanningThread:
         self._thread.start()
 
     def see(self, frame: UInt8, made: float) -> None:
-        """Plan from this camera frame, uint8 (S, S, 3) RGB. made: when it was taken, in seconds."""
+        """Plan from this camera frame, uint8 (H, W, 3) RGB. made: when it was taken, in seconds."""
         with self._changed:
             self._frame = frame, made
             self._changed.notify()

@@ -1,23 +1,25 @@
-"""The robot file: joints, gripper, limits of motion, deadlines of what is heard, and the camera.
+"""The robot file: joints, gripper, limits of motion, deadlines of what is heard, and the embodiment.
 
-Every number carries its unit ("250 mm/s", "-150 deg"). A number without one, or with a unit of another kind,
-is an error: to guess between degrees and radians would be dangerous.
+Every number but a count carries its unit ("250 mm/s", "-150 deg"). A number without one, or with a unit of
+another kind, is an error: to guess between degrees and radians would be dangerous.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import inf, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from sail.embodiment import Embodiment
-from sail.errors import SailError
+from sail.embodiment import Embodiment, EmbodimentError
 from sail.system.files import file_errors
+from sail_robot.end_effector import Orientation, actions_of, proprioception_of
 from sail_robot.motion import LimitsError, MotionLimits
 
+NO_GRIPPER = "none"
 _DEGREE = pi / 180.0
 # Kind of quantity -> unit -> its size in SI units.
 _UNITS: Mapping[str, Mapping[str, float]] = {
@@ -31,11 +33,9 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "turning jerk": {"rad/s^3": 1.0, "deg/s^3": _DEGREE},
     "time": {"s": 1.0, "ms": 0.001},
 }
-_NUMBER = re.compile(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(\S*)")
-
-
-class MismatchError(SailError):
-    """Weights that were trained for another camera or for other actions."""
+_NUMBER = re.compile(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d{1,3})?)\s*(\S*)")
+# The largest turn of one action, in radians: three of them together are less than half a turn.
+_LARGEST_TURN = pi / 2.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Gripper:
-    """joint: the finger's name, or "none" without a gripper. open: the finger's position when open, in
-    metres."""
+    """joint: the finger's name, or NO_GRIPPER. open: the finger's position when open, in metres."""
 
     joint: str
     open: float
@@ -62,19 +61,21 @@ class Gripper:
 class Robot:
     """The content of a robot file, in metres, radians and seconds.
 
-    frame: of the hand's pose and of commands. camera: the one that weights must have been trained with.
+    frame: of the hand's pose and of commands. embodiment: what weights must have been trained for.
     joints: limits of one axis each, in the order of joint_names. hand: limits of six axes, position and
-    turning about each. step, joint_step: how far a commanded position may be from the hand, or from a joint.
-    hand_link: the link whose pose is the hand's.
+    turning about each. step, turning_step, joint_step: how far a commanded position may be from the hand's,
+    a commanded orientation from the hand's, and a commanded angle from a joint's. hand_link: the link whose
+    pose is the hand's.
     """
 
     arm: str
     frame: str
-    camera: str
+    embodiment: Embodiment
     joint_names: tuple[str, ...]
     joints: MotionLimits
     hand: MotionLimits
     step: float
+    turning_step: float
     joint_step: float
     hand_link: str
     gripper: Gripper
@@ -90,29 +91,8 @@ def read_robot(path: Path) -> Robot:
         raise LimitsError(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
     try:
         return _robot(_Group(tree, ""))
-    except LimitsError as error:
+    except (LimitsError, EmbodimentError) as error:
         raise LimitsError(f"{path}: {error}") from error
-
-
-def check_embodiment(known: Embodiment, camera: str, name: str) -> None:
-    """Refuse weights that were trained for another camera than the robot's, or for other actions than
-    displacements of STEP_LENGTH within CONTROL_SECONDS.
-
-    known: the weights' embodiment. camera: the robot's. name: of the weights, for the message. Raises
-    MismatchError.
-    """
-    from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH  # Gymnasium, which the guard does without
-
-    if known.camera != camera:
-        raise MismatchError(
-            f"{name} knows the camera '{known.camera}', the robot's is '{camera}': take weights that were "
-            "trained with it (base), or correct the robot file (camera)"
-        )
-    if (known.control_seconds, known.step_length) != (CONTROL_SECONDS, STEP_LENGTH):
-        raise MismatchError(
-            f"{name} was trained for actions of {known.step_length:g} m in {known.control_seconds:g} s, not "
-            f"{STEP_LENGTH:g} m in {CONTROL_SECONDS:g} s: take weights that were trained for these (base)"
-        )
 
 
 class _Group:
@@ -123,6 +103,9 @@ class _Group:
             raise LimitsError(f"{prefix or 'the file'} must hold 'key: value' lines, not {tree!r}")
         self._tree, self._prefix = tree, f"{prefix}." if prefix else ""
         self._left = set(tree)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._tree
 
     def take(self, key: str) -> Any:
         if key not in self._tree:
@@ -164,6 +147,12 @@ class _Group:
             _quantity(value, kind, f"{self._prefix}{key}[{number}]") for number, value in enumerate(values)
         )
 
+    def count(self, key: str) -> int:
+        value = self.take(key)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise LimitsError(f"{self._prefix}{key} must be a whole number from 1, not {value!r}")
+        return value
+
     def ends(self) -> None:
         if self._left:
             raise LimitsError(
@@ -174,15 +163,16 @@ class _Group:
 def _robot(file: _Group) -> Robot:
     stop = file.positive("stop", "time")
     joints, hand, watch = file.group("joints"), file.group("hand"), file.group("watch")
-    gripper = file.group("gripper")
+    gripper, seen = file.group("gripper"), file.group("embodiment")
     names = joints.texts("names")
     if len(set(names)) < len(names):
         raise LimitsError(f"joints.names holds a name twice: {', '.join(names)}")
     count = len(names)
+    box = hand.numbers("low", "length", 3), hand.numbers("high", "length", 3)
+    fingers = Gripper(gripper.text("joint"), gripper.positive("open", "length"))
     robot = Robot(
         arm=file.text("arm"),
         frame=file.text("frame"),
-        camera=file.text("camera"),
         joint_names=names,
         joints=_motion(
             "joints",
@@ -196,8 +186,8 @@ def _robot(file: _Group) -> Robot:
         ),
         hand=_motion(
             "hand",
-            low=(*hand.numbers("low", "length", 3), -inf, -inf, -inf),
-            high=(*hand.numbers("high", "length", 3), inf, inf, inf),
+            low=(*box[0], -inf, -inf, -inf),
+            high=(*box[1], inf, inf, inf),
             groups=((0, 1, 2), (3, 4, 5)),
             speed=(hand.number("speed", "speed"), hand.number("turning", "turning")),
             acceleration=(
@@ -207,15 +197,43 @@ def _robot(file: _Group) -> Robot:
             jerk=(hand.number("jerk", "jerk"), hand.number("turning_jerk", "turning jerk")),
             stop_seconds=stop,
         ),
+        # After the hand's limits, which say more about a box that is none.
+        embodiment=_embodiment(seen, box, fingers.joint != NO_GRIPPER),
         step=hand.positive("step", "length"),
+        turning_step=hand.positive("turning_step", "angle"),
         joint_step=joints.positive("step", "angle"),
         hand_link=hand.text("link"),
-        gripper=Gripper(gripper.text("joint"), gripper.positive("open", "length")),
+        gripper=fingers,
         watch=Watch(*(watch.positive(key, "time") for key in ("camera", "joints", "plan", "command"))),
     )
-    for group in (file, joints, hand, gripper, watch):
+    for group in (file, joints, hand, gripper, watch, seen):
         group.ends()
     return robot
+
+
+def _embodiment(seen: _Group, box: tuple[tuple[float, ...], tuple[float, ...]], gripper: bool) -> Embodiment:
+    """box: the range of the hand's position that networks see as -1 to 1, where the file names no other."""
+    turn, named = seen.number("turn", "angle"), seen.text("orientation")
+    if not 0.0 <= turn < _LARGEST_TURN:
+        raise LimitsError("embodiment.turn must be 0 deg, or more and less than 90 deg")
+    orientation: Orientation | None = next((one for one in get_args(Orientation) if one == named), None)
+    if orientation is None:
+        choices = ", ".join(get_args(Orientation))
+        raise LimitsError(f"embodiment.orientation is '{named}': choose one of {choices}")
+    low, high = (
+        seen.numbers(key, "length", 3) if key in seen else whole
+        for key, whole in zip(("low", "high"), box, strict=True)
+    )
+    return Embodiment(
+        camera=seen.text("camera"),
+        height=seen.count("height"),
+        width=seen.count("width"),
+        control_seconds=seen.positive("control_period", "time"),
+        frame_skip=seen.count("frame_skip"),
+        plan_frames=seen.count("plan_frames"),
+        actions=actions_of(seen.positive("displacement", "length"), turn, gripper),
+        proprioception=proprioception_of(low, high, orientation, gripper),
+    )
 
 
 def _motion(name: str, **limits: Any) -> MotionLimits:
@@ -230,7 +248,8 @@ def _quantity(value: object, kind: str, key: str) -> float:
     found = _NUMBER.fullmatch(str(value).strip())
     if found is None or found[2] not in units:
         raise LimitsError(f"{key} must be a number with its unit ({', '.join(units)}), not {value!r}")
-    return float(found[1]) * units[found[2]]
+    # Decimal, so that "7 mm" is the float that 0.007 m is: embodiments are compared.
+    return float(Decimal(found[1]) * Decimal(repr(units[found[2]])))
 
 
 def _is_list(values: object) -> bool:

@@ -13,18 +13,19 @@ from sail_envs.environment import TaskEnv
 from sail_envs.panda.arm import OPEN
 from sail_envs.panda.table import TableTop
 from sail_envs.simulation import Ending
+from sail_robot.quaternions import turn_between
 
 Vector = NDArray[np.float64]
 # Seconds without a command after which the arm's own watchdog holds it still.
 COMMAND_TIMEOUT = 0.1
-# The hand's, in m/s².
-_ACCELERATION = 3.0
-# Seconds within which a position is approached.
+# The hand's, linear in m/s² and angular in rad/s².
+_ACCELERATION = np.repeat([3.0, 15.0], 3)
+# Seconds within which a pose is approached.
 _APPROACH = 0.05
 
 
 class SimulatedTaskError(SailError):
-    """A task that the Panda's table does not have."""
+    """A task that is not one of a Panda at a table."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,28 @@ class CameraFaults:
 class SimArm:
     """`advance` moves time on by one tick. A command holds until the next one, at most COMMAND_TIMEOUT.
 
-    seed: of the first table. size: of the camera's frames, in pixels. tick: in seconds. Raises
-    SimulatedTaskError.
+    suite: the reference of the task's suite; without one, the suite that has the task. seed: of the first
+    table. height, width: of the camera's frames, in pixels. tick: in seconds. Raises SimulatedTaskError, and
+    what `TaskEnv` raises.
     """
 
-    def __init__(self, task: str, seed: int, size: int, tick: float, faults: CameraFaults) -> None:
-        if not task.startswith(("cups-", "drawers-")):
-            raise SimulatedTaskError(f"the simulated arm has no '{task}': choose a cups- or drawers- task")
-        self._env, self._tick, self._faults = TaskEnv(task, height=size, width=size), tick, faults
+    def __init__(
+        self,
+        task: str,
+        seed: int,
+        height: int,
+        width: int,
+        tick: float,
+        faults: CameraFaults,
+        suite: str = "",
+    ) -> None:
+        self._env, self._tick, self._faults = TaskEnv(task, suite, height=height, width=width), tick, faults
         table: Any = self._env.simulation
-        assert isinstance(table, TableTop)
+        if not isinstance(table, TableTop):
+            raise SimulatedTaskError(
+                f"the simulated arm is a Panda at a table; '{task}' (suite {self._env.suite.name}) is "
+                "another arm's: choose a task of the Panda's suites, or bring one that simulates a TableTop"
+            )
         self._table = table
         self.now = 0.0
         self._rng = np.random.default_rng(seed)
@@ -58,8 +71,8 @@ class SimArm:
     def reset(self, seed: int) -> None:
         """Lay the table for another attempt. Time goes on."""
         self._env.reset(seed=seed)
-        self._velocity, self._wanted = np.zeros(3), np.zeros(3)
-        self._goal: Vector | None = None
+        self._velocity, self._wanted = np.zeros(6), np.zeros(6)
+        self._goal: tuple[Vector, Vector] | None = None
         self._angles: Vector | None = None
         self._commanded = -np.inf
         self._fingers = OPEN
@@ -88,12 +101,12 @@ class SimArm:
         return np.concatenate([self._table.arm.joints, [finger, finger]])
 
     def move(self, velocity: Vector) -> None:
-        """Move the hand at this velocity, (3,) in m/s."""
+        """Move the hand at this velocity, (6,) in m/s and rad/s."""
         self._wanted, self._commanded = velocity, self.now
 
-    def go_to(self, position: Vector) -> None:
-        """Move the hand to this position, (3,) in metres."""
-        self._goal, self._commanded = position, self.now
+    def go_to(self, position: Vector, orientation: Vector) -> None:
+        """Move the hand to this position, (3,) in metres, and to this orientation, (4,) x, y, z, w."""
+        self._goal, self._commanded = (position, orientation), self.now
 
     def turn_to(self, joints: Vector) -> None:
         """Turn the joints to these angles, (7,) in radians. They stay there without further commands."""
@@ -109,17 +122,22 @@ class SimArm:
         if self._angles is not None:
             arm.hold(self._angles, self._fingers, self._tick)
         else:
-            arm.lead(self._follow() * self._tick, self._fingers, self._tick)
+            step = self._follow() * self._tick
+            if step[3:].any():
+                arm.turn(step[3:])
+            arm.lead(step[:3], self._fingers, self._tick)
         self.now += self._tick
         if self._ending == "no_motion":
             self._ending = self._table.outcome()
 
     def _follow(self) -> Vector:
-        """The hand's next velocity, (3,) in m/s, with a limited acceleration, as a real arm's."""
+        """The hand's next velocity, (6,) in m/s and rad/s, with a limited acceleration, as a real arm's."""
         silent = self.now - self._commanded > COMMAND_TIMEOUT
-        wanted = np.zeros(3) if silent else self._wanted
+        wanted = np.zeros(6) if silent else self._wanted
         if self._goal is not None and not silent:
-            wanted = (self._goal - self._table.arm.position) / _APPROACH
+            position, orientation = self.hand
+            away = self._goal[0] - position, turn_between(orientation, self._goal[1])
+            wanted = np.concatenate(away) / _APPROACH
         most = _ACCELERATION * self._tick
         self._velocity = self._velocity + np.clip(wanted - self._velocity, -most, most)
         return self._velocity
@@ -134,7 +152,7 @@ class SimArm:
             self._late.append((self.now, frame))
 
     def fetch(self, latency: float = 0.0) -> tuple[float, UInt8] | None:
-        """When the oldest frame that has arrived was taken, in seconds, and the frame, uint8 (S, S, 3) RGB.
+        """When the oldest frame that has arrived was taken, in seconds, and the frame, uint8 (H, W, 3) RGB.
 
         latency: seconds by which frames come late.
         """

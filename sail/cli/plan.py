@@ -32,7 +32,9 @@ class ImageError(SailError):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config_options(parser)
-    parser.add_argument("--image", type=Path, metavar="FILE", help="the frame to plan from, of any size")
+    parser.add_argument(
+        "--image", type=Path, metavar="FILE", help="the frame to plan from: the middle of any picture"
+    )
     parser.add_argument("--task", metavar="NAME", help="plan from the first frame of this task instead")
     parser.add_argument("--prompt", metavar="TEXT", help="what to do (with --task its own prompt by default)")
     parser.add_argument(
@@ -55,6 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     import numpy as np
 
+    from sail.data.crop import crop
     from sail.loop.agent import load_agent, sampling_of
     from sail.report.clips import FRAMES_PER_SECOND
     from sail.report.media import contact_sheet, upscale, write_gif, write_mp4, write_png
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"'{prompt}' into {out}", flush=True)
     agent = load_agent(replace(config, base=arguments.base or config.base))
     seen = agent.inverse_dynamics.config
-    frame = resized(frame, seen.height, seen.width)
+    frame = crop(frame, seen.height, seen.width)
     plan = agent.video_planner.plan(frame[None], [prompt], [arguments.seed], sampling_of(config))
     clip = np.concatenate([frame[None], plan.frames[0]])
     write_mp4(out / "plan.mp4", clip, FRAMES_PER_SECOND, ENLARGED)
@@ -104,17 +107,6 @@ def read_image(path: Path) -> "UInt8":
     if image is None:
         raise ImageError(f"{path} is no image that OpenCV reads: give a PNG or JPEG file")
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
-
-
-def resized(frame: "UInt8", height: int, width: int) -> "UInt8":
-    """A frame of any size, squeezed or stretched to uint8 (height, width, 3)."""
-    import cv2
-    import numpy as np
-
-    if frame.shape[:2] == (height, width):
-        return frame
-    small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
 
 
 COMMAND = Command("plan", "imagine the next frames of an image or a task's scene", OVERRIDES, configure, run)

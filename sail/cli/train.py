@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"
     with going_on_with("the same command"), LiveTable(title) as progress:
-        train_base(config, data, out, progress, arguments.workers)
+        train_base(config, data, out, progress, arguments.workers, print)
     print(f"trained: sail run base={out}")
 
 

@@ -29,7 +29,7 @@ from sail.data.episode_file import (
     read_record,
     record_of,
 )
-from sail.embodiment import FILE, Embodiment, EmbodimentError, check_same, read_embodiment
+from sail.embodiment import FILE, Embodiment, EmbodimentError, check_fit, read_embodiment
 from sail.system.files import append_line, file_errors, write_atomically
 from sail.types import Episode, Source, UInt8
 
@@ -63,12 +63,12 @@ class EpisodeStore:
         """Say what arm and camera the store's episodes are of; embodiment.json keeps it.
 
         name: whose embodiment this is, for the message. Raises EmbodimentError where the store's own
-        embodiment or its episodes differ.
+        embodiment, which stays, or its episodes do not fit it.
         """
         cure = "give each arm and camera a store of its own"
         there = self.embodiment
         if there is not None:
-            check_same(there, f"the store {self.folder}", embodiment, name, cure)
+            check_fit(there, f"the store {self.folder}", embodiment, name, cure)
             return
         for record in self._records.values():
             sizes = {

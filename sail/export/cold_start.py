@@ -44,8 +44,8 @@ def cold_start(folder: Path, provider: str) -> ColdStart:
 
 def _plan_once(folder: Path, provider: str) -> None:
     planner = ExportedPlanner(folder, provider, batch=1)
-    side = planner.config.frame_size
-    planner.plan(np.zeros((1, side, side, 3), np.uint8), ["push the cup forward"], [0])
+    frames = np.zeros((1, planner.embodiment.height, planner.embodiment.width, 3), np.uint8)
+    planner.plan(frames, ["push the cup forward"], [0])
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE)
 
 

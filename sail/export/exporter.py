@@ -44,7 +44,7 @@ from sail.export.parity import PolicySamples, Samples, check_folder, write_sampl
 from sail.export.runtime import normal_noise
 from sail.loop.agent import Agent, PolicyAgent
 from sail.system.versions import environment_versions, package_version
-from sail_models.interfaces import Sampling
+from sail_models.interfaces import Sampling, check_frames
 from sail_models.saving import model_identity
 from sail_models.spaces.text_encoder import load_encoder, model_folder
 
@@ -93,10 +93,13 @@ def export_planner(
 
     compared: scenes at which the exported models are compared with their source. calibration: other scenes,
     that set the ranges of int8. report: called with the name of each stage. Raises ExportError, also where an
-    output is too far from its source; then nothing is left in `out`.
+    output is too far from its source, and FrameError for scenes of other frames; then nothing is left in
+    `out`.
     """
     if source.agent.prior is not None and not isinstance(source.agent.prior, nn.Module):
         raise ExportError("this prior cannot be exported: choose prior.kind=compact or none")
+    for scenes in (compared, calibration):
+        check_frames(scenes.frames, source.embodiment.height, source.embodiment.width)
     with new_folder(out) as folder:
         _write_graphs(source, compared, folder, report)
         if precision == "fp16":
@@ -176,7 +179,6 @@ def _describe(source: Exportable, folder: Path, precision: Precision) -> Exporte
         precision=precision,
         sampling=source.sampling,
         latent_shape=source.latent_shape,
-        frame_size=source.embodiment.height,
         text_shape=(int(text.shape[1]), int(text.shape[2])),
         chunk=agent.inverse_dynamics.config.chunk,
         most=MAX_BATCH,
@@ -199,6 +201,7 @@ def export_policy(
     report: Callable[[str], None] = lambda stage: None,
 ) -> ExportedPolicyConfig:
     """Write a policy and its text encoder into the empty folder `out`. See `export_planner`."""
+    check_frames(compared.frames, agent.embodiment.height, agent.embodiment.width)
     with new_folder(out) as folder:
         report("trace the policy")
         graph, count = PolicyGraph(agent.policy.eval()), len(compared.frames)
@@ -217,7 +220,6 @@ def export_policy(
         text = inputs["text"].numpy()
         write_samples(folder, PolicySamples(compared.prompts, compared.frames, text, actions))
         config = ExportedPolicyConfig(
-            frame_size=agent.policy.config.height,
             text_shape=(int(text.shape[1]), int(text.shape[2])),
             chunk=agent.policy.config.chunk,
             most=MAX_BATCH,

@@ -17,8 +17,9 @@ from sail.errors import SailError
 from sail.system.files import file_errors
 from sail_models.interfaces import Sampling
 
-# Version of config.json.
-FORMAT = 2
+# Version of config.json. Version 2 also has `frame_size`, which the embodiment says.
+FORMAT = 3
+_READ = (2, FORMAT)
 CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"
 PLAN, DECODE, TEXT, DYNAMICS = "plan.onnx", "decode.onnx", "text.onnx", "inverse_dynamics.onnx"
 POLICY = "policy.onnx"
@@ -37,14 +38,13 @@ class ExportError(SailError):
 class ExportedConfig:
     """The part of config.json that planners and policies share.
 
-    frame_size: S, side of a frame in pixels. text_shape: (L, D), tokens and width of a prompt's embedding.
-    chunk: K, actions per decision. most: the largest batch. identity: first digits of the SHA-256 of the
-    weights of the planner or policy. opset: version of ONNX's operators. sha256: hash of each file, by name.
-    versions: packages and machine that wrote the folder. parity: error of each output, see
+    text_shape: (L, D), tokens and width of a prompt's embedding. chunk: K, actions per decision. most: the
+    largest batch. identity: first digits of the SHA-256 of the weights of the planner or policy. embodiment:
+    says the height and width of frames. opset: version of ONNX's operators. sha256: hash of each file, by
+    name. versions: packages and machine that wrote the folder. parity: error of each output, see
     `parity.check_folder`.
     """
 
-    frame_size: int
     text_shape: tuple[int, int]
     chunk: int
     most: int
@@ -165,11 +165,12 @@ def _read(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ExportError(f"{path} is damaged ({error}): export again") from error
     found = content.pop("format", None) if isinstance(content, dict) else None
-    if found != FORMAT:
+    if found not in _READ:
         raise ExportError(
-            f"{path} has format {found}, this version of sail reads {FORMAT}: "
+            f"{path} has format {found}, this version of sail reads {' and '.join(map(str, _READ))}: "
             "export again, or install the version that wrote it"
         )
+    content.pop("frame_size", None)
     if content.get("kind") not in KINDS:
         raise ExportError(f"{path} lacks something (the kind of what was exported): export again")
     return content

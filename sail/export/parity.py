@@ -26,9 +26,9 @@ PIXELS = 0.01
 class Samples:
     """Plans and actions of the source at N frames, plan i with seed i.
 
-    prompts: N. frames: uint8 (N, S, S, 3). text: float32 (N, L, D). latents: float32 (N × F, C, h, w). moved:
-    float32 (N,). imagined: uint8 (N × F, S, S, 3). actions: float32 (N, K, A) of inverse dynamics from frames
-    to goals uint8 (N, S, S, 3), with proprioception zero and seed 0.
+    prompts: N. frames: uint8 (N, H, W, 3). text: float32 (N, L, D). latents: float32 (N × F, C, h, w). moved:
+    float32 (N,). imagined: uint8 (N × F, H, W, 3). actions: float32 (N, K, A) of inverse dynamics from frames
+    to goals uint8 (N, H, W, 3), with proprioception zero and seed 0.
     """
 
     prompts: tuple[str, ...]
@@ -45,7 +45,7 @@ class Samples:
 class PolicySamples:
     """Actions of a policy at N frames, with proprioception zero, decision i with seed i.
 
-    prompts: N. frames: uint8 (N, S, S, 3). text: float32 (N, L, D). actions: float32 (N, K, A).
+    prompts: N. frames: uint8 (N, H, W, 3). text: float32 (N, L, D). actions: float32 (N, K, A).
     """
 
     prompts: tuple[str, ...]

@@ -40,7 +40,7 @@ from sail.export.providers import (
     provider_of,
 )
 from sail.types import Float32, UInt8
-from sail_models.interfaces import Plan, Sampling, check_prompts
+from sail_models.interfaces import Plan, Sampling, check_frames, check_prompts
 
 # torch draws normal numbers in blocks of this many.
 _BLOCK = 16
@@ -82,7 +82,7 @@ class ExportedPlanner:
         self._bound: dict[int, BoundSession] = {}  # by batch
         if batch is None:
             return
-        nothing = np.zeros((batch, self.config.frame_size, self.config.frame_size, 3), np.uint8)
+        nothing = np.zeros((batch, self.embodiment.height, self.embodiment.width, 3), np.uint8)
         try:
             self.latents(nothing, ["nothing"] * batch, [0] * batch)
         except Exception as error:  # ONNX Runtime's exceptions share no other base class
@@ -107,10 +107,10 @@ class ExportedPlanner:
     ) -> Plan:
         """Imagine the next frames, as `VideoPlanner.plan`.
 
-        frames: uint8 (B, S, S, 3) RGB. prompts, seeds: length B. sampling: None takes the exported settings;
+        frames: uint8 (B, H, W, 3) RGB. prompts, seeds: length B. sampling: None takes the exported settings;
         others may differ in guidance and temperature only. guidance: float32 (B,), instead of the sampling's.
         keep: decode only the first `keep` frames. Raises ExportError for other settings and for more plans
-        than were exported, PromptError for an empty prompt.
+        than were exported, PromptError for an empty prompt, FrameError for frames of another size.
         """
         latents, moved = self._draw(frames, prompts, seeds, sampling, guidance)
         if keep is None:
@@ -140,6 +140,7 @@ class ExportedPlanner:
     ) -> tuple[Any, Any]:
         """Latents and `Plan.motion`, as OrtValues on the device, valid until the next plan."""
         check_prompts(prompts)
+        check_frames(frames, self.embodiment.height, self.embodiment.width)
         sampling = self.sampling if sampling is None else sampling
         check_sampling(self.config, sampling)
         count = len(frames)
@@ -164,7 +165,7 @@ class ExportedPlanner:
         return outcome["latents"], outcome["moved"]
 
     def decode(self, latents: Float32) -> UInt8:
-        """Frames uint8 (N, S, S, 3) RGB of latents float32 (N, C, h, w)."""
+        """Frames uint8 (N, H, W, 3) RGB of latents float32 (N, C, h, w)."""
         frames: UInt8 = self._decode.run(None, {"latents": latents})[0]
         return frames
 
@@ -186,9 +187,11 @@ class ExportedInverseDynamics:
     ) -> Float32:
         """Action chunks float32 (B, K, A), -1..1, as `InverseDynamics.act`.
 
-        current, goal: uint8 (B, S, S, 3) RGB. proprioception: float32 (B, P). seeds: length B; None is 0 for
-        all.
+        current, goal: uint8 (B, H, W, 3) RGB. proprioception: float32 (B, P). seeds: length B; None is 0 for
+        all. Raises FrameError for frames of another size.
         """
+        for frames in (current, goal):
+            check_frames(frames, self.embodiment.height, self.embodiment.width)
         seeds = [0] * len(current) if seeds is None else seeds
         noise = np.stack([normal_noise(seed, (self._size,)) for seed in seeds])
         inputs: dict[str, NDArray[Any]] = {
@@ -214,10 +217,12 @@ class ExportedPolicy:
     ) -> Float32:
         """Action chunks float32 (B, K, A), -1..1, as `Deciding`.
 
-        frames: uint8 (B, S, S, 3) RGB. prompts, seeds: length B. proprioception: float32 (B, P). Raises
-        ExportError where B is more than was exported, PromptError for an empty prompt.
+        frames: uint8 (B, H, W, 3) RGB. prompts, seeds: length B. proprioception: float32 (B, P). Raises
+        ExportError where B is more than was exported, PromptError for an empty prompt, FrameError for frames
+        of another size.
         """
         check_prompts(prompts)
+        check_frames(frames, self.embodiment.height, self.embodiment.width)
         if len(frames) > self.config.most:
             raise ExportError(
                 f"{len(frames)} arms asked for, exported for at most {self.config.most}: ask twice"

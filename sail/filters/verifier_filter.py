@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,20 @@ from sail_models.spaces.text_encoder import TextEncoder
 # Control steps between two looks of the verifier, and looks that must agree: one frame alone may deceive it.
 LOOK_EVERY, LASTING = 4, 2
 # The reference change is the NEARLY-th largest of a run's episodes, so that two outliers do not set it, and
-# at least LEAST_CHANGE pixels.
-NEARLY, LEAST_CHANGE = 3, 8.0
+# at least the share LEAST_CHANGE of a frame's pixels (8 of 64×64).
+NEARLY, LEAST_CHANGE = 3, 1.0 / 512.0
 # The log-odds change by PULL · (share - EVEN), where share is how far the object has moved, as a share of the
 # farthest; from TOP_SHARE on the log-odds rise no more.
 PULL, EVEN, TOP_SHARE = 8.0, 0.6, 1.1
+
+
+class FrameSize(Protocol):
+    """Whatever says a frame's height and width in pixels: an embodiment, a network's configuration."""
+
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
 
 
 class VerifierFilter:
@@ -53,7 +62,7 @@ class VerifierFilter:
             one.id: self.judge(store.read_clip(one.id, looks_at(one)), one.prompt)
             for one in {other.id: other for other in (*others, *episodes)}.values()
         }
-        far = furthest(list(judged.values()))
+        far = furthest(list(judged.values()), self.verifier.config)
         return [certainty(judged[episode.id], far) for episode in episodes]
 
     def judge(self, frames: UInt8, prompt: str) -> Judgement:
@@ -66,11 +75,11 @@ def looks_at(episode: EpisodeRecord) -> list[int]:
     return [*range(0, episode.length, LOOK_EVERY), episode.length]
 
 
-def furthest(judged: Sequence[Judgement]) -> float:
+def furthest(judged: Sequence[Judgement], frame: FrameSize) -> float:
     """The reference change in pixels: the `NEARLY`-th largest lasting change of the episodes, at least
-    `LEAST_CHANGE`."""
+    the share `LEAST_CHANGE` of a frame's pixels."""
     changes = sorted(float(lasting(one.changed).max()) for one in judged if one.changed is not None)
-    return max([LEAST_CHANGE, *changes[-NEARLY:][:1]])
+    return max([LEAST_CHANGE * frame.height * frame.width, *changes[-NEARLY:][:1]])
 
 
 def certainty(judged: Judgement, far: float) -> Float32:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sail.config.schema import RunConfig
 from sail.config.suites import prompt_of_run, suite_of_run
-from sail.embodiment import Embodiment, check_same
+from sail.embodiment import Embodiment, check_fit
 from sail.errors import SailError
 from sail.loop.agent import sampling_of
 from sail.loop.exploration import NO_EXPLORATION, Explorer, Unplanned, wandering
@@ -176,7 +176,7 @@ def actor_of(
 def check_suite(agent: PlanningAgent | Deciding, suite: TaskSuite) -> None:
     """Raise EmbodimentError where the suite's arm or camera is another one than the agent's."""
     cure = "name weights that were trained for this suite (base=), or a suite that fits the weights (suite=)"
-    check_same(agent.embodiment, "the weights", suite.embodiment, f"suite {suite.name}", cure)
+    check_fit(agent.embodiment, "the weights", suite.embodiment, f"suite {suite.name}", cure)
 
 
 class RandomActor:

@@ -21,7 +21,7 @@ from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.networks.policy import Policy
 from sail_models.prior.compatibility import PriorError, check_fit
 from sail_models.saving import WeightsError, find_base, load_model, model_identity
-from sail_models.spaces.autoencoder import DOWNSAMPLING, Autoencoder
+from sail_models.spaces.autoencoder import Autoencoder
 from sail_models.spaces.text_encoder import TextEncoder
 
 
@@ -43,14 +43,19 @@ class Agent:
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
-        seen = self.inverse_dynamics.config
-        sides = seen.height // DOWNSAMPLING, seen.width // DOWNSAMPLING
-        latents = (self.autoencoder.config.latent_channels, *sides)
-        if self.planner.latent_shape != latents:
-            raise WeightsError(
-                f"the planner is of other weights than the autoencoder and inverse dynamics (latents "
-                f"{self.planner.latent_shape} and {latents}): take all parts from one base"
-            )
+        seen, step = self.inverse_dynamics.config, self.autoencoder.step
+        channels, *sides = self.planner.latent_shape
+        planned, pixels = [step * side for side in sides], "frames of so many pixels"
+        for what, one, others, part in (
+            ("latents of so many channels", channels, self.autoencoder.config.latent_channels, "autoencoder"),
+            (pixels, planned, [seen.height, seen.width], "inverse dynamics"),
+            (pixels, planned, [self.embodiment.height, self.embodiment.width], "embodiment"),
+        ):
+            if one != others:
+                raise WeightsError(
+                    f"the planner is of other weights than the {part} ({what}: {one} and {others}): "
+                    "take all parts from one base"
+                )
         if self.prior is not None:
             if self.planner.config.distilled:
                 raise PriorError("a distilled planner has the prior in its weights: choose prior.kind=none")

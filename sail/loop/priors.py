@@ -49,10 +49,11 @@ def compact_prior(config: RunConfig, agent: "Agent") -> CompactPrior:
 
 
 def animatediff_prior(config: RunConfig, agent: "Agent") -> Denoiser:
-    """AnimateDiff, always on the best device."""
+    """AnimateDiff in the planner's size, always on the best device."""
     hub = AnimateDiffSource()
     source = hub if config.prior.path == SHIPPED else AnimateDiffSource.inside(Path(config.prior.path))
     device = best_device()
     dtype = torch.float32 if device.type == "cpu" else torch.float16
-    frames = agent.planner.frames
-    return OverChanges(load_animatediff(source, frames, device.type, dtype, offload=config.prior.offload))
+    _, height, width = agent.planner.latent_shape
+    frames, sides, offload = agent.planner.frames, (height, width), config.prior.offload
+    return OverChanges(load_animatediff(source, frames, device.type, dtype, offload=offload, sides=sides))

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from sail.system.memory import available_memory
 from sail.system.versions import gpu_name, package_version
 
 GIB = 2**30
@@ -121,10 +122,8 @@ def check_gl(backends: Sequence[str] = GL_BACKENDS) -> Check:
 
 def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
     """Memory that is free to use, from Linux's own account."""
-    try:
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
-        available = int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
+    available = available_memory(meminfo)
+    if available is None:
         return Check("memory", False, "unknown: no MemAvailable", "4 GiB must be free", needed=False)
     ok = available >= NEEDED_MEMORY
     cure = "" if ok else "free 4 GiB, or lower envs and workers"

@@ -27,7 +27,7 @@ class BaseConfig:
     play_seen, play_unseen, play_other: play in the scenes of seen tasks, of unseen ones, and of all others.
     planner_start: "nothing", or the folder of a planner over this autoencoder's latents to continue from;
     then planner_network and grounding_steps have no effect.
-    planner_network: one of `CONFIGURATIONS`.
+    planner_network: widths of the planner; its levels follow from the frame (see `planner_config`).
     grounding_steps: 0 gives a planner without grounding, like the base that ships.
     play_share, backwards_share: shares of the planner's batches that are captioned play, and demonstrations
     played backwards.

@@ -1,10 +1,10 @@
 """Base weights from nothing: fit autoencoder, planner, inverse dynamics, policy and verifier, with resume.
 
-`sail.training.recipes` says what each of them learns from.
+`sail.training.recipes` says what each of them learns from. All sizes follow from the recipe's embodiment.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,52 +16,80 @@ from sail.embodiment import FILE, Embodiment
 from sail.system.files import write_atomically
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.base_config import BaseConfig
+from sail.training.base_parts import DYNAMICS_BATCH, parts_of
 from sail.training.batches import join
 from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.training.costs import tell_costs
+from sail.training.held_frames import episodes_within, frames_within
 from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
 from sail.training.planner_batches import LatentEpisode, backwards, change_scale, sample_batch, to_latents
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.recipes import Recipe, recipe_of
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import train_verifier
-from sail.types import Episode, Progress
+from sail.types import Progress
 from sail_models.device import best_device
 from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
-from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork, PlannerNetworkConfig
-from sail_models.networks.policy import CONFIGURATIONS as POLICY_SIZES
-from sail_models.networks.policy import PolicyConfig
-from sail_models.saving import CONFIG, arm_sizes, load_model, save_model
-from sail_models.spaces.autoencoder import Autoencoder
+from sail_models.networks.inverse_dynamics import InverseDynamics, dynamics_config
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig, planner_config
+from sail_models.networks.policy import policy_config
+from sail_models.saving import CONFIG, load_model, save_model
+from sail_models.spaces.autoencoder import Autoencoder, latent_sides
 from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS = "training.json"
-# Pairs of frames a step.
-_DYNAMICS_BATCH = 64
 
 
-def train_base(config: BaseConfig, data: Path, out: Path, progress: Progress, workers: int = 2) -> None:
+def _silent(line: str) -> None:
+    pass
+
+
+def train_base(
+    config: BaseConfig,
+    data: Path,
+    out: Path,
+    progress: Progress,
+    workers: int = 2,
+    tell: Callable[[str], None] = _silent,
+) -> None:
     """Fill `out` with autoencoder/, planner/, inverse_dynamics/ and, if asked, policy/ and verifier/.
 
-    What is there is kept. data: the episode store; the recipe collects what it lacks. Raises TrainError.
+    What is there is kept. data: the episode store; the recipe collects what it lacks. tell: is given one line
+    with the time and memory that the training takes, before it begins. Raises TrainError, also where the
+    memory is not there, and EmbodimentError for a frame that the autoencoder cannot encode.
     """
-    store = EpisodeStore(data)
-    recipe = recipe_of(config, store)
+    train_recipe(recipe_of(config, EpisodeStore(data)), config, data, out, progress, workers, tell)
+
+
+def train_recipe(
+    recipe: Recipe,
+    config: BaseConfig,
+    data: Path,
+    out: Path,
+    progress: Progress,
+    workers: int = 2,
+    tell: Callable[[str], None] = _silent,
+) -> None:
+    """`train_base` from a recipe of one's own."""
+    embodiment = recipe.embodiment
+    latent_sides(embodiment)
     begin(asdict(config), out / SETTINGS)
-    write_atomically(out / FILE, recipe.embodiment.as_json())
+    store = EpisodeStore(data)
+    write_atomically(out / FILE, embodiment.as_json())
     recipe.prepare(store, progress, workers)
+    tell_costs(parts_of(recipe, config, store, out), best_device(), tell)
     if not (out / "autoencoder" / CONFIG).is_file():
         save_model(out / "autoencoder", _autoencoder(store, config, progress), half=True)
     autoencoder: Autoencoder = load_model(out / "autoencoder", "autoencoder").to(best_device())
     if not (out / "planner" / CONFIG).is_file():
         _train_planner(store, recipe, autoencoder, config, out, progress)
     if not (out / "inverse_dynamics" / CONFIG).is_file():
-        dynamics = _train_inverse_dynamics(store, autoencoder, config, recipe.embodiment, progress)
+        dynamics = _train_inverse_dynamics(store, autoencoder, config, embodiment, progress)
         save_model(out / "inverse_dynamics", dynamics, half=True)
     if config.policy_steps and not (out / "policy" / CONFIG).is_file():
-        episodes = [store.read(record.id) for record in recipe.demonstrations(store)]
+        episodes = episodes_within(store, recipe.demonstrations(store))
         schedule = PolicySchedule(config.policy_steps, seed=config.seed)
-        shape = PolicyConfig(**POLICY_SIZES[config.policy_network], **arm_sizes(recipe.embodiment))
+        shape = policy_config(config.policy_network, embodiment)
         policy = train_policy(episodes, shape, schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     if config.verifier_steps and not (out / "verifier" / CONFIG).is_file():
@@ -74,13 +102,9 @@ def _autoencoder(store: EpisodeStore, config: BaseConfig, progress: Progress) ->
     if config.autoencoder != OWN:
         shared: Autoencoder = load_model(Path(config.autoencoder), "autoencoder")
         return shared
-    frames = np.concatenate([episode.frames for episode in _episodes(store)])
+    frames = frames_within(store, store.records())
     progress.stage("autoencoder", config.autoencoder_steps)
     return train_autoencoder([frames], config.autoencoder_steps, lambda *_: progress.advance(), config.seed)
-
-
-def _episodes(store: EpisodeStore) -> list[Episode]:
-    return [store.read(record.id) for record in store.records()]
 
 
 def _train_planner(
@@ -102,7 +126,7 @@ def _train_planner(
         if episode.prompt == prompt
     ]
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
-    future, skip = PlannerNetworkConfig.frames, recipe.embodiment.frame_skip
+    future, skip = recipe.embodiment.plan_frames, recipe.embodiment.frame_skip
 
     def batch(size: int) -> PlanBatch:
         others = [config.play_share if play else 0.0, config.backwards_share if reverse else 0.0]
@@ -118,11 +142,17 @@ def _train_planner(
     torch.manual_seed(config.seed)  # each stage begins alike whichever stages ran before it
     scale = autoencoder.config.change_scale or change_scale(batch(512))
     layers = PlannerNetworkConfig.grounding_layers if config.grounding_steps else 0
-    shape = CONFIGURATIONS[config.planner_network]
-    network = PlannerNetwork(replace(shape, change_scale=scale, grounding_layers=layers)).to(best_device())
+    shape = planner_config(
+        config.planner_network,
+        recipe.embodiment,
+        latent_channels=autoencoder.config.latent_channels,
+        change_scale=scale,
+        grounding_layers=layers,
+    )
+    network = PlannerNetwork(shape).to(best_device())
     learn, rate = lambda: batch(config.planner_batch), config.planner_learning_rate
     if config.planner_start != NOTHING:
-        network = _start(Path(config.planner_start), autoencoder).to(best_device())
+        network = _start(Path(config.planner_start), shape).to(best_device())
     elif network.grounding is not None:
         schedule = (config.grounding_steps, rate, config.seed)
         saved = out / "planner_grounding"
@@ -132,13 +162,14 @@ def _train_planner(
     save_model(out / "planner", average, half=True)
 
 
-def _start(folder: Path, autoencoder: Autoencoder) -> PlannerNetwork:
+def _start(folder: Path, shape: PlannerNetworkConfig) -> PlannerNetwork:
     network: PlannerNetwork = load_model(folder, "planner")
-    planned, made = network.latent_shape[0], autoencoder.config.latent_channels
-    if planned != made:
+    planned = network.frames, *network.latent_shape
+    needed = shape.frames, shape.latent_channels, shape.latent_height, shape.latent_width
+    if planned != needed:
         raise TrainError(
-            f"the planner in {folder} plans latents of {planned} channels, the autoencoder's have {made}: "
-            "start from a planner that was trained with it"
+            f"the planner in {folder} plans other frames or latents, {planned} and not {needed} (frames, "
+            "channels, height, width): start from a planner that was trained with this autoencoder and frame"
         )
     return network.requires_grad_(True)
 
@@ -167,15 +198,14 @@ def _train_inverse_dynamics(
     embodiment: Embodiment,
     progress: Progress,
 ) -> InverseDynamics:
-    episodes, rng = _episodes(store), np.random.default_rng(config.seed)
+    episodes, rng = episodes_within(store, store.records()), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    shape = InverseDynamicsConfig(head=config.inverse_dynamics_head, **arm_sizes(embodiment))
-    model = InverseDynamics(shape).to(best_device())
+    model = InverseDynamics(dynamics_config(embodiment, config.inverse_dynamics_head)).to(best_device())
     chunk, steps = model.config.chunk, config.inverse_dynamics_steps
-    loss = dynamics_loss(autoencoder, _DYNAMICS_BATCH)
+    loss = dynamics_loss(autoencoder, DYNAMICS_BATCH)
     trainer = Trainer(model, loss, steps, 1e-3, config.seed)
     progress.stage("inverse dynamics", steps)
     for _ in range(steps):
-        trainer.step(sample_dynamics_batch(episodes, rng, _DYNAMICS_BATCH, chunk))
+        trainer.step(sample_dynamics_batch(episodes, rng, DYNAMICS_BATCH, chunk))
         progress.advance()
     return trainer.average

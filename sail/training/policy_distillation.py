@@ -25,8 +25,8 @@ from sail.training.checkpointed_fit import TrainError, begin
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.types import Episode, Progress
 from sail_models.device import best_device
-from sail_models.networks.policy import CONFIGURATIONS, PolicyConfig
-from sail_models.saving import CONFIG, arm_sizes, load_model, model_identity, save_model
+from sail_models.networks.policy import policy_config
+from sail_models.saving import CONFIG, load_model, model_identity, save_model
 from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS, RESULTS = "distillation.json", "results.json"
@@ -60,7 +60,7 @@ def distil_policy(
         )
     if not (out / "policy" / CONFIG).is_file():
         schedule = PolicySchedule(config.steps, config.batch, seed=run.seed)
-        shape = PolicyConfig(**CONFIGURATIONS["compact"], **arm_sizes(teacher.embodiment))
+        shape = policy_config("compact", teacher.embodiment)
         policy = train_policy(successes, shape, schedule, out / "policy_training", progress)
         save_model(out / "policy", policy, half=True)
     model = load_model(out / "policy", "policy").to(best_device())

@@ -16,12 +16,14 @@ from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.training.held_frames import frames_within
 from sail.training.planner_batches import BEGINNINGS, change_scale
 from sail.training.trainer import Trainer
 from sail.types import Progress
 from sail_envs.broad.clip import STRIDE
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
+from sail_models.networks.sizes import halvings, with_finer
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import CONFIG, load_model, model_identity, save_model
 from sail_models.spaces.autoencoder import Autoencoder
@@ -79,9 +81,14 @@ def _fit_autoencoder(
     config: BroadConfig, corpus: Corpus, stores: Sequence[EpisodeStore], progress: Progress
 ) -> Autoencoder:
     broad = np.concatenate([corpus.frames(shard) for shard in sorted(corpus.shards())])
-    others = [
-        np.concatenate([store.read(record.id).frames for record in store.records()]) for store in stores
-    ]
+    for store in stores:
+        for record in store.records():
+            if (record.height, record.width) != broad.shape[1:3]:
+                raise TrainError(
+                    f"{store.folder} has frames of {record.width}×{record.height} pixels, the corpus of "
+                    f"{broad.shape[2]}×{broad.shape[1]}: leave that store out"
+                )
+    others = [frames_within(store, store.records()) for store in stores]
     # The corpus counts twice, because it varies most.
     model = train_autoencoder(
         [broad, broad, *others], config.autoencoder_steps, lambda *_: progress.advance(), config.seed
@@ -89,7 +96,7 @@ def _fit_autoencoder(
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
     some = rng.permutation(sorted(corpus.shards()))[:_SCALED_FROM]
     clips = clip_latents(corpus, some.tolist(), model, progress)
-    windows = sample_clips(clips, text, rng, _SCALED_ON, CompactPriorConfig.frames)
+    windows = sample_clips(clips, text, rng, _SCALED_ON, EMBODIMENT.plan_frames)
     model.config = replace(model.config, change_scale=change_scale(windows))
     return model
 
@@ -101,7 +108,18 @@ def _fit_prior(
     text, rng = TextEncoder(), np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     scale, identity = autoencoder.config.change_scale, model_identity(autoencoder)
-    network = CompactPrior(CompactPriorConfig(change_scale=scale, autoencoder=identity))
+    height, width = clips.latents.shape[2:]
+    network = CompactPrior(
+        CompactPriorConfig(
+            frames=EMBODIMENT.plan_frames,
+            latent_height=height,
+            latent_width=width,
+            latent_channels=autoencoder.config.latent_channels,
+            widths=with_finer(CompactPriorConfig.widths, 1 + halvings(height, width), least=64),
+            change_scale=scale,
+            autoencoder=identity,
+        )
+    )
     if config.prior_start != NOTHING:
         network = _start(Path(config.prior_start), identity)
 
@@ -133,7 +151,7 @@ class ClipLatents:
 def clip_latents(
     corpus: Corpus, shards: Collection[str], autoencoder: Autoencoder, progress: Progress
 ) -> ClipLatents:
-    """Encode shards of a corpus, which takes 2 kB of memory a frame."""
+    """Encode shards of a corpus, which takes 2 kB of memory a frame of 64 pixels a side."""
     progress.stage("encode", len(shards))
     parts: dict[str, tuple[int, Tensor]] = {}
     total = 0

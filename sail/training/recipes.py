@@ -26,6 +26,7 @@ from sail.embodiment import Embodiment, check_same
 from sail.system.suite_checks import refuse_unfit
 from sail.training.base_config import SIMULATED, BaseConfig
 from sail.training.checkpointed_fit import TrainError
+from sail.training.held_frames import episodes_within
 from sail.training.judged_attempts import judged_attempts
 from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
@@ -221,8 +222,8 @@ class Recorded:
 
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
         """The demonstrations themselves, and play."""
-        demonstrations = [store.read(record.id) for record in self.demonstrations(store)]
-        return shown_in(demonstrations, [store.read(record.id) for record in store.records(source="play")])
+        demonstrations, play = self.demonstrations(store), store.records(source="play")
+        return shown_in(episodes_within(store, demonstrations), episodes_within(store, play))
 
 
 def _recorded_embodiment(config: BaseConfig, store: EpisodeStore) -> Embodiment:

@@ -64,7 +64,7 @@ class Trainer(Generic[Network, Batch]):
 
     def _backward(self, batch: Batch) -> Tensor:
         """The loss; its clipped gradients are left at the parameters."""
-        with _attention(self.device):
+        with training_attention(self.device):
             loss = self._loss(self.network, batch, self.generator)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -100,7 +100,7 @@ class Trainer(Generic[Network, Batch]):
                 self.schedule.step()
 
 
-def _attention(device: torch.device) -> AbstractContextManager[object]:
+def training_attention(device: torch.device) -> AbstractContextManager[object]:
     """A context with the attention kernel that is fastest in training.
 
     On processors the flash kernel's backward pass over a few tokens takes ten times as long as plain matrix

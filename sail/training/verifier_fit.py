@@ -24,7 +24,7 @@ from sail.training.trainer import Trainer
 from sail.types import Episode, Progress, UInt8
 from sail_envs.suite import TaskSuite
 from sail_models.device import best_device, mixed_precision, uniform
-from sail_models.networks.verifier import IS_ARM, Verifier, VerifierNetworkConfig
+from sail_models.networks.verifier import IS_ARM, Verifier, verifier_config
 from sail_models.spaces.autoencoder import frames_to_tensor
 from sail_models.spaces.text_encoder import TextEncoder
 
@@ -46,6 +46,8 @@ KINDS, SHARES = ("done", "vain", "not_done"), (0.5, 0.25, 0.25)
 SHIFT, RECOLOURED, UNSAID, DOUBT = 4, 0.5, 0.3, 0.05
 # One of so many frames of a batch teaches where the arm is.
 ARM_EVERY = 4
+# Pairs of frames a step.
+VERIFIER_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -207,8 +209,11 @@ def train_verifier(
         raise TrainError("a verifier learns from what is done and what is not: record demonstrations first")
     torch.manual_seed(seed)
     told = any(one.arm.any() for one in shown)
-    network = Verifier(VerifierNetworkConfig(arm=told)).to(best_device())
+    height, width = shown[0].frames.shape[1:3]
+    network = Verifier(verifier_config(height, width, told)).to(best_device())
     trainer = Trainer(network, verifier_loss, steps, 1e-3, seed, ema=0.995)
-    return fit(
-        trainer, lambda: sample_verifier_batch(arranged, text, rng, 64), rng, saved, progress, "verifier"
-    )
+
+    def batch() -> VerifierBatch:
+        return sample_verifier_batch(arranged, text, rng, VERIFIER_BATCH)
+
+    return fit(trainer, batch, rng, saved, progress, "verifier")

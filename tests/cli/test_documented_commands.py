@@ -38,6 +38,7 @@ OPTIONS = {
     "bench protocol": {"--seeds": "1", "--iterations": "1", "--jobs": "1"},
 }
 SHIPPED = ("base=base", "base=panda")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,8 @@ def test_the_commands_of_a_page_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(scratch)
+    if not Path("examples").exists():
+        Path("examples").symlink_to(EXAMPLES)
     for command in commands(page):
         # As the Makefile has it.
         run = ("sail", "run", "--preset", "quick", "--out", "runs/quick")

@@ -41,8 +41,13 @@ def test_the_folder_says_what_it_holds(exported: Path, exported_as: tuple[str, .
 
 
 def test_a_folder_of_a_newer_version_is_refused(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="has format 3, this version of sail reads 2"):
-        ExportedPlanner(copied(exported, tmp_path / "newer", format=3))
+    with pytest.raises(ExportError, match="has format 4, this version of sail reads 2 and 3"):
+        ExportedPlanner(copied(exported, tmp_path / "newer", format=4))
+
+
+def test_a_folder_of_the_version_before_says_one_side_and_is_read(exported: Path, tmp_path: Path) -> None:
+    older = copied(exported, tmp_path / "older", format=2, frame_size=64)
+    assert read_planner_config(older) == read_planner_config(exported)
 
 
 def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:
@@ -74,7 +79,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_a_policys_folder_says_what_it_holds_and_is_checked(exported_policy: Path, tmp_path: Path) -> None:
     config = read_policy_config(exported_policy)
-    assert kind_of(exported_policy) == "policy" and config.chunk == 8 and config.frame_size == 64
+    assert kind_of(exported_policy) == "policy" and config.chunk == 8
     assert config.parity == check_folder(exported_policy, "cpu")
     assert config.parity.keys() == {"text", "actions"}
     assert isinstance(load_exported(exported_policy), ExportedPolicy)

@@ -15,6 +15,7 @@ from sail.loop.run_folder import create_run
 from sail.types import UInt8
 from sail_models.networks.verifier import Judgement, Verifier, VerifierNetworkConfig
 
+from embodied import frame_sizes
 from helpers import make_episode
 
 
@@ -22,7 +23,7 @@ class Recognising(Verifier):
     """Takes a frame for done that is bright, and counts changes where it is told to."""
 
     def __init__(self, counts: bool = False) -> None:
-        super().__init__(VerifierNetworkConfig(arm=False))
+        super().__init__(VerifierNetworkConfig(**frame_sizes(), arm=False))
         self.counts = counts
 
     def judge(self, frames: UInt8, text: Tensor) -> Judgement:
@@ -72,7 +73,9 @@ def test_what_went_about_as_far_as_anything_in_the_run_is_likelier_done(tmp_path
 
 def test_a_few_specks_are_no_distance() -> None:
     quiet = [Judgement(np.zeros(4, np.float32), np.array([0, 1, 2, 1])) for _ in range(5)]
-    assert furthest(quiet) == furthest([]) == 8.0
+    small, large = VerifierNetworkConfig(**frame_sizes()), VerifierNetworkConfig(128, 192)
+    assert furthest(quiet, small) == furthest([], small) == 8.0
+    assert furthest(quiet, large) == 48.0  # of a larger frame more pixels
     assert certainty(quiet[0], 8.0).max() < 0.05
 
 

@@ -13,6 +13,8 @@ from sail_models.prior.compatibility import PriorError
 from sail_models.saving import load_model, model_identity, save_model
 from sail_models.spaces.autoencoder import Autoencoder
 
+from embodied import plan_sizes
+
 
 def config_of(base: Path, *overrides: str) -> RunConfig:
     return load_config("smoke", None, [f"base={base}", *overrides])
@@ -23,6 +25,7 @@ def save_prior(folder: Path, base: Path, **changed: object) -> Path:
     planner: PlannerNetwork = load_model(base / "planner", "planner")
     autoencoder: Autoencoder = load_model(base / "autoencoder", "autoencoder")
     settings: dict[str, object] = {
+        **plan_sizes(),
         "latent_channels": planner.config.latent_channels,
         "widths": (16, 32),
         "change_scale": planner.config.change_scale,
@@ -55,8 +58,8 @@ def test_a_prior_of_another_autoencoder_is_one_line(tiny_base: Path, tmp_path: P
 
 
 def test_a_prior_of_other_latents_is_one_line(tiny_base: Path, tmp_path: Path) -> None:
-    path = save_prior(tmp_path / "prior", tiny_base, latent_size=4)
-    with pytest.raises(PriorError, match=r"its latents \(\d+, 4, 4\), needed"):
+    path = save_prior(tmp_path / "prior", tiny_base, latent_width=4)
+    with pytest.raises(PriorError, match=r"its latents \(\d+, 8, 4\), needed"):
         load_agent(config_of(tiny_base, "prior.kind=compact", f"prior.path={path}"))
 
 

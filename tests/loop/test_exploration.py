@@ -16,13 +16,14 @@ from sail.loop.exploration import (
     adapted,
 )
 from sail.loop.results import Way
-from sail.types import FRAME_SKIP, Episode
+from sail.types import Episode
 from sail_envs.action_noise import NOISE_MEMORY
 from sail_envs.metaworld.metaworld_tasks import METAWORLD as SUITE
 
 TASK = "handle-press"
 STEP_LENGTH = 0.01
-STILL = np.zeros((FRAME_SKIP, 4), np.float32)
+SKIP = SUITE.embodiment.frame_skip
+STILL = np.zeros((SKIP, 4), np.float32)
 ARM = np.array([0.0, 0.6, 0.2, 1.0], np.float32)
 
 
@@ -49,7 +50,7 @@ def test_who_wanders_goes_to_one_point_of_the_workspace_after_another() -> None:
     for _ in range(40):
         before = arm[:3].copy()
         chunk = wanderer.chunk(arm)
-        assert chunk.shape == (FRAME_SKIP, 4) and np.abs(chunk).max() <= 1.0
+        assert chunk.shape == (SKIP, 4) and np.abs(chunk).max() <= 1.0
         arm[:3] += STEP_LENGTH * chunk[:, :3].sum(0)
         low, high = np.minimum(workspace.low, before), np.maximum(workspace.high, before)
         assert ((low - 1e-6 <= arm[:3]) & (arm[:3] <= high + 1e-6)).all()
@@ -88,7 +89,7 @@ def test_a_repetition_goes_the_success_s_last_steps_and_straight_on() -> None:
         seen = []
         for _ in range(4 * WAYPOINT_CHUNKS):
             chunk = repeater.chunk(arm)
-            assert chunk.shape == (FRAME_SKIP, 4) and np.abs(chunk).max() <= 1.0
+            assert chunk.shape == (SKIP, 4) and np.abs(chunk).max() <= 1.0
             arm[:3] += STEP_LENGTH * chunk[:, :3].sum(0)
             seen.append(np.append(arm[:3], chunk[0, 3]))
         places = np.array(seen)

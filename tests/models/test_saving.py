@@ -12,7 +12,7 @@ from torch import nn
 
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.saving import WeightsError, find_base, load_model, model_identity, save_model
+from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity, save_model
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 from embodied import sizes
@@ -25,7 +25,7 @@ def make_models() -> dict[str, nn.Module]:
     return {
         "autoencoder": autoencoder,
         "planner": PlannerNetwork(
-            PlannerNetworkConfig(2, 4, 4, widths=(16, 32), heads=2, change_scale=(0.5, 0.123456789))
+            PlannerNetworkConfig(2, 4, 6, 4, widths=(16, 32), heads=2, change_scale=(0.5, 0.123456789))
         ),
         "inverse_dynamics": InverseDynamics(
             InverseDynamicsConfig(head="diffusion", widths=(8, 16), features=16, **sizes(16, chunk=3))
@@ -127,7 +127,7 @@ def test_another_kind(folder: Path) -> None:
     assert "holds a autoencoder, not a planner" in refusal(folder, "planner")
 
 
-@pytest.mark.parametrize("version", [3, None, "1"])
+@pytest.mark.parametrize("version", [4, None, "1"])
 def test_another_format(folder: Path, version: object) -> None:
     rewrite(folder, format=version)
     assert f"format {version}; this version reads 1" in refusal(folder)
@@ -187,3 +187,49 @@ def test_base_weights_are_found_by_folder_or_refused(tmp_path: Path) -> None:
         find_base("nothing")
     save_model(tmp_path / "planner", MODELS["planner"])
     assert find_base(str(tmp_path)) == tmp_path
+
+
+# The weights that ship, by folder: the identity that runs and results name them by.
+SHIPPED = {
+    "base/autoencoder": "2f5bab1ffb6b",
+    "base/inverse_dynamics": "5ea3690740ce",
+    "base/planner": "eb245c682194",
+    "base/verifier": "8213726efd6c",
+    "panda/autoencoder": "ad2c710ec8bd",
+    "panda/inverse_dynamics": "3ab26467f270",
+    "panda/planner": "ea6d2a75b31f",
+    "prior": "c14e7869df32",
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_weights_of_the_first_format_are_what_they_were(name: str, tmp_path: Path) -> None:
+    folder, kind = PRETRAINED / name, name.rpartition("/")[2] if "/" in name else "compact_prior"
+    assert json.loads((folder / "config.json").read_text())["format"] == 1
+    model = load_model(folder, kind)
+    assert model_identity(model) == SHIPPED[name]
+    save_model(tmp_path, model)  # in today's format
+    again = load_model(tmp_path, kind)
+    assert (again.config, model_identity(again)) == (model.config, SHIPPED[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "old"),
+    [
+        ("base/planner", {"latent_size": 8}),
+        ("base/verifier", {"frame_size": 64}),
+        ("prior", {"latent_size": 8}),
+        ("base/inverse_dynamics", {}),
+    ],
+)
+def test_weights_of_the_second_format_say_one_side(name: str, old: dict[str, int], tmp_path: Path) -> None:
+    kind = name.rpartition("/")[2] if "/" in name else "compact_prior"
+    model = load_model(PRETRAINED / name, kind)
+    save_model(tmp_path, model)
+    content = json.loads((tmp_path / "config.json").read_text())
+    if old:
+        for side in ("latent_height", "latent_width", "height", "width", "plain_levels"):
+            content["config"].pop(side, None)
+    rewrite(tmp_path, format=2, config=content["config"] | old)
+    again = load_model(tmp_path, kind)
+    assert (again.config, model_identity(again)) == (model.config, SHIPPED[name])

@@ -45,7 +45,7 @@ def test_the_hand_goes_where_it_is_led_and_does_not_turn() -> None:
     before, turned = pose(start)
     joints = start
     for _ in range(10):
-        following = kinematics.step([0.004, -0.006, 0.002], 0.05)
+        following = kinematics.step([0.004, -0.006, 0.002, 0.0, 0.0, 0.0], 0.05)
         assert np.abs(following - joints).max() < 0.1
         joints = following
     after, still = pose(joints)

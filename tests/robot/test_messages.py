@@ -23,7 +23,6 @@ from sail_robot.messages import (
     pose_message,
     pose_values,
     seconds_of,
-    square,
     stamp_of,
     trajectory_message,
     trajectory_values,
@@ -93,20 +92,14 @@ def test_a_glance_tells_black_from_lit_in_every_format() -> None:
         glance(CompressedImage(format="jpeg", data=b"nothing"))
 
 
-def test_a_camera_frame_becomes_the_square_in_its_middle() -> None:
-    assert square(PICTURE, 12).shape == (12, 12, 3)
-    np.testing.assert_array_equal(square(PICTURE, 12), PICTURE[:, 4:16])
-    flat = np.full((480, 640, 3), 77, np.uint8)
-    assert (square(flat, 64) == 77).all() and square(flat, 64).shape == (64, 64, 3)
-
-
 def test_a_plan_comes_out_as_it_went_in() -> None:
-    frames = RNG.integers(0, 255, (8, 64, 64, 3)).astype(np.uint8)
+    frames = RNG.integers(0, 255, (8, 48, 64, 3)).astype(np.uint8)
     message = plan_message(frames, 3.5, "camera")
     assert seconds_of(message.header.stamp) == 3.5
-    np.testing.assert_array_equal(planned_frames(message), frames)
-    with pytest.raises(MessageError, match="square frames"):
-        planned_frames(image_message(PICTURE[:11], 0.0, "camera"))
+    np.testing.assert_array_equal(planned_frames(message, 48, 64), frames)
+    for height, width in ((64, 48), (50, 64), (48, 32)):
+        with pytest.raises(MessageError, match=f"64 x 384 pixels is no frames of {width} x {height} above"):
+            planned_frames(message, height, width)
 
 
 def test_motions_come_out_as_they_went_in() -> None:

@@ -60,7 +60,7 @@ def test_a_planner_without_a_prompt_does_not_start() -> None:
 def test_weights_of_another_camera_do_not_start(node: str, base: tuple[str, ...]) -> None:
     code, output = started(node, f"limits:={PANDA}", *base)
     assert code == 1 and "Traceback" not in output
-    assert "knows the camera 'metaworld/workspace', the robot's is 'panda/workspace'" in output
+    assert "camera is metaworld/workspace in " in output and "panda/workspace in the robot file" in output
 
 
 @pytest.mark.parametrize(("node", "more"), [("planner", ("prompt:='push it'",)), ("controller", ())])
@@ -79,5 +79,13 @@ def test_a_policy_without_a_prompt_or_a_planner_as_policy_does_not_start(
 
 
 def test_a_task_that_is_not_on_the_table() -> None:
-    code, output = started("sim_arm", "task:=door-open")
-    assert code == 1 and "choose a cups- or drawers- task" in output
+    code, output = started("sim_arm", f"limits:={PANDA}", "task:=door-open")
+    assert code == 1 and "choose a task of the Panda's suites" in output and "Traceback" not in output
+
+
+def test_attempts_without_a_name_or_words(tmp_path: Path) -> None:
+    store = f"episodes:={tmp_path / 'episodes'}"
+    code, output = started("episode", f"limits:={PANDA}", store, "prompt:='pour the tea'")
+    assert code == 1 and "the task is empty" in output and "Traceback" not in output
+    code, output = started("episode", f"limits:={PANDA}", store, "task:=pour")
+    assert code == 1 and "the prompt is empty" in output and not (tmp_path / "episodes").exists()

@@ -1,6 +1,5 @@
 """The robot file: what ships is read right, and whatever is wrong is one line that names it."""
 
-from dataclasses import replace
 from math import radians
 from pathlib import Path
 from typing import Any
@@ -12,47 +11,35 @@ from sail.embodiment import FILE, EmbodimentError, read_embodiment
 from sail_envs.environment import TaskEnv
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_envs.panda.panda_tasks import EMBODIMENT
-from sail_models.saving import find_base
 from sail_robot.motion import LimitsError
-from sail_robot.robot_file import MismatchError, check_embodiment, read_robot
+from sail_robot.robot_file import read_robot
 
-CONFIG = Path(__file__).parents[2] / "robot" / "config"
+from arms import PANDA as FILE_OF_PANDA
+from arms import TURNING, robot_file
+
 EMBODIMENTS = {"metaworld": METAWORLD.embodiment, "panda": EMBODIMENT}
-KNOWN = EMBODIMENTS["panda"]
-PANDA = yaml.safe_load((CONFIG / "panda.yaml").read_text())
+PANDA = yaml.safe_load(FILE_OF_PANDA.read_text())
 
 
-def written(folder: Path, changes: dict[str, Any]) -> Path:
-    """The Panda's file with some keys changed (None: left out)."""
-    tree = yaml.safe_load(yaml.safe_dump(PANDA))
-    for key, value in changes.items():
-        group, _, name = key.rpartition(".")
-        inside = tree[group] if group else tree
-        if value is None:
-            del inside[name]
-        else:
-            inside[name] = value
-    path = folder / "robot.yaml"
-    path.write_text(yaml.safe_dump(tree))
-    return path
-
-
-@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FILE_OF_PANDA.parent.glob("*.yaml")), ids=lambda path: path.stem)
 def test_what_ships_is_read(path: Path) -> None:
     robot = read_robot(path)
     assert robot.arm == path.stem
     assert robot.joints.stop_seconds == robot.hand.stop_seconds <= 0.2
     assert len(robot.joint_names) == len(robot.joints.low)
+    assert robot.embodiment.camera == EMBODIMENT.camera
+    named = [one.name for one in robot.embodiment.actions]
+    assert named == ["x", "y", "z", *(["gripper"] if robot.gripper.joint != "none" else [])]
 
 
 def test_units_are_converted(tmp_path: Path) -> None:
     robot = read_robot(
-        written(
+        robot_file(
             tmp_path,
             {"hand.low": ["300 mm", "-35 cm", "0.06 m"], "hand.turning": "20 deg/s", "watch.plan": "4500 ms"},
         )
     )
-    assert robot.hand.low[:3] == pytest.approx((0.3, -0.35, 0.06))
+    assert robot.hand.low[:3] == (0.3, -0.35, 0.06)
     assert robot.hand.speed == pytest.approx((0.25, radians(20)))
     assert robot.watch.plan == pytest.approx(4.5)
 
@@ -78,10 +65,26 @@ def test_units_are_converted(tmp_path: Path) -> None:
         ({"hand.sped": "1 m/s"}, "nobody knows hand.sped"),
         ({"hand": "none"}, "hand must hold 'key: value' lines"),
         ({"arm": 7}, "arm must be a text"),
+        ({"hand.step": "1e9999 m"}, "hand.step must be a number with its unit"),
+        ({"embodiment": None}, "embodiment is missing"),
+        ({"camera": "lab/left"}, "nobody knows camera"),
+        ({"embodiment.height": "64 px"}, "embodiment.height must be a whole number from 1, not '64 px'"),
+        ({"embodiment.width": 0}, "embodiment.width must be a whole number from 1, not 0"),
+        ({"embodiment.frame_skip": True}, "embodiment.frame_skip must be a whole number"),
+        (
+            {"embodiment.control_period": 0.05},
+            "embodiment.control_period must be a number with its unit (s, ms)",
+        ),
+        ({"embodiment.displacement": "0 mm"}, "embodiment.displacement must be more than 0"),
+        ({"embodiment.turn": "90 deg"}, "embodiment.turn must be 0 deg, or more and less than 90 deg"),
+        ({"embodiment.turn": "-1 deg"}, "embodiment.turn must be 0 deg, or more"),
+        ({"embodiment.orientation": "euler"}, "'euler': choose one of none, axis-angle, 6-D"),
+        ({"embodiment.low": ["1 m", "0 m", "0 m"]}, "dimension x has the range 1 to 0.3"),
+        ({"embodiment.fps": 20}, "nobody knows embodiment.fps"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], line: str, tmp_path: Path) -> None:
-    path = written(tmp_path, changes)
+    path = robot_file(tmp_path, changes)
     with pytest.raises(LimitsError) as caught:
         read_robot(path)
     assert line in str(caught.value) and str(path) in str(caught.value)
@@ -99,12 +102,6 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
         read_robot(tmp_path / "robot.yaml")
 
 
-def test_the_shipped_weights_say_what_they_are() -> None:
-    check_embodiment(read_embodiment(find_base("panda")), "panda/workspace", "base 'panda'")
-    for name, scenes in (("panda", "panda"), ("base", "metaworld")):
-        assert read_embodiment(find_base(name)) == EMBODIMENTS[scenes]
-
-
 @pytest.mark.parametrize(("scenes", "task"), [("metaworld", "reach"), ("panda", "cups-red")])
 def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None:
     env = TaskEnv(task, height=32, width=32)
@@ -114,19 +111,37 @@ def test_a_control_step_takes_as_long_as_is_said(scenes: str, task: str) -> None
     env.close()
 
 
-def test_other_cameras_and_actions_are_refused(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(replace(KNOWN, camera="lab/left").as_json())
-    left = read_embodiment(tmp_path)
-    check_embodiment(left, "lab/left", "it")
-    with pytest.raises(MismatchError, match="knows the camera 'lab/left', the robot's is 'panda/workspace'"):
-        check_embodiment(left, "panda/workspace", "it")
-    with pytest.raises(MismatchError, match=r"actions of 0.01 m in 0.1 s, not 0.01 m in 0.05 s"):
-        check_embodiment(replace(KNOWN, control_seconds=0.1), "panda/workspace", "it")
-
-
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"camera": "panda/workspace"}'])
 def test_weights_that_do_not_say(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / FILE).write_text(content)
     with pytest.raises(EmbodimentError, match=FILE):
         read_embodiment(tmp_path)
+
+
+def test_the_pandas_file_says_what_the_simulated_panda_is() -> None:
+    assert read_robot(FILE_OF_PANDA).embodiment == EMBODIMENT
+
+
+def test_an_embodiment_of_ones_own(tmp_path: Path) -> None:
+    robot = read_robot(robot_file(tmp_path, TURNING))
+    arm = robot.embodiment
+    assert (arm.height, arm.width, arm.control_seconds, arm.frame_skip, arm.plan_frames) == (
+        48,
+        64,
+        0.1,
+        4,
+        6,
+    )
+    assert [(one.name, one.high) for one in arm.actions] == [
+        *((axis, 0.02) for axis in "xyz"),
+        *((f"turn_{axis}", 0.05) for axis in "xyz"),
+        ("gripper", 1.0),
+    ]
+    # Without a range of its own, the position's is the hand's box.
+    ranges = [(one.low, one.high) for one in arm.proprioception[:3]]
+    assert ranges == list(zip(robot.hand.low[:3], robot.hand.high[:3], strict=True))
+    assert [one.kind for one in arm.proprioception[3:]] == ["rotation"] * 6 + ["gripper"]
+    felt = {"embodiment.orientation": "axis-angle", "gripper.joint": "none"}
+    arm = read_robot(robot_file(tmp_path, {**TURNING, **felt})).embodiment
+    assert len(arm.actions) == 6 and [one.unit for one in arm.proprioception] == ["m"] * 3 + ["rad"] * 3

@@ -8,7 +8,6 @@ from sail.filters.selection import find_filter
 from sail.filters.verifier_filter import VerifierFilter, certainty, furthest
 from sail.loop.agent import load_agent, load_base, sampling_of
 from sail.training.judged_attempts import AttemptJob, make_attempt
-from sail.types import FRAME_SKIP
 from sail_envs.environment import TaskEnv
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.saving import PRETRAINED, load_model
@@ -20,8 +19,8 @@ MAXIMUM_PRIOR = 30_000_000  # bytes
 @pytest.mark.parametrize("name", ["base", "panda"])
 def test_the_shipped_bases_load(name: str) -> None:
     agent = load_base(name)
-    assert agent.planner.frames == 8
-    assert agent.inverse_dynamics.config.chunk == FRAME_SKIP
+    assert agent.planner.frames == agent.embodiment.plan_frames
+    assert agent.inverse_dynamics.config.chunk == agent.embodiment.frame_skip
 
 
 @pytest.mark.parametrize("rule", ["prior", "probabilistic", "inverse_probabilistic", "normalised"])
@@ -47,7 +46,7 @@ def test_the_shipped_verifier_sees_a_drawer_opened_and_one_that_is_not() -> None
     opened, wandering = (make_attempt(AttemptJob("drawer-open", "", index)) for index in (0, 6))
     assert opened.done.any() and not wandering.done.any()
     judged = [judge.judge(one.frames, METAWORLD.tasks["drawer-open"]) for one in (opened, wandering)]
-    sure, unsure = (certainty(one, furthest(judged)) for one in judged)
+    sure, unsure = (certainty(one, furthest(judged, METAWORLD.embodiment)) for one in judged)
     assert np.median(sure[opened.done[1:]]) > 0.9
     assert (unsure < 0.5).mean() > 0.9 and unsure.max() < 0.6
 

@@ -22,12 +22,12 @@ from sail_models.networks.policy import Policy, PolicyConfig
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
-from embodied import sizes
+from embodied import frame_sizes, plan_sizes, sizes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on NVIDIA GPUs")
 
 STEPS = 12
-SHAPE = PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2, grounding_layers=1)
+SHAPE = PlannerNetworkConfig(**plan_sizes(), latent_channels=4, widths=(16, 32), heads=2, grounding_layers=1)
 
 
 def normal(*shape: int) -> Tensor:
@@ -83,7 +83,7 @@ def verifiers() -> tuple[nn.Module, Callable[..., Tensor], Any]:
             frames, frames, frames[:, :2].sigmoid(), normal(count, 16, 384), torch.arange(count) % 2.0
         )
 
-    return Verifier(VerifierNetworkConfig()).cuda(), verifier_loss, batch
+    return Verifier(VerifierNetworkConfig(**frame_sizes())).cuda(), verifier_loss, batch
 
 
 @pytest.mark.parametrize(

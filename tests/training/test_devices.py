@@ -32,14 +32,14 @@ from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
-from embodied import sizes
+from embodied import frame_sizes, plan_sizes, sizes
 
 META = torch.device("meta")
 # `meta` has no generator of its own.
 GENERATOR = SimpleNamespace(device=META)
 BATCH = 3
 FIRST, FUTURE, TEXT = torch.zeros(BATCH, 4, 8, 8), torch.zeros(BATCH, 8, 4, 8, 8), torch.ones(BATCH, 16, 384)
-SMALL = PlannerNetworkConfig(latent_channels=4, widths=(16, 32), heads=2)
+SMALL = PlannerNetworkConfig(**plan_sizes(), latent_channels=4, widths=(16, 32), heads=2)
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_policies_and_inverse_dynamics_are_fitted_and_act_where_they_are(head: s
 
 def test_verifiers_and_groundings_are_fitted_where_they_are() -> None:
     frames, done = torch.zeros(BATCH, 3, 64, 64, device=META), torch.zeros(BATCH, device=META)
-    verifier = Verifier(VerifierNetworkConfig()).to(META)
+    verifier = Verifier(VerifierNetworkConfig(**frame_sizes())).to(META)
     judged = VerifierBatch(frames, frames, frames[:, :2], TEXT.to(META), done)
     assert verifier_loss(verifier, judged, GENERATOR).device == META  # type: ignore[arg-type]
     network = PlannerNetwork(replace(SMALL, grounding_layers=1)).to(META)
@@ -100,7 +100,7 @@ def test_verifiers_and_groundings_are_fitted_where_they_are() -> None:
 
 @pytest.mark.parametrize("rule", ["in_domain", "normalised", "probabilistic"])
 def test_plans_are_drawn_where_the_networks_are(rule: str) -> None:
-    shape = replace(CompactPriorConfig(), latent_channels=4)
+    shape = CompactPriorConfig(**plan_sizes(), latent_channels=4)
     networks: dict[str, nn.Module] = {"domain": PlannerNetwork(SMALL), "prior": CompactPrior(shape)}
     text, first = TEXT.to(META), FIRST.to(META)
     models = {

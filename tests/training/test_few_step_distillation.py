@@ -16,13 +16,13 @@ from sail.report.live_table import LiveTable
 from sail.training.checkpointed_fit import TrainError
 from sail.training.few_step_distillation import StudentConfig, distil, distillation_loss
 from sail.training.fine_tuning import finetune_planner
-from sail.types import FRAME_SIZE
 from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import PlannerNetworkConfig
 from sail_models.prior.compatibility import PriorError
 
+from embodied import plan_sizes
 from helpers import Capture, assert_one_line, make_episode, refused
 
 PROMPTS = ("push the red cup forward", "push the blue cup forward")
@@ -34,7 +34,7 @@ class Recalling(ChangeDenoiser):
     residual = 1e-12
 
     def __init__(self, answer: Tensor) -> None:
-        super().__init__(PlannerNetworkConfig(), cosine_alphas())
+        super().__init__(PlannerNetworkConfig(**plan_sizes()), cosine_alphas())
         self.answer = answer
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def test_in_one_step_it_is_nearer_to_the_composed_plan_than_its_teacher_in_one(
 def test_it_is_sampled_under_the_text_alone(tiny_student: Path) -> None:
     student = load_base(str(tiny_student))
     sampling = sampling_of(load_config("panda", None, ["prior.kind=none", "planner.steps=2"]))
-    frames = np.zeros((2, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+    frames = np.zeros((2, student.embodiment.height, student.embodiment.width, 3), np.uint8)
     plans = [
         student.video_planner.plan(frames, list(PROMPTS), [0, 1], replace(sampling, guidance=guidance)).frames
         for guidance in (0.0, 7.0)

@@ -47,7 +47,7 @@ def agent() -> Agent:
     torch.manual_seed(0)
     return Agent(
         autoencoder=Autoencoder(AutoencoderConfig(4, (8, 8, 8))).eval().requires_grad_(False),
-        planner=PlannerNetwork(PlannerNetworkConfig(2, 4, 8, widths=(16, 32), heads=2))
+        planner=PlannerNetwork(PlannerNetworkConfig(2, 8, 8, 4, widths=(16, 32), heads=2))
         .eval()
         .requires_grad_(False),
         inverse_dynamics=InverseDynamics(InverseDynamicsConfig(widths=(8, 16), features=16, **sizes()))

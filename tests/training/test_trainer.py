@@ -15,7 +15,7 @@ SHAPE = (2, 4, 4, 4)  # frames, channels, height, width
 
 def make_trainer(seed: int = 0, steps: int = 40, ema: float = 0.998) -> Trainer[PlannerNetwork, PlanBatch]:
     torch.manual_seed(seed)
-    config = PlannerNetworkConfig(*SHAPE[:3], widths=(16, 32), heads=2, change_scale=(0.5,))
+    config = PlannerNetworkConfig(2, 4, 4, 4, widths=(16, 32), heads=2, change_scale=(0.5,))
     return Trainer(PlannerNetwork(config), diffusion_loss, steps, learning_rate=3e-3, seed=seed, ema=ema)
 
 

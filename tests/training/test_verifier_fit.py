@@ -30,6 +30,7 @@ from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.spaces.text_encoder import TextEncoder
 
+from embodied import frame_sizes
 from helpers import make_episode
 
 STEPS = 60
@@ -165,7 +166,7 @@ def test_the_loss_is_least_where_the_verifier_is_right() -> None:
         ) -> torch.Tensor:
             return self.right * 3.0 * (2.0 * batch.done - 1.0)
 
-    verifier = Saying(VerifierNetworkConfig(arm=False))
+    verifier = Saying(VerifierNetworkConfig(**frame_sizes(), arm=False))
     generator = torch.Generator().manual_seed(0)
     good = float(verifier_loss(verifier, batch, generator))
     verifier.right = -1.0
@@ -185,7 +186,7 @@ def test_both_frames_are_moved_and_recoloured_alike() -> None:
             seen.append((first, current))
             return text[:, 0, 0]
 
-    verifier_loss(Looking(VerifierNetworkConfig()), same, torch.Generator().manual_seed(0))
+    verifier_loss(Looking(VerifierNetworkConfig(**frame_sizes())), same, torch.Generator().manual_seed(0))
     ((first, current),) = seen
     # What is left is each frame's own noise and brightness.
     assert float((first - current).abs().mean()) < 0.15 < float((first - frames).abs().mean())
@@ -204,7 +205,7 @@ def test_where_the_arm_is_moves_with_the_frames_and_is_taught() -> None:
             seen.append((first, current, arms))
             return text[:, 0, 0]
 
-    verifier = Looking(VerifierNetworkConfig())
+    verifier = Looking(VerifierNetworkConfig(**frame_sizes()))
     verifier_loss(
         verifier, VerifierBatch(*white, arms, batch.text, batch.done), torch.Generator().manual_seed(0)
     ).backward()

@@ -14,6 +14,10 @@ from sail_envs.rendering import load_mujoco
 # One control step: how long it lasts in seconds and how far the end effector moves at most, in metres.
 CONTROL_SECONDS = 0.05
 STEP_LENGTH = 0.01
+# How far the end effector turns in one control step at most, in radians.
+STEP_ANGLE = 0.06
+# How far a finger moves in one control step where the hand turns, too, in metres: a real gripper's 0.05 m/s.
+FINGER_STEP = 0.0025
 # Where the end effector may be sent, in metres: the reachable part of the table in front of the base.
 LOW, HIGH = np.array([0.3, -0.35, 0.06]), np.array([0.75, 0.35, 0.5])
 _END_EFFECTOR = "end_effector"
@@ -83,7 +87,7 @@ def compile_model(xml: str) -> Any:
 
 
 class PandaArm:
-    """Moves the arm of a model by end-effector steps, the hand pointing down."""
+    """Moves the arm of a model by end-effector steps. The hand points down until it is turned."""
 
     def __init__(self, model: Any, data: Any) -> None:
         import mink
@@ -99,8 +103,9 @@ class PandaArm:
         self._limits = [mink.ConfigurationLimit(model)]
         self._target = np.zeros(3)
 
-    def place(self, position: NDArray[np.float64]) -> None:
-        """Put the arm, at rest and open, where its end effector is at `position` (metres)."""
+    def place(self, position: NDArray[np.float64], turned: float = 0.0) -> None:
+        """Put the arm, at rest and open, where its end effector is at `position` (metres). turned: turns the
+        hand about the vertical, in radians; at 0 the fingers close sideways."""
         data = self._data
         data.qpos[self._joints], data.qpos[self._fingers] = _HOME, OPEN
         self._configuration.update(data.qpos.copy())
@@ -111,6 +116,8 @@ class PandaArm:
         x = np.append(heading / np.linalg.norm(heading), 0.0)
         down = np.array([0.0, 0.0, -1.0])
         self._rotation = self._mink.SO3.from_matrix(np.column_stack([x, np.cross(down, x), down]))
+        if turned:
+            self._rotation = self._mink.SO3.exp(-turned * down) @ self._rotation
         self._target = np.array(position, np.float64)
         self._solve(_PLACING, CONTROL_SECONDS)
         data.qpos[self._joints] = self._configuration.q[self._joints]
@@ -123,6 +130,15 @@ class PandaArm:
         step = STEP_LENGTH * np.clip(action[:3].astype(np.float64), -1.0, 1.0)
         self.lead(step, OPEN * (1.0 - float(np.clip(action[3], -1.0, 1.0))) / 2.0, CONTROL_SECONDS)
 
+    def move_and_turn(self, action: Float32) -> None:
+        """One control step. action: float32 (7,) in -1..1, end-effector step and gripper as `move` has them,
+        and in between a rotation vector (world frame, times STEP_ANGLE radians)."""
+        numbers = np.clip(action.astype(np.float64), -1.0, 1.0)
+        self.turn(STEP_ANGLE * numbers[3:6])
+        fingers, now = OPEN * (1.0 - numbers[6]) / 2.0, float(self._data.ctrl[7])
+        fingers = now + np.clip(fingers - now, -FINGER_STEP, FINGER_STEP)
+        self.lead(STEP_LENGTH * numbers[:3], fingers, CONTROL_SECONDS)
+
     def lead(self, step: NDArray[np.float64], fingers: float, seconds: float) -> None:
         """Let some time pass, the end effector led on by `step` (3,) in metres. fingers: each one's distance
         from closed, in metres."""
@@ -133,6 +149,15 @@ class PandaArm:
         self._target = np.clip(self.position + ahead, LOW, HIGH)
         self._solve(_SOLUTIONS, seconds)
         self.hold(self._configuration.q[self._joints], fingers, seconds)
+
+    def turn(self, by: NDArray[np.float64]) -> None:
+        """Have `lead` turn the end effector, too. by: axis-angle vector (3,), world axes, in radians."""
+        # Like the position's, the target stays within three steps of the arm: one that runs away from an arm
+        # that is blocked would come round to the other side.
+        now = self._mink.SO3.from_matrix(self.rotation)
+        ahead = (self._mink.SO3.exp(by) @ self._rotation @ now.inverse()).log()
+        share = min(1.0, 3 * STEP_ANGLE / max(float(np.linalg.norm(ahead)), 1e-9))
+        self._rotation = self._mink.SO3.exp(share * ahead) @ now
 
     def hold(self, joints: NDArray[np.float64], fingers: float, seconds: float) -> None:
         """Let some time pass, the joints held at these angles (7,) in radians, the fingers as in `lead`."""
@@ -150,6 +175,12 @@ class PandaArm:
         return np.array(self._data.qpos[self._joints])
 
     @property
+    def rotation(self) -> NDArray[np.float64]:
+        """The end effector's rotation matrix: float64 (3, 3). Its third axis is where the fingers point, and
+        they close along its second one."""
+        return np.array(self._data.site(_END_EFFECTOR).xmat).reshape(3, 3)
+
+    @property
     def orientation(self) -> NDArray[np.float64]:
         """The end effector's: float64 (4,), a unit quaternion x, y, z, w."""
         quaternion = np.zeros(4)
@@ -160,6 +191,10 @@ class PandaArm:
     def opening(self) -> float:
         """The gripper, 0 (closed) to 1 (open)."""
         return float(self._data.qpos[self._fingers].mean() / OPEN)
+
+    def turn_to(self, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rotation vector, float64 (3,) in radians, from the hand's rotation matrix to another one."""
+        return np.array(self._mink.SO3.from_matrix(rotation @ self.rotation.T).log())
 
     def _solve(self, times: int, duration: float) -> None:
         goal = self._mink.SE3.from_rotation_and_translation(self._rotation, self._target)

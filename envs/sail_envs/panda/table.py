@@ -62,6 +62,10 @@ class TableTop(MujocoSimulation, ABC):
     """
 
     objects: ClassVar[Objects]
+    # How far the hand is turned about the vertical when an episode begins (radians), and the progress that is
+    # success.
+    turned: ClassVar[float] = 0.0
+    done: ClassVar[float] = DONE
     views: Mapping[str, View] = MappingProxyType({"workspace": Camera("workspace")})
 
     def __init__(self, colour: str) -> None:
@@ -96,7 +100,7 @@ class TableTop(MujocoSimulation, ABC):
         model.light("lamp").pos = _LAMP + rng.uniform(-0.3, 0.3, 3)
         model.light("lamp").diffuse = np.full(3, rng.uniform(0.35, 0.65))
         model.camera("workspace").pos = self._eye + rng.uniform(-0.01, 0.01, 3)
-        self.arm.place(_START + rng.uniform(-0.03, 0.03, 3))
+        self.arm.place(_START + rng.uniform(-0.03, 0.03, 3), self.turned)
 
     def colour_of(self, number: int) -> str:
         """The name of an object's colour."""
@@ -111,7 +115,7 @@ class TableTop(MujocoSimulation, ABC):
         """How the episode stands: a disturbed object counts before the named one."""
         if max(self.disturbed(number) for number in range(self.count) if number != self.named) > DISTURBED:
             return "wrong_object"
-        return "success" if self.progress(self.named) >= DONE else "no_motion"
+        return "success" if self.progress(self.named) >= self.done else "no_motion"
 
     def state(self) -> NDArray[np.float64]:
         """Hand, gripper opening and every thing: float64 (4 + 3 * count,)."""

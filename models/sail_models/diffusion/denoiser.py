@@ -68,7 +68,9 @@ class ChangeShape(Protocol):
     @property
     def latent_channels(self) -> int: ...
     @property
-    def latent_size(self) -> int: ...
+    def latent_height(self) -> int: ...
+    @property
+    def latent_width(self) -> int: ...
     @property
     def change_scale(self) -> tuple[float, ...]: ...
     @property
@@ -122,7 +124,7 @@ class ChangeDenoiser(nn.Module, ABC):
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, h, w) of one frame's latents."""
-        return self._shape.latent_channels, self._shape.latent_size, self._shape.latent_size
+        return self._shape.latent_channels, self._shape.latent_height, self._shape.latent_width
 
     @property
     def frames(self) -> int:

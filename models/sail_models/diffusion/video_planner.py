@@ -12,7 +12,7 @@ from sail_models.device import device_of, mixed_precision
 from sail_models.diffusion.composition import CONDITIONAL, RULES, Part, Rule
 from sail_models.diffusion.denoiser import Denoiser
 from sail_models.diffusion.sampler import ConditionedDenoiser, sample_latents
-from sail_models.interfaces import Plan, Sampling, check_prompts
+from sail_models.interfaces import Plan, Sampling, check_frames, check_prompts
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.spaces.space import FrameCodec, PromptEncoder
 
@@ -51,7 +51,7 @@ class VideoPlanner:
 
         frames: uint8 (B, H, W, 3) RGB. prompts, seeds: length B. guidance: float32 (B,), one weight a plan,
         in place of the sampling's. keep: number of frames to decode, the first ones; all F where None. Raises
-        PromptError where a prompt is empty.
+        PromptError where a prompt is empty, FrameError for frames of another size than the network's.
         """
         change, first_frame = self._draw(frames, prompts, seeds, sampling, guidance)
         latents = self.network.to_frames(change, first_frame)[:, :keep]
@@ -85,6 +85,7 @@ class VideoPlanner:
     ) -> tuple[Tensor, Tensor]:
         """The denoised scaled changes (B, F, C, h, w), and the first frames' latents (B, C, h, w)."""
         check_prompts(prompts)
+        check_frames(frames, *(self.codec.step * side for side in self.network.latent_shape[1:]))
         shape = (self.network.frames, *self.network.latent_shape)
         device = device_of(self.network)
         noise = torch.stack([noise_of(seed, shape) for seed in seeds]).to(device) * sampling.temperature

@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, pixel_shuffle
+from torch.nn.functional import cross_entropy, pad, pixel_shuffle
 
 from sail_models.device import mixed_precision
 from sail_models.diffusion.denoiser import ChangeDenoiser, ChangeShape, PlanBatch, drop_text
 
 # The weight of the cross-entropy of the object's place beside the squared error of the change.
 PLACE_WEIGHT = 0.2
-# Patches a side (fewer where the latents are smaller), and the width of each of the transformer's heads.
+# About so many patches a side (fewer where the latents are smaller), and the width of each of the
+# transformer's heads.
 _GRID, _HEAD_WIDTH = 8, 32
 # The convolutions': with these dilations every patch influences the whole grid.
 _DILATIONS, _GROUPS = (1, 2, 3, 1), 8
@@ -49,12 +50,15 @@ class Grounding(nn.Module):
     def __init__(self, shape: ChangeShape, width: int, layers: int) -> None:
         super().__init__()
         self._shape = shape
-        self._patch = max(1, shape.latent_size // _GRID)
-        self._side = shape.latent_size // self._patch
+        sides = shape.latent_height, shape.latent_width
+        self._patch = max(1, round((sides[0] * sides[1]) ** 0.5 / _GRID))
+        self._rows, self._columns = (-(-side // self._patch) for side in sides)
+        # The last row and column of patches may reach beyond the latents, by so many of them.
+        self._below, self._right = (-side % self._patch for side in sides)
         # A patch's token also sees one latent pixel around the patch.
         self.look = nn.Conv2d(shape.latent_channels, width, self._patch + 2, self._patch, padding=1)
         self.read = nn.Linear(shape.text_width, width)
-        self.place = nn.Parameter(0.5 * torch.randn(self._side**2, width))
+        self.place = nn.Parameter(0.5 * torch.randn(self._rows * self._columns, width))
         # Added to the words, which tells them from the patches.
         self.kind = nn.Parameter(0.5 * torch.randn(1, width))
         layer = nn.TransformerEncoderLayer(
@@ -69,22 +73,32 @@ class Grounding(nn.Module):
     def forward(self, first_frame: Tensor, text: Tensor) -> GroundingOutput:
         """The tokens, the named object's place, and the expected change."""
         shape = self._shape
-        patches = self.look(first_frame).flatten(2).transpose(1, 2) + self.place
+        patches = self.look(self._whole(first_frame)).flatten(2).transpose(1, 2) + self.place
         tokens = self.attend(torch.cat([patches, self.read(text) + self.kind], dim=1))
         patches, words = tokens.split([len(self.place), text.shape[1]], dim=1)
         place = self.point(patches)[..., 0].float()
         patches = patches + _MARK * place.softmax(1)[..., None] * self.mark
-        on_grid = patches.transpose(1, 2).unflatten(2, (self._side, self._side))
+        on_grid = patches.transpose(1, 2).unflatten(2, (self._rows, self._columns))
         for convolution in self.spread:
             on_grid = on_grid + convolution(on_grid)
-        change = pixel_shuffle(self.expect(on_grid), self._patch)
+        height, width = first_frame.shape[2:]
+        change = pixel_shuffle(self.expect(on_grid), self._patch)[..., :height, :width]
         change = change.reshape(text.shape[0], shape.frames, *first_frame.shape[1:])
         return GroundingOutput(torch.cat([patches, words], dim=1), place, change)
 
     def patch_at(self, at: Tensor) -> Tensor:
         """Numbers (N,) of the patches at positions (N, 2): shares of the frame from left and top."""
-        column, row = (self._side * at).long().clamp(0, self._side - 1).unbind(1)
-        return self._side * row + column
+        shape = self._shape
+        column = (shape.latent_width * at[:, 0] / self._patch).long().clamp(0, self._columns - 1)
+        row = (shape.latent_height * at[:, 1] / self._patch).long().clamp(0, self._rows - 1)
+        patches: Tensor = self._columns * row + column
+        return patches
+
+    def _whole(self, first_frame: Tensor) -> Tensor:
+        """The latents, with zeros around them up to whole patches."""
+        if not self._right and not self._below:
+            return first_frame
+        return pad(first_frame, (0, self._right, 0, self._below))
 
 
 def grounding_loss(network: ChangeDenoiser) -> Callable[[Grounding, PlanBatch, torch.Generator], Tensor]:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sail.embodiment import Embodiment
 from sail.types import Float32, UInt8
 from sail_models.device import device_of
+from sail_models.interfaces import check_frames
 from sail_models.networks.action_head import ArmInput, Head, Ranges, chunk_noise, coordinate_planes, make_head
+from sail_models.networks.sizes import arm_sizes, halvings, with_finer
 from sail_models.spaces.autoencoder import frames_to_tensor
 
 
@@ -34,6 +37,12 @@ class InverseDynamicsConfig:
     features: int = 256
     proprioception: bool = True
     diffusion_steps: int = 5
+
+
+def dynamics_config(embodiment: Embodiment, head: Head = "regression") -> InverseDynamicsConfig:
+    """Inverse dynamics for an embodiment: a larger frame has finer levels before the others."""
+    widths = with_finer(InverseDynamicsConfig.widths, halvings(embodiment.height, embodiment.width), 16)
+    return InverseDynamicsConfig(**arm_sizes(embodiment), head=head, widths=widths)
 
 
 class InverseDynamics(nn.Module):
@@ -94,9 +103,11 @@ class InverseDynamics(nn.Module):
         """Action chunks: float32 (B, chunk, A) in -1..1.
 
         current, goal: uint8 (B, H, W, 3) RGB. proprioception: float32 (B, P). seeds: one an environment, for
-        the diffusion head's noise; 0 for all where None.
+        the diffusion head's noise; 0 for all where None. Raises FrameError for frames of another size.
         """
         self.eval()
+        for frames in (current, goal):
+            check_frames(frames, self.config.height, self.config.width)
         noise = chunk_noise(seeds if seeds is not None else [0] * len(current), self.size)
         arm = torch.from_numpy(proprioception)
         inputs = (frames_to_tensor(current), frames_to_tensor(goal), arm, noise)

@@ -5,15 +5,19 @@ whose channels hold all future frames. Frames stacked as channels cost an eighth
 width, so that training and planning are possible on two CPU cores.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
+from sail.embodiment import Embodiment
 from sail_models.diffusion.denoiser import ChangeDenoiser
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.networks.grounding import Grounding
+from sail_models.networks.sizes import Preset, halvings, with_finer
+from sail_models.spaces.autoencoder import latent_sides
 from sail_models.spaces.text_encoder import TEXT_WIDTH
 
 
@@ -21,17 +25,21 @@ from sail_models.spaces.text_encoder import TEXT_WIDTH
 class PlannerNetworkConfig:
     """Shapes and widths.
 
-    change_scale: see `ChangeShape`. text_width: width of the token embeddings. grounding_width,
-    grounding_layers: of the transformer of `Grounding`; with 0 layers there is no grounding, and the network
-    attends to the text's tokens alone. residual: see `ChangeDenoiser`. distilled: whether the network was
-    taught by another planner's plans. A distilled network has the teacher's guidance and prior in its
-    weights, and is sampled under the text alone.
+    frames: future frames of a plan. latent_height, latent_width: of a frame's latents. widths: of the
+    U-Net's levels, fine to coarse; plain_levels: the first of them, which have no attention. change_scale:
+    see `ChangeShape`. text_width: width of the token embeddings. grounding_width, grounding_layers: of the
+    transformer of `Grounding`; with 0 layers there is no grounding, and the network attends to the text's
+    tokens alone. residual: see `ChangeDenoiser`. distilled: whether the network was taught by another
+    planner's plans. A distilled network has the teacher's guidance and prior in its weights, and is sampled
+    under the text alone.
     """
 
-    frames: int = 8
+    frames: int
+    latent_height: int
+    latent_width: int
     latent_channels: int = 16
-    latent_size: int = 8
     widths: tuple[int, ...] = (128, 192)
+    plain_levels: int = 1
     layers: int = 1
     heads: int = 4
     change_scale: tuple[float, ...] = (1.0,)
@@ -42,16 +50,36 @@ class PlannerNetworkConfig:
     distilled: bool = False
 
 
-# compact: 64-pixel frames in our autoencoder's latents. wide: the same, for trainings of an hour or more.
-# full: 512-pixel frames in Stable Diffusion's latents, to be composed with AnimateDiff, which does not scale
+# Widths of the two coarsest levels. wide: for trainings of an hour or more.
+_WIDTHS: dict[Preset, tuple[int, int]] = {"compact": (128, 192), "wide": (256, 256)}
+# A finer level is at least so wide: it has the noisy latents of all frames to pass on.
+_LEAST_WIDTH = 64
+# 512-pixel frames in Stable Diffusion's latents, to be composed with AnimateDiff, which does not scale
 # changes.
-CONFIGURATIONS: dict[str, PlannerNetworkConfig] = {
-    "compact": PlannerNetworkConfig(),
-    "wide": PlannerNetworkConfig(widths=(256, 256)),
-    "full": PlannerNetworkConfig(
-        latent_channels=4, latent_size=64, widths=(128, 256, 384, 512), heads=8, text_width=768
-    ),
-}
+FULL = PlannerNetworkConfig(
+    frames=8,
+    latent_height=64,
+    latent_width=64,
+    latent_channels=4,
+    widths=(128, 256, 384, 512),
+    heads=8,
+    text_width=768,
+)
+
+
+def planner_config(preset: Preset, embodiment: Embodiment, **changes: Any) -> PlannerNetworkConfig:
+    """A planner for an embodiment's frames, in our autoencoder's latents.
+
+    There are as many levels as bring the latents down to 4×4 to 6×6 places, where text and self-attention
+    are: at 8×8 they cost more than they give. changes: other fields of the configuration. Raises
+    EmbodimentError where the frame is no multiple of the autoencoder's step.
+    """
+    height, width = latent_sides(embodiment)
+    widths = with_finer(_WIDTHS[preset], 1 + halvings(height, width), _LEAST_WIDTH)
+    shape = PlannerNetworkConfig(
+        embodiment.plan_frames, height, width, widths=widths, plain_levels=len(widths) - 1
+    )
+    return replace(shape, **changes)
 
 
 class PlannerNetwork(ChangeDenoiser):
@@ -61,19 +89,19 @@ class PlannerNetwork(ChangeDenoiser):
         super().__init__(config, cosine_alphas())
         self.config, self.residual = config, config.residual
         stacked = config.frames * config.latent_channels
-        deeper = len(config.widths) - 1
+        plain = min(config.plain_levels, len(config.widths))
+        attentive = len(config.widths) - plain
         grounded = config.grounding_layers > 0
         self.grounding = (
             Grounding(config, config.grounding_width, config.grounding_layers) if grounded else None
         )
         self.unet = UNet2DConditionModel(
-            sample_size=config.latent_size,
+            sample_size=(config.latent_height, config.latent_width),
             in_channels=stacked * (1 + grounded) + config.latent_channels,
             out_channels=stacked,
-            # Text and self-attention from 4x4 down: at 8x8 they cost more than they give.
-            down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * deeper),
+            down_block_types=(*("DownBlock2D",) * plain, *("CrossAttnDownBlock2D",) * attentive),
             mid_block_type="UNetMidBlock2DCrossAttn",
-            up_block_types=(*("CrossAttnUpBlock2D",) * deeper, "UpBlock2D"),
+            up_block_types=(*("CrossAttnUpBlock2D",) * attentive, *("UpBlock2D",) * plain),
             block_out_channels=config.widths,
             layers_per_block=config.layers,
             cross_attention_dim=config.grounding_width if grounded else config.text_width,

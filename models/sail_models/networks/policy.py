@@ -4,16 +4,19 @@ A diffusion policy (Chi et al., arXiv 2303.04137) over one chunk of actions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sail.embodiment import Embodiment
 from sail.types import Float32, UInt8
 from sail_models.device import device_of
+from sail_models.interfaces import check_frames
 from sail_models.networks.action_head import ArmInput, Head, Ranges, chunk_noise, make_head
 from sail_models.networks.film import FilmEncoder
+from sail_models.networks.sizes import Preset, arm_sizes, halvings, with_finer
 from sail_models.spaces.autoencoder import frames_to_tensor
 
 
@@ -38,12 +41,18 @@ class PolicyConfig:
     diffusion_steps: int = 5
 
 
-# Sizes of a `PolicyConfig`. compact: acts fast; with two denoising steps it succeeds as often as with five.
-# wide: about as large as the compact planner, for comparisons with it.
-CONFIGURATIONS: dict[str, dict[str, Any]] = {
-    "compact": {"diffusion_steps": 2},
+# compact: acts fast; with two denoising steps it succeeds as often as with five. wide: about as large as the
+# compact planner, for comparisons with it.
+_PRESETS: dict[Preset, dict[str, Any]] = {
+    "compact": {"widths": PolicyConfig.widths, "diffusion_steps": 2},
     "wide": {"widths": (64, 128, 256, 512), "features": 512, "hidden": 1024},
 }
+
+
+def policy_config(preset: Preset, embodiment: Embodiment) -> PolicyConfig:
+    """A policy for an embodiment: a larger frame has finer levels before the others."""
+    shape = PolicyConfig(**arm_sizes(embodiment), **_PRESETS[preset])
+    return replace(shape, widths=with_finer(shape.widths, halvings(shape.height, shape.width), 16))
 
 
 class Policy(nn.Module):
@@ -84,9 +93,10 @@ class Policy(nn.Module):
         """Action chunks: float32 (B, chunk, A) in -1..1.
 
         frames: uint8 (B, H, W, 3) RGB. text: float32 (B, 16, 384). proprioception: float32 (B, P). seeds: one
-        an environment, for the diffusion head's noise.
+        an environment, for the diffusion head's noise. Raises FrameError for frames of another size.
         """
         self.eval()
+        check_frames(frames, self.config.height, self.config.width)
         noise = chunk_noise(seeds, self.size)
         inputs = (frames_to_tensor(frames), text, torch.from_numpy(proprioception), noise)
         actions: Float32 = self(*(one.to(device_of(self)) for one in inputs)).cpu().numpy()

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from sail.types import Float32, UInt8
 from sail_models.device import device_of
+from sail_models.interfaces import check_frames
 from sail_models.networks.arm_mask import ArmMask
 from sail_models.networks.film import FilmEncoder
+from sail_models.networks.sizes import halvings, with_finer
 from sail_models.spaces.autoencoder import frames_to_tensor
 
 # IS_ARM: probability above which a pixel counts as the arm's. HAS_CHANGED: difference of a colour (in -1..1)
@@ -26,15 +28,22 @@ IS_ARM, HAS_CHANGED = 0.1, 24 / 127.5
 class VerifierNetworkConfig:
     """Shapes and widths.
 
-    widths: of the convolutions. arm: whether the verifier was taught to find the arm, and leaves it out.
-    arm_widths: of the network that finds the arm, fine to coarse.
+    height, width: of a frame, in pixels. widths: of the convolutions. arm: whether the verifier was taught to
+    find the arm, and leaves it out. arm_widths: of the network that finds the arm, fine to coarse.
     """
 
+    height: int
+    width: int
     widths: tuple[int, ...] = (32, 64, 96, 128)
     features: int = 128
-    frame_size: int = 64
     arm: bool = True
     arm_widths: tuple[int, int, int] = (16, 32, 48)
+
+
+def verifier_config(height: int, width: int, arm: bool) -> VerifierNetworkConfig:
+    """A verifier for frames of a size, in pixels: a larger frame has finer levels before the others."""
+    widths = with_finer(VerifierNetworkConfig.widths, halvings(height, width), 16)
+    return VerifierNetworkConfig(height, width, widths, arm=arm)
 
 
 class Judgement(NamedTuple):
@@ -54,9 +63,8 @@ class Verifier(nn.Module):
     def __init__(self, config: VerifierNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = FilmEncoder(
-            11, config.widths, (config.frame_size, config.frame_size), 0, config.features
-        )
+        size = config.height, config.width
+        self.encoder = FilmEncoder(11, config.widths, size, 0, config.features)
         self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(config.features, 1)
         self.arm_mask = ArmMask(config.arm_widths) if config.arm else None
@@ -87,9 +95,11 @@ class Verifier(nn.Module):
     def judge(self, frames: UInt8, text: Tensor) -> Judgement:
         """Judge frames of an episode.
 
-        frames: uint8 (N, H, W, 3) RGB, beginning with the episode's first frame. text: (1, 16, 384).
+        frames: uint8 (N, H, W, 3) RGB, beginning with the episode's first frame. text: (1, 16, 384). Raises
+        FrameError for frames of another size.
         """
         self.eval()
+        check_frames(frames, self.config.height, self.config.width)
         device = device_of(self)
         seen = frames_to_tensor(frames).to(device)
         first, arm = seen[:1].expand_as(seen), self.find_arm(seen)

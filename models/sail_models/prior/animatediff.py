@@ -38,13 +38,16 @@ class AnimateDiff:
     """A Denoiser over latents float32 (B, F, 4, h, w), with its own text encoder and frame codec.
 
     The first frame is given by the latents of `encode_frames`. `load_animatediff` makes an AnimateDiff.
-    strength: of SparseCtrl's influence, 1 as published.
+    strength: of SparseCtrl's influence, 1 as published. sides: height and width of a frame's latents; None is
+    what the U-Net was trained on.
     """
 
-    def __init__(self, parts: dict[str, Any], frames: int, strength: float) -> None:
+    def __init__(
+        self, parts: dict[str, Any], frames: int, strength: float, sides: tuple[int, int] | None = None
+    ) -> None:
         self._unet, self._controller, self._vae = parts["unet"], parts["controller"], parts["vae"]
         self._tokenizer, self._text_encoder = parts["tokenizer"], parts["text_encoder"]
-        self._frames, self._strength = frames, strength
+        self._frames, self._strength, self._sides = frames, strength, sides
         self._kind: PredictionType = parts["scheduler"].config.prediction_type
         self.alphas: Tensor = parts["scheduler"].alphas_cumprod
         self._embeddings: dict[str, Tensor] = {}
@@ -52,8 +55,9 @@ class AnimateDiff:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, h, w) of one frame's latents."""
-        side = int(self._unet.config.sample_size)
-        return int(self._unet.config.in_channels), side, side
+        side = self._unet.config.sample_size
+        height, width = self._sides or (side if isinstance(side, list | tuple) else (side, side))
+        return int(self._unet.config.in_channels), int(height), int(width)
 
     @property
     def frames(self) -> int:
@@ -66,10 +70,10 @@ class AnimateDiff:
         return int(self._unet.config.cross_attention_dim)
 
     @property
-    def frame_size(self) -> int:
-        """Pixels of a frame's side."""
+    def step(self) -> int:
+        """See `FrameCodec`."""
         halvings = len(self._vae.config.block_out_channels) - 1
-        return self.latent_shape[1] << halvings
+        return 1 << halvings
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Tensor:
@@ -90,7 +94,7 @@ class AnimateDiff:
 
     @torch.inference_mode()
     def encode_frames(self, frames: UInt8) -> Tensor:
-        """Latents float32 (B, 4, h, w) of frames uint8 (B, H, W, 3) RGB with sides of `frame_size` pixels.
+        """Latents float32 (B, 4, h, w) of frames uint8 (B, H, W, 3) RGB; H is `step` × h, and W `step` × w.
 
         The latents are the posterior's mean, scaled as in Stable Diffusion.
         """
@@ -139,10 +143,11 @@ def load_animatediff(
     dtype: torch.dtype = torch.float32,
     controller_strength: float = 1.0,
     offload: bool = False,
+    sides: tuple[int, int] | None = None,
 ) -> AnimateDiff:
     """Load AnimateDiff, from safetensors only. A part named by a local folder is never downloaded.
 
-    frames: number F of frames in a clip. controller_strength: of SparseCtrl's influence. offload: keep
+    frames: number F of frames in a clip. controller_strength, sides: see `AnimateDiff`. offload: keep
     autoencoder and text encoder, which run once a plan, in main memory. Raises PriorError, which names the
     part and the cause.
     """
@@ -185,7 +190,7 @@ def load_animatediff(
     for name in ("unet", "controller", "vae", "text_encoder"):
         target = "cpu" if offload and name in ("vae", "text_encoder") else device
         parts[name] = _to_device(name, parts[name].eval().requires_grad_(False), target)
-    return AnimateDiff(parts, frames, controller_strength)
+    return AnimateDiff(parts, frames, controller_strength, sides)
 
 
 def _to_device(name: str, part: Any, device: str) -> Any:

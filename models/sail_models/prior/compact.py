@@ -22,15 +22,17 @@ from sail_models.spaces.text_encoder import TEXT_WIDTH
 class CompactPriorConfig:
     """Shapes and widths.
 
-    patch: frames a picture, a divisor of frames. change_scale: see `ChangeShape`; the planner's is the same,
-    because both models diffuse the same changes. grounding_width, grounding_layers: of the transformer of
-    `Grounding`. autoencoder: identity of the autoencoder that made the latents; "" where unknown.
+    frames, latent_height, latent_width: see `PlannerNetworkConfig`. patch: frames a picture, a divisor of
+    frames. change_scale: see `ChangeShape`; the planner's is the same, because both models diffuse the same
+    changes. grounding_width, grounding_layers: of the transformer of `Grounding`. autoencoder: identity of
+    the autoencoder that made the latents; "" where unknown.
     """
 
-    frames: int = 8
-    patch: int = 4
+    frames: int
+    latent_height: int
+    latent_width: int
     latent_channels: int = 16
-    latent_size: int = 8
+    patch: int = 4
     widths: tuple[int, ...] = (128, 192)
     layers: int = 1
     heads: int = 2
@@ -56,7 +58,7 @@ class CompactPrior(ChangeDenoiser):
         deeper = len(config.widths) - 1
         self.grounding = Grounding(config, config.grounding_width, config.grounding_layers)
         self.unet = UNetMotionModel(
-            sample_size=config.latent_size,
+            sample_size=(config.latent_height, config.latent_width),
             in_channels=2 * stacked + config.latent_channels + 1,
             out_channels=stacked,
             down_block_types=("DownBlockMotion", *("CrossAttnDownBlockMotion",) * deeper),

@@ -1,13 +1,18 @@
-"""A small convolutional autoencoder: from 64-pixel frames to 8x8 latents of 16 channels, and back."""
+"""A small convolutional autoencoder: from frames to latents of 16 channels at 1/8 of the size, and back."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sail.embodiment import Embodiment, EmbodimentError
 from sail.types import UInt8
 
-DOWNSAMPLING = 8
+# Pixels a side of the square that one place of the latents stands for.
+STEP = 8
+# Pixels that are encoded or decoded together, which bounds the memory: 256 frames of 64 pixels a side.
+_PIXELS = 256 * 64 * 64
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,11 @@ def _upsample(channels: int, width: int) -> nn.Module:
 class Autoencoder(nn.Module):
     """Frames (B, 3, H, W) in -1..1 to latents (B, C, H/8, W/8) of zero mean and unit variance, and back.
 
-    Each channel of the latents is normalised with its mean and standard deviation over the training frames,
-    which are buffers.
+    H and W are multiples of `step`. Each channel of the latents is normalised with its mean and standard
+    deviation over the training frames, which are buffers.
     """
 
+    step = STEP
     latent_mean: Tensor
     latent_std: Tensor
 
@@ -95,12 +101,14 @@ class Autoencoder(nn.Module):
         return frames
 
     @torch.inference_mode()
-    def encode_frames(self, frames: UInt8, batch: int = 256) -> Tensor:
+    def encode_frames(self, frames: UInt8, batch: int | None = None) -> Tensor:
         """Latents float32 (N, C, h, w), on the network's device, of frames uint8 (N, H, W, 3) RGB.
 
-        batch: frames that are encoded together, which bounds the memory.
+        batch: frames that are encoded together, which bounds the memory; None is as many as hold a million
+        pixels.
         """
         device = self.latent_mean.device
+        batch = batch or max(1, _PIXELS // (frames.shape[1] * frames.shape[2]))
         parts = [
             self.encode(frames_to_tensor(frames[i : i + batch]).to(device))
             for i in range(0, len(frames), batch)
@@ -109,8 +117,23 @@ class Autoencoder(nn.Module):
 
     @torch.inference_mode()
     def decode_frames(self, latents: Tensor) -> UInt8:
-        """Frames uint8 (N, H, W, 3) RGB of latents (N, C, h, w)."""
-        return tensor_to_frames(self.decode(latents))
+        """Frames uint8 (N, H, W, 3) RGB of latents (N, C, h, w), decoded in parts like `encode_frames`."""
+        together = max(1, _PIXELS // (latents.shape[2] * latents.shape[3] * STEP**2))
+        parts = torch.split(latents, together)
+        return np.concatenate([tensor_to_frames(self.decode(some)) for some in parts])
+
+
+def latent_sides(embodiment: Embodiment) -> tuple[int, int]:
+    """Height and width of the latents of an embodiment's frames. Raises EmbodimentError where the frame is no
+    multiple of the autoencoder's step."""
+    for name in ("height", "width"):
+        side = getattr(embodiment, name)
+        if side % STEP:
+            raise EmbodimentError(
+                f"{name} is {side} pixels, and the autoencoder wants multiples of {STEP}: "
+                f"record or render frames of {side // STEP * STEP} or {(side // STEP + 1) * STEP}"
+            )
+    return embodiment.height // STEP, embodiment.width // STEP
 
 
 def frames_to_tensor(frames: UInt8) -> Tensor:

@@ -8,7 +8,13 @@ from sail.types import UInt8
 
 
 class FrameCodec(Protocol):
-    """Encodes frames as latents, and decodes latents to frames."""
+    """Encodes frames as latents, and decodes latents to frames.
+
+    step: pixels a side of the square that one place of the latents stands for.
+    """
+
+    @property
+    def step(self) -> int: ...
 
     def encode_frames(self, frames: UInt8) -> Tensor:
         """Latents float32 (B, C, h, w) of frames uint8 (B, H, W, 3) RGB."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from sail_envs.suite import suite_of
 from sail_robot.nodes.operator_node import Operator
 
-# Simulated seconds of an attempt: 300 control steps.
+# Simulated seconds of an attempt.
 TIMEOUT = 15.0
 Value = str | float | int | bool | Sequence[str]
 
@@ -22,7 +22,7 @@ class ArmProcesses:
     folder: for episodes, bags and logs. limits: the robot file. overrides: of the preset panda. speed: of
     the simulated clock against the wall's. changes: parameters by node, which replace the usual ones; a node
     whose value is None is left out. domain: DDS's, so that no other arm is moved. ready: wait until the arm
-    may move.
+    may move. prompt: the task's own where empty.
     """
 
     def __init__(
@@ -35,17 +35,18 @@ class ArmProcesses:
         changes: Mapping[str, Mapping[str, Value] | None] | None = None,
         domain: int = 42,
         ready: bool = True,
+        prompt: str = "",
     ) -> None:
         self.folder, self._wait = folder, ready
         common: dict[str, Value] = {"use_sim_time": True}
-        prompt = suite_of(task).tasks[task]
+        prompt = prompt or suite_of(task).tasks[task]
         robot: dict[str, Value] = {**common, "limits": str(limits)}
         episodes, bags = str(folder / "episodes"), str(folder / "bags")
         usual: dict[str, dict[str, Value]] = {
-            "sim_arm": {"task": task, "seed": 1000, "speed": speed},
+            "sim_arm": {"limits": str(limits), "task": task, "seed": 1000, "speed": speed},
             "guard": robot,
             "controller": robot,
-            "planner": {**robot, "prompt": prompt, "overrides": [f"task={task}", *overrides]},
+            "planner": {**robot, "prompt": prompt, "overrides": list(overrides) or [""]},
             "episode": {
                 **robot,
                 "task": task,

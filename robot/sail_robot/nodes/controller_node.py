@@ -9,9 +9,9 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
 
+from sail.data.crop import crop
 from sail.errors import SailError
-from sail.types import FRAME_SIZE, FRAME_SKIP, Float32, UInt8
-from sail_envs.panda.arm import CONTROL_SECONDS, STEP_LENGTH
+from sail.types import Float32, UInt8
 from sail_robot.acting import (
     Decider,
     Follower,
@@ -21,10 +21,11 @@ from sail_robot.acting import (
     load_exported_policy,
 )
 from sail_robot.durations import Durations
-from sail_robot.messages import joint_values, opening, pixels, planned_frames, pose_values, seconds_of, square
+from sail_robot.end_effector import EndEffector, check_weights
+from sail_robot.messages import joint_values, opening, pixels, planned_frames, pose_values, seconds_of
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.outputs import ArmState
-from sail_robot.robot_file import check_embodiment, read_robot
+from sail_robot.robot_file import NO_GRIPPER, read_robot
 
 
 class ControllerNode(ManagedNode):
@@ -54,16 +55,18 @@ class ControllerNode(ManagedNode):
     def configure(self) -> None:
         """Load the policy, or inverse dynamics."""
         self._robot = read_robot(Path(self.text("limits")))
-        self._output, self._commands = self.output()
+        self._embodiment = self._robot.embodiment
+        self._hand = EndEffector(self._embodiment)
+        self._output, self._commands = self.output(self._robot)
         self._acts = self._load_policy() if self.text("policy") else self._load()
-        self._output.prepare(self._robot, self.text("robot_description"))
+        self._output.prepare(self.text("robot_description"))
 
     def _load_policy(self) -> Decider:
         folder = self.text("policy")
         policy, embodiment = load_exported_policy(folder)
-        check_embodiment(embodiment, self._robot.camera, folder)
+        check_weights(embodiment, folder, self._embodiment)
         self._model = policy.identity
-        return Decider(policy, self.text("prompt"), CONTROL_SECONDS)
+        return Decider(policy, self.text("prompt"), self._embodiment.control_seconds)
 
     def _load(self) -> Follower:
         exported, base = self.text("exported"), self.text("base")
@@ -74,8 +77,9 @@ class ControllerNode(ManagedNode):
 
             torch.set_num_threads(1)
             model, embodiment = load_dynamics(base)
-        check_embodiment(embodiment, self._robot.camera, exported or f"base '{base}'")
-        return Follower(model, CONTROL_SECONDS, FRAME_SKIP, int(self.number("follow")))
+        arm = self._embodiment
+        check_weights(embodiment, exported or f"base '{base}'", arm)
+        return Follower(model, arm.control_seconds, arm.frame_skip, int(self.number("follow")))
 
     def begin(self) -> None:
         """Open everything."""
@@ -83,7 +87,7 @@ class ControllerNode(ManagedNode):
         self._output.forget()
         self._frame: UInt8 | None = None
         self._arm = ArmState()
-        self._opening = 0.0 if self._robot.gripper.joint == "none" else np.nan
+        self._opening = 0.0 if self._robot.gripper.joint == NO_GRIPPER else np.nan
         self._attempt = False
         self._jitter = Durations()
         self._beat: float | None = None
@@ -100,12 +104,13 @@ class ControllerNode(ManagedNode):
             identity = self.publisher(String, "model", LATCHED)
             identity.publish(String(data=self._model))
         self.subscribe(Bool, "attempt", self._on_attempt, LATCHED)
-        self.every(CONTROL_SECONDS, self._control)
+        self.every(self._embodiment.control_seconds, self._control)
         self.every(1.0, self._tell)
 
     def _on_image(self, message: Any) -> None:
         try:
-            self._frame, self._complaint = square(pixels(message), FRAME_SIZE), None
+            arm = self._embodiment
+            self._frame, self._complaint = crop(pixels(message), arm.height, arm.width), None
         except SailError as error:
             self._complain(str(error))
 
@@ -120,14 +125,9 @@ class ControllerNode(ManagedNode):
 
     def _on_plan(self, message: Image) -> None:
         try:
-            frames = planned_frames(message)
+            frames = planned_frames(message, self._embodiment.height, self._embodiment.width)
         except SailError as error:
             self._complain(str(error))
-            return
-        if frames.shape[1] != FRAME_SIZE:
-            self._complain(
-                f"a plan has frames of {frames.shape[1]} pixels, inverse dynamics wants {FRAME_SIZE}"
-            )
             return
         assert isinstance(self._acts, Follower)
         self._acts.take(TimedPlan(frames, seconds_of(message.header.stamp)))
@@ -157,28 +157,30 @@ class ControllerNode(ManagedNode):
     def _control(self) -> None:
         beat = time.monotonic()
         if self._beat is not None:
-            self._jitter.add(abs(beat - self._beat - CONTROL_SECONDS))
+            self._jitter.add(abs(beat - self._beat - self._embodiment.control_seconds))
         self._beat = beat
         now, action = self.seconds(), None
         on = self._attempt or self.flag("always")
         if on and self._frame is not None and self._arm.position is not None:
-            proprioception = np.array([*self._arm.position, self._opening], np.float32)
-            if np.isfinite(proprioception).all():
-                action = self._acts.act(now, self._frame, proprioception)
+            felt = self._hand.proprioception(self._arm.position, self._arm.orientation, self._opening)
+            if np.isfinite(felt).all():
+                action = self._acts.act(now, self._frame, felt)
+            elif np.isfinite(self._opening):
+                self.get_logger().error(
+                    "the hand's pose holds a number that is none, or no orientation",
+                    throttle_duration_sec=5.0,
+                )
         self._send(now, action)
 
     def _send(self, now: float, action: Float32 | None) -> None:
-        """Send an action, (4,) in -1..1: the hand's motion and the gripper. None is standstill."""
-        motion = None if action is None else STEP_LENGTH * action[:3].astype(np.float64)
-        values = self._output.command(motion, CONTROL_SECONDS, self._arm)
+        """Send an action, (A,) in -1..1: the hand's motion and the gripper. None is standstill."""
+        robot, seconds = self._robot, self._embodiment.control_seconds
+        motion = None if action is None else self._hand.motion(action)
+        values = self._output.command(None if motion is None else motion.hand, seconds, self._arm)
         if values is not None:
-            robot = self._robot
-            self._command.publish(
-                self._commands.write(values, now, robot.frame, robot.joint_names, CONTROL_SECONDS)
-            )
-        if action is not None and self._robot.gripper.joint != "none":
-            finger = self._robot.gripper.open * (1.0 - float(action[3])) / 2.0
-            self._gripper.publish(Float64MultiArray(data=[finger]))
+            self._command.publish(self._commands.write(values, now, robot.frame, robot.joint_names, seconds))
+        if motion is not None and motion.opening is not None:
+            self._gripper.publish(Float64MultiArray(data=[robot.gripper.open * motion.opening]))
 
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:

@@ -11,12 +11,13 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
+from sail.data.crop import crop
 from sail.data.store import EpisodeStore
 from sail.errors import SailError
-from sail.types import FRAME_SIZE, Source
-from sail_envs.panda.arm import CONTROL_SECONDS
-from sail_robot.attempt import Attempt
-from sail_robot.messages import opening, pixels, pose_values, seconds_of, square
+from sail.types import Source
+from sail_robot.attempt import Attempt, AttemptError
+from sail_robot.end_effector import EndEffector
+from sail_robot.messages import opening, pixels, pose_values, seconds_of
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, SENSOR, ManagedNode, run
 from sail_robot.robot_file import read_robot
 
@@ -42,7 +43,7 @@ class EpisodeNode(ManagedNode):
         self.declare_parameter("output", "twist")
         self.declare_parameter("episodes", "episodes")
         self.declare_parameter("bags", "")
-        self.declare_parameter("task", "real")
+        self.declare_parameter("task", "")
         self.declare_parameter("prompt", "")
         self.declare_parameter("demonstration", False)
         self.declare_parameter("iteration", 0)
@@ -51,9 +52,14 @@ class EpisodeNode(ManagedNode):
 
     def configure(self) -> None:
         """Open the store."""
+        for name in ("task", "prompt"):
+            if not self.text(name).strip():
+                raise AttemptError(f"the {name} is empty: say what is recorded (parameter {name})")
         self._robot = read_robot(Path(self.text("limits")))
-        _, self._commands = self.output()
+        self._hand = EndEffector(self._robot.embodiment)
+        _, self._commands = self.output(self._robot)
         self._store = EpisodeStore(self.text("episodes"))
+        self._store.settle(self._robot.embodiment, "the robot file")
 
     def begin(self) -> None:
         """Open everything."""
@@ -78,7 +84,7 @@ class EpisodeNode(ManagedNode):
         self.subscribe(String, "model", self._on_model, LATCHED)
         self.service(SetBool, "~/attempt", self._on_begin_or_end)
         self.service(SetBool, "~/label", self._on_label)
-        self.every(CONTROL_SECONDS, self._step)
+        self.every(self._robot.embodiment.control_seconds, self._step)
         self.every(1.0, self._tell)
 
     def end(self) -> None:
@@ -110,7 +116,9 @@ class EpisodeNode(ManagedNode):
         if self._attempt is None:
             return
         try:
-            self._attempt.see(square(pixels(message), FRAME_SIZE), seconds_of(message.header.stamp))
+            arm = self._robot.embodiment
+            frame = crop(pixels(message), arm.height, arm.width)
+            self._attempt.see(frame, seconds_of(message.header.stamp))
         except SailError as error:
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
@@ -120,7 +128,7 @@ class EpisodeNode(ManagedNode):
 
     def _on_hand(self, message: PoseStamped) -> None:
         if self._attempt is not None:
-            self._attempt.feel(pose_values(message)[0], seconds_of(message.header.stamp))
+            self._attempt.feel(*pose_values(message), seconds_of(message.header.stamp))
 
     def _on_prompt(self, message: String) -> None:
         self._prompt = message.data
@@ -149,7 +157,9 @@ class EpisodeNode(ManagedNode):
     def _begin(self) -> None:
         seed = len(self._store.records())
         source: Source = "teleop" if self.flag("demonstration") else "self"
-        self._attempt = Attempt(self.text("task"), self._prompt, seed, source, begun=self.seconds())
+        self._attempt = Attempt(
+            self._hand, self.text("task"), self._prompt, seed, source, begun=self.seconds()
+        )
         self._ended, self._name = None, ""
         if self.text("bags"):
             self._open_bag(Path(self.text("bags")) / f"attempt_{seed:06d}")

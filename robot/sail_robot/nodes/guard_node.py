@@ -49,25 +49,28 @@ class GuardNode(ManagedNode):
     def configure(self) -> None:
         """Read the robot's limits."""
         self._robot = read_robot(Path(self.text("limits")))
-        self._output, self._commands = self.output()
+        self._output, self._commands = self.output(self._robot)
         self._dry = self.flag("dry_run")
         self._cycle_seconds = 1.0 / self.number("rate")
 
     def begin(self) -> None:
         """Open everything. Nothing is sent before camera, joint states and plan have been heard."""
         robot, output = self._robot, self._output
+        output.forget()
         self._guard = Guard(
-            output.limits(robot),
+            output.limits,
             robot.watch if self.flag("planned") else replace(robot.watch, plan=None),
             self._cycle_seconds,
             robot.frame,
             output.kind,
-            output.step(robot),
+            output.step,
         )
         self._camera, self._took = CameraWatch(), Durations()
         self._joints: tuple[float, list[float]] | None = None
         self._hands: deque[tuple[float, list[float]]] = deque(maxlen=_REMEMBERED)
+        # The one that the hand holds, where nothing turns it, and the newest.
         self._orientation: list[float] = []
+        self._measured: list[float] = []
         self._told: str | None = None
         kind = self._commands.message
         self._arm = self.publisher(kind, "arm_command", NEWEST)
@@ -144,6 +147,7 @@ class GuardNode(ManagedNode):
                 f"the hand's pose in frame '{message.header.frame_id}', not '{self._robot.frame}'"
             )
             return
+        self._measured = orientation
         if self._guard.fault is not None or not self._orientation:
             self._orientation = orientation
         box = self._robot.hand
@@ -162,7 +166,8 @@ class GuardNode(ManagedNode):
             return
         shown, position = self._hands[-1]
         stamp = min(self._joints[0], shown)
-        self._guard.measured(self.seconds(), stamp, self._output.measured(position, self._joints[1]))
+        place = self._output.measured(position, self._measured, self._joints[1])
+        self._guard.measured(self.seconds(), stamp, place)
 
     def _on_emergency_stop(self, _: Any, response: Any) -> Any:
         self._guard.stop("emergency stop")

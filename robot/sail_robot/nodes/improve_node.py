@@ -16,7 +16,7 @@ from sail.data.store import EpisodeStore
 from sail.errors import SailError
 from sail.loop.agent import load_agent
 from sail.training.fine_tuning import check_trainable
-from sail_robot.arm_loop import Round, best, judge, learn, read_rounds, write_rounds
+from sail_robot.arm_loop import Round, best, judge, learn, read_rounds, task_settings, write_rounds
 from sail_robot.nodes.operator_node import Operator
 
 # Wall seconds. A person may take any time to lay a table.
@@ -24,14 +24,15 @@ _FOREVER = 1e9
 
 
 class Improver(Operator):
-    """Parameters: out, episodes, demonstrations (a store; "" for none), preset, base, prior, task, overrides
+    """Parameters: out, episodes, demonstrations (a store; "" for none), preset, base, prior, task (any name),
+    suite ("" for the one that has the task, if any), prompt (needed for a task that no suite has), overrides
     (further settings), iterations, attempts (a round), steps (of the optimiser, a round), self_fraction,
     timeout (seconds of an attempt), simulated. Finished rounds in `out` are not run again."""
 
     def __init__(self) -> None:
         super().__init__(name="improve")
         texts = {"out": "runs/arm", "episodes": "episodes", "demonstrations": "", "preset": "panda"}
-        texts |= {"base": "panda", "prior": "none", "task": "cups-orange"}
+        texts |= {"base": "panda", "prior": "none", "task": "", "suite": "", "prompt": ""}
         for name, value in texts.items():
             self.declare_parameter(name, value)
         for name, count in {"iterations": 3, "attempts": 20, "steps": 250}.items():
@@ -45,7 +46,7 @@ class Improver(Operator):
         """Run all iterations. Raises SailError."""
         value = {name: self.get_parameter(name).value for name in self._parameters}
         out, task = Path(value["out"]), value["task"]
-        overrides = [f"{key}={value[key]}" for key in ("task", "base")]
+        overrides = [*task_settings(task, value["suite"], value["prompt"]), f"base={value['base']}"]
         overrides += [f"prior.kind={value['prior']}", f"training.steps={value['steps']}"]
         overrides += [f"training.self_fraction={value['self_fraction']}"]
         overrides += [word for word in value["overrides"] if word]

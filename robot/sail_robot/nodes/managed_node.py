@@ -19,6 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from sail.errors import SailError
 from sail_robot.messages import COMMANDS, CommandFormat, diagnostics
 from sail_robot.outputs import Output, make_output
+from sail_robot.robot_file import Robot
 
 # Only a sensor's newest message counts, and a lost one is not sent again.
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -83,9 +84,9 @@ class ManagedNode(LifecycleNode):
         """Whether a parameter is true."""
         return bool(self.get_parameter(name).value)
 
-    def output(self) -> tuple[Output, CommandFormat]:
+    def output(self, robot: Robot) -> tuple[Output, CommandFormat]:
         """The kind of command that the parameter `output` names, and how it travels. Raises OutputError."""
-        output = make_output(self.text("output"))
+        output = make_output(self.text("output"), robot)
         return output, COMMANDS[output.name]
 
     def images(self) -> type:

@@ -9,11 +9,11 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Float32, String
 from std_srvs.srv import Trigger
 
+from sail.data.crop import crop
 from sail.errors import SailError
-from sail.types import FRAME_SIZE, FRAME_SKIP
-from sail_envs.panda.arm import CONTROL_SECONDS
 from sail_models.interfaces import PromptError
-from sail_robot.messages import image_message, pixels, plan_message, seconds_of, square
+from sail_robot.end_effector import check_weights
+from sail_robot.messages import image_message, pixels, plan_message, seconds_of
 from sail_robot.nodes.managed_node import CAMERA, LATCHED, NEWEST, ManagedNode, run
 from sail_robot.planning import (
     FinishedPlan,
@@ -22,7 +22,7 @@ from sail_robot.planning import (
     load_exported_planner,
     load_planner,
 )
-from sail_robot.robot_file import check_embodiment, read_robot
+from sail_robot.robot_file import read_robot
 
 # Added to the process's niceness: controller and guard on the same computer come first.
 _NICENESS = 10
@@ -56,7 +56,7 @@ class PlannerNode(ManagedNode):
         os.nice(_NICENESS)
         if not self.text("prompt").strip():
             raise PromptError("the prompt is empty: say what the arm is to do (parameter prompt)")
-        self._camera = read_robot(Path(self.text("limits"))).camera
+        self._embodiment = read_robot(Path(self.text("limits"))).embodiment
         self._planner = self._load()
 
     def begin(self) -> None:
@@ -77,7 +77,7 @@ class PlannerNode(ManagedNode):
         self.subscribe(self.images(), "image", self._on_image, CAMERA)
         self.subscribe(String, "prompt", self._on_prompt, LATCHED)
         self.service(Trigger, "~/reload", self._on_reload)
-        self.every(FRAME_SKIP * CONTROL_SECONDS, self._show)
+        self.every(self._embodiment.frame_skip * self._embodiment.control_seconds, self._show)
         self.every(1.0, self._tell)
 
     def end(self) -> None:
@@ -96,12 +96,13 @@ class PlannerNode(ManagedNode):
 
             torch.set_num_threads(threads)
             planner = load_planner(self.text("preset"), overrides, self.text("checkpoint"))
-        check_embodiment(planner.embodiment, self._camera, exported or "the base")
+        check_weights(planner.embodiment, exported or "the base", self._embodiment)
         return planner
 
     def _on_image(self, message: Any) -> None:
         try:
-            self._thread.see(square(pixels(message), FRAME_SIZE), seconds_of(message.header.stamp))
+            frame = crop(pixels(message), self._embodiment.height, self._embodiment.width)
+            self._thread.see(frame, seconds_of(message.header.stamp))
         except SailError as error:
             self._complain(str(error))
 

@@ -1,5 +1,6 @@
 """The simulated arm's node: the Panda table top, with the topics, rates and joint names of a real arm."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sail_robot.messages import (
     stamp_of,
 )
 from sail_robot.nodes.managed_node import LATCHED, NEWEST, SENSOR, ManagedNode, run
+from sail_robot.robot_file import read_robot
 from sail_robot.sim_arm import CameraFaults, SimArm
 
 JOINTS = (*(f"panda_joint{number}" for number in range(1, 8)), "panda_finger_joint1", "panda_finger_joint2")
@@ -30,7 +32,8 @@ class SimArmNode(ManagedNode):
     hand_pose, outcome, /clock. Service ~/reset lays the table for the next attempt.
 
     This node publishes the clock of all nodes with use_sim_time, and must not use that clock itself. `speed`
-    is the simulated clock's speed against the wall's; a busy machine is slower. Faults to try while it runs:
+    is the simulated clock's speed against the wall's; a busy machine is slower. `height` and `width` are the
+    camera's, in pixels; 0 means the embodiment's in the robot file, `limits`. Faults to try while it runs:
     `camera` is live, silent, frozen or black; `joints` is live, silent, nan or misnamed; `latency` is the
     camera's, in seconds.
     """
@@ -40,10 +43,13 @@ class SimArmNode(ManagedNode):
 
     def declare(self) -> None:
         """Parameters."""
-        self.declare_parameter("task", "cups-green")
+        self.declare_parameter("limits", "")
+        self.declare_parameter("task", "")
+        self.declare_parameter("suite", "")
         self.declare_parameter("seed", 0)
         self.declare_parameter("output", "twist")
-        self.declare_parameter("size", 64)
+        self.declare_parameter("height", 0)
+        self.declare_parameter("width", 0)
         self.declare_parameter("speed", 1.0)
         self.declare_parameter("latency", 0.0)
         self.declare_parameter("dropped", 0.0)
@@ -53,10 +59,13 @@ class SimArmNode(ManagedNode):
 
     def configure(self) -> None:
         """Build the scene."""
-        self._output, self._commands = self.output()
+        robot = read_robot(Path(self.text("limits")))
+        self._output, self._commands = self.output(robot)
+        height = int(self.number("height")) or robot.embodiment.height
+        width = int(self.number("width")) or robot.embodiment.width
         faults = CameraFaults(self.number("dropped"), self.number("noise"))
         self._seed = int(self.number("seed"))
-        self._arm = SimArm(self.text("task"), self._seed, int(self.number("size")), TICK, faults)
+        self._arm = SimArm(self.text("task"), self._seed, height, width, TICK, faults, self.text("suite"))
 
     def begin(self) -> None:
         """Open everything, and start the clock."""

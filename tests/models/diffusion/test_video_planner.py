@@ -16,6 +16,8 @@ from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
+from embodied import plan_sizes
+
 PROMPTS = ["press the handle", "open the door", "close the drawer", "press the handle"]
 SEEDS = [4, 9, 11, 23]
 SAMPLING = Sampling(steps=3, guidance=2.0)
@@ -36,7 +38,7 @@ def _embedding(prompt: str) -> Tensor:
 def planner() -> VideoPlanner:
     torch.manual_seed(0)
     network = PlannerNetwork(
-        PlannerNetworkConfig(frames=3, latent_channels=4, latent_size=4, widths=(16, 32), heads=2)
+        PlannerNetworkConfig(**plan_sizes(4, frames=3), latent_channels=4, widths=(16, 32), heads=2)
     )
     return VideoPlanner(network, Autoencoder(AutoencoderConfig(4, (8, 16, 16))), embed)  # type: ignore[arg-type]
 
@@ -120,7 +122,7 @@ def test_an_empty_prompt_is_an_error(empty: str, planner: VideoPlanner, frames: 
 @pytest.fixture(scope="module")
 def composed(planner: VideoPlanner) -> VideoPlanner:
     torch.manual_seed(1)
-    config = CompactPriorConfig(frames=3, patch=1, latent_channels=4, latent_size=4, widths=(16, 32))
+    config = CompactPriorConfig(**plan_sizes(4, frames=3), patch=1, latent_channels=4, widths=(16, 32))
     return VideoPlanner(planner.network, planner.codec, planner.text, CompactPrior(config).eval())
 
 

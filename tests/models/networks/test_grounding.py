@@ -11,12 +11,13 @@ from sail_models.diffusion.denoiser import TEXT_DROPOUT, PlanBatch
 from sail_models.networks.grounding import PLACE_WEIGHT, Grounding, GroundingOutput, grounding_loss
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 
+from embodied import plan_sizes
+
 
 def config(size: int) -> PlannerNetworkConfig:
     return PlannerNetworkConfig(
-        frames=2,
+        **plan_sizes(size, frames=2),
         latent_channels=3,
-        latent_size=size,
         widths=(16, 32),
         heads=2,
         text_width=5,

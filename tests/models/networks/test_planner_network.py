@@ -10,8 +10,10 @@ from sail_models.diffusion.schedule import to_sample, weigh_in
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.spaces.text_encoder import TEXT_TOKENS, TEXT_WIDTH
 
+from embodied import plan_sizes
+
 CONFIG = PlannerNetworkConfig(
-    frames=3, latent_channels=4, latent_size=4, widths=(16, 32), heads=2, change_scale=(0.1, 0.2, 0.4)
+    **plan_sizes(4, frames=3), latent_channels=4, widths=(16, 32), heads=2, change_scale=(0.1, 0.2, 0.4)
 )
 
 

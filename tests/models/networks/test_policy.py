@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.action_head import Head
-from sail_models.networks.policy import CONFIGURATIONS, Policy, PolicyConfig
+from sail_models.networks.policy import Policy, PolicyConfig, policy_config
 from sail_models.spaces.autoencoder import frames_to_tensor
 
 from embodied import sizes
@@ -74,11 +75,9 @@ def test_no_prompt_is_a_prompt_too() -> None:
 
 
 def test_the_wide_one_is_as_large_as_the_planner_that_it_is_compared_with() -> None:
-    from sail_models.networks.planner_network import CONFIGURATIONS as PLANNERS
-    from sail_models.networks.planner_network import PlannerNetwork
+    from sail_models.networks.planner_network import PlannerNetwork, planner_config
 
-    planner = sum(one.numel() for one in PlannerNetwork(PLANNERS["compact"]).parameters())
-    policy = sum(
-        one.numel() for one in Policy(PolicyConfig(**CONFIGURATIONS["wide"], **sizes())).parameters()
-    )
+    seen = METAWORLD.embodiment
+    planner = sum(one.numel() for one in PlannerNetwork(planner_config("compact", seen)).parameters())
+    policy = sum(one.numel() for one in Policy(policy_config("wide", seen)).parameters())
     assert 0.8 < policy / planner < 1.25

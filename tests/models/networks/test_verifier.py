@@ -9,7 +9,9 @@ from sail_models.networks.arm_mask import ArmMask
 from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.spaces.autoencoder import frames_to_tensor
 
-CONFIG = VerifierNetworkConfig(widths=(16, 32), features=64, frame_size=16, arm=False)
+from embodied import frame_sizes
+
+CONFIG = VerifierNetworkConfig(**frame_sizes(16), widths=(16, 32), features=64, arm=False)
 # "Move it right", "move it left"; the rest of a text is empty places.
 PROMPTS = torch.zeros(2, 16, 384)
 PROMPTS[:, :2] = torch.randn(2, 1, 384, generator=torch.Generator().manual_seed(0))

@@ -25,7 +25,7 @@ from sail_models.diffusion.sampler import ConditionedDenoiser, sample_latents
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.diffusion.video_planner import noise_of as planner_noise
 from sail_models.interfaces import Sampling
-from sail_models.networks.planner_network import CONFIGURATIONS, PlannerNetwork
+from sail_models.networks.planner_network import FULL, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
 from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
 
@@ -72,8 +72,9 @@ def pipeline(source: AnimateDiffSource) -> AnimateDiffSparseControlNetPipeline:
     return made
 
 
-def frame(size: int) -> UInt8:
-    return np.random.default_rng(3).integers(0, 256, (size, size, 3), np.uint8)
+def frame(prior: AnimateDiff) -> UInt8:
+    height, width = (side * prior.step for side in prior.latent_shape[1:])
+    return np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
 
 
 @pytest.mark.parametrize("rule", ["prior", "inverse_probabilistic"])
@@ -94,7 +95,7 @@ def test_every_step_is_the_pipelines(
         num_frames=FRAMES,
         num_inference_steps=steps,
         guidance_scale=guidance,
-        conditioning_frames=[Image.fromarray(frame(prior.frame_size))],
+        conditioning_frames=[Image.fromarray(frame(prior))],
         latents=noise.transpose(1, 2),
         output_type="latent",
         callback_on_step_end=keep,
@@ -112,7 +113,7 @@ def test_every_step_is_the_pipelines(
             ours.append(latents[:1].clone())
             return predict(latents, time, text, first_frame)
 
-    first_frame = prior.encode_frames(frame(prior.frame_size)[None])
+    first_frame = prior.encode_frames(frame(prior)[None])
     conditioned = ConditionedDenoiser(Watched(), prior.embed([PROMPT]), prior.embed([NEGATIVE]), first_frame)
     other = ConditionedDenoiser(prior, prior.embed(["close"]), prior.embed([""]), first_frame)
     drawn = sample_latents(
@@ -140,7 +141,7 @@ def noise_of(prior: AnimateDiff, prompts: list[str], frames: UInt8) -> Tensor:
 
 
 def test_noise_depends_on_prompt_and_first_frame_and_not_on_the_batch(prior: AnimateDiff) -> None:
-    black, noisy = np.zeros_like(frame(prior.frame_size)), frame(prior.frame_size)
+    black, noisy = np.zeros_like(frame(prior)), frame(prior)
     together = noise_of(prior, ["open", "close", "open"], np.stack([noisy, noisy, black]))
     for index, (prompt, picture) in enumerate((("open", noisy), ("close", noisy), ("open", black))):
         alone = noise_of(prior, [prompt], picture[None])
@@ -151,16 +152,16 @@ def test_noise_depends_on_prompt_and_first_frame_and_not_on_the_batch(prior: Ani
 
 def test_half_precision_stays_near(prior: AnimateDiff, source: AnimateDiffSource) -> None:
     half = load_animatediff(source, frames=FRAMES, dtype=torch.bfloat16, offload=True)
-    noise = noise_of(half, ["open"], frame(prior.frame_size)[None])
+    noise = noise_of(half, ["open"], frame(prior)[None])
     assert noise.dtype == torch.float32
-    full = noise_of(prior, ["open"], frame(prior.frame_size)[None])
+    full = noise_of(prior, ["open"], frame(prior)[None])
     assert float((noise - full).norm() / full.norm()) < 0.05
 
 
 def test_frames_are_decoded_to_what_they_were_encoded_from(prior: AnimateDiff) -> None:
-    latents = prior.encode_frames(np.stack([frame(prior.frame_size)] * 2))
+    latents = prior.encode_frames(np.stack([frame(prior)] * 2))
     assert latents.shape == (2, *prior.latent_shape)
-    assert prior.decode_frames(latents).shape == (2, prior.frame_size, prior.frame_size, 3)
+    assert prior.decode_frames(latents).shape == (2, *frame(prior).shape)
 
 
 def broken(folder: Path, tmp_path: Path) -> tuple[AnimateDiffSource, Path]:
@@ -240,12 +241,13 @@ def test_an_adapter_of_another_size_is_refused(source: AnimateDiffSource, tmp_pa
 def planner(prior: AnimateDiff) -> VideoPlanner:
     """`full`, but for its size: an in-domain network beside AnimateDiff, in its latents and its words."""
     torch.manual_seed(0)
-    channels, side, _ = prior.latent_shape
+    channels, height, width = prior.latent_shape
     config = replace(
-        CONFIGURATIONS["full"],
+        FULL,
         frames=FRAMES,
+        latent_height=height,
+        latent_width=width,
         latent_channels=channels,
-        latent_size=side,
         widths=(16, 32),
         heads=2,
         text_width=prior.text_width,
@@ -256,9 +258,16 @@ def planner(prior: AnimateDiff) -> VideoPlanner:
 
 
 def test_full_is_of_the_published_models_latents_and_text() -> None:
-    full = CONFIGURATIONS["full"]
-    assert (full.frames, full.latent_channels, full.latent_size, full.text_width) == (8, 4, 64, 768)
-    assert full.change_scale == (1.0,)
+    assert (FULL.frames, FULL.latent_channels, FULL.text_width) == (8, 4, 768)
+    assert (FULL.latent_height, FULL.latent_width, FULL.change_scale) == (64, 64, (1.0,))
+
+
+def test_frames_may_have_another_size_than_the_published_models(source: AnimateDiffSource) -> None:
+    wide = load_animatediff(source, frames=FRAMES, sides=(6, 10))
+    latents = wide.encode_frames(frame(wide)[None])
+    assert latents.shape == (1, *wide.latent_shape) == (1, 4, 6, 10)
+    assert noise_of(wide, ["open"], frame(wide)[None]).shape == (1, FRAMES, 4, 6, 10)
+    assert wide.decode_frames(latents).shape == (1, *frame(wide).shape)
 
 
 def test_it_is_composed_with_an_in_domain_network(
@@ -267,10 +276,10 @@ def test_it_is_composed_with_an_in_domain_network(
     """Frames in, frames out; and where the prior is alone, what it draws of the frames themselves."""
     # The two ways differ in rounding, which half precision would magnify.
     monkeypatch.setattr(planner, "precision", nullcontext)
-    frames = np.stack([frame(prior.frame_size)] * 2)
+    frames = np.stack([frame(prior)] * 2)
     sampling = Sampling(steps=2, guidance=2.0, rule="inverse_probabilistic", strength=0.5, negative=NEGATIVE)
     plan = planner.plan(frames, [PROMPT, "close the door"], [0, 1], sampling).frames
-    assert plan.shape == (2, FRAMES, prior.frame_size, prior.frame_size, 3)
+    assert plan.shape == (2, FRAMES, *frame(prior).shape)
     other = planner.plan(frames, [PROMPT, "close the door"], [0, 1], replace(sampling, strength=0.0)).frames
     assert (plan != other).any()
     alone = replace(sampling, rule="prior", strength=None)

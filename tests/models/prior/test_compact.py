@@ -11,15 +11,16 @@ from sail_models.diffusion.schedule import stable_diffusion_alphas
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.saving import load_model, save_model
 
+from embodied import plan_sizes
+
 
 @pytest.fixture(scope="module")
 def prior() -> CompactPrior:
     torch.manual_seed(0)
     config = CompactPriorConfig(
-        frames=3,
+        **plan_sizes(4, frames=3),
         patch=1,
         latent_channels=4,
-        latent_size=4,
         widths=(16, 32),
         text_width=8,
         change_scale=(0.5, 1.0, 2.0),
@@ -61,7 +62,7 @@ def test_motion_modules_tie_the_frames(frame: int, prior: CompactPrior) -> None:
 def test_a_picture_may_hold_several_frames(frame: int) -> None:
     """Two pictures of two frames: what comes out stands in the order in which it went in."""
     torch.manual_seed(0)
-    config = CompactPriorConfig(frames=4, patch=2, latent_channels=4, latent_size=4, widths=(16, 32))
+    config = CompactPriorConfig(**plan_sizes(4, frames=4), patch=2, latent_channels=4, widths=(16, 32))
     prior, text = CompactPrior(config).eval(), torch.zeros(1, 2, config.text_width)
     # Without its motion modules a picture sees nothing of the other one.
     for name, weight in prior.named_parameters():
@@ -79,7 +80,7 @@ def test_a_picture_may_hold_several_frames(frame: int) -> None:
 
 def test_frames_that_do_not_divide_into_pictures() -> None:
     with pytest.raises(ValueError, match="8 frames are no multiple of 3"):
-        CompactPrior(CompactPriorConfig(patch=3))
+        CompactPrior(CompactPriorConfig(**plan_sizes(), patch=3))
 
 
 def test_the_schedule_is_stable_diffusions() -> None:
@@ -103,5 +104,5 @@ def test_it_is_saved_and_loaded(prior: CompactPrior, tmp_path: Path) -> None:
 
 
 def test_it_is_small_enough_to_ship(tmp_path: Path) -> None:
-    save_model(tmp_path, CompactPrior(CompactPriorConfig()), half=True)
+    save_model(tmp_path, CompactPrior(CompactPriorConfig(**plan_sizes())), half=True)
     assert (tmp_path / "model.safetensors").stat().st_size <= 30e6

@@ -11,10 +11,12 @@ from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkC
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
 
+from embodied import plan_sizes
+
 PLANNER = PlannerNetworkConfig(
-    frames=3, latent_channels=4, latent_size=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)
+    **plan_sizes(4, frames=3), latent_channels=4, widths=(16, 32), text_width=8, change_scale=(0.5, 0.7, 0.9)
 )
-ITS_OWN = ("residual", "distilled")
+ITS_OWN = ("plain_levels", "residual", "distilled")
 PRIOR = CompactPriorConfig(
     **{name: value for name, value in asdict(PLANNER).items() if name not in ITS_OWN} | {"patch": 1}
 )

@@ -56,8 +56,8 @@ def proprioception_of(
     if orientation == "axis-angle":
         numbers += [Dimension(f"angle_{axis}", "rotation", "rad", -np.pi, np.pi) for axis in "xyz"]
     if orientation == "6-D":
-        columns = [f"{column}_{axis}" for column in ("first", "second") for axis in "xyz"]
-        numbers += [Dimension(name, "rotation", "1", -1.0, 1.0) for name in columns]
+        names = [f"column{column}_{axis}" for column in "12" for axis in "xyz"]
+        numbers += [Dimension(name, "rotation", "1", -1.0, 1.0) for name in names]
     return (*numbers, *([Dimension("gripper", "gripper", "1", 0.0, 1.0)] if gripper else []))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sail.embodiment import Dimension, Embodiment, read_embodiment
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
-from sail_envs.panda.panda_tasks import EMBODIMENT
+from sail_envs.panda.panda_tasks import EMBODIMENT, WRIST
 from sail_models.saving import find_base
 from sail_robot.end_effector import EndEffector, MismatchError, check_weights, proprioception_of
 from sail_robot.quaternions import turn_between, turned
@@ -65,6 +65,15 @@ def test_a_largest_turn_is_the_embodiments(turning: Embodiment) -> None:
 
 def test_the_shipped_weights_are_the_pandas() -> None:
     check_weights(read_embodiment(find_base("panda")), "base 'panda'", read_robot(PANDA).embodiment)
+
+
+def test_weights_of_the_simulated_bottles_fit_a_robot_file_that_turns_as_they_do(tmp_path: Path) -> None:
+    changes = {
+        "embodiment.camera": WRIST.camera,
+        "embodiment.turn": "0.06 rad",
+        "embodiment.orientation": "6-D",
+    }
+    check_weights(WRIST, "it", read_robot(robot_file(tmp_path, changes)).embodiment)
 
 
 def test_a_plans_length_and_the_ranges_that_networks_see_may_differ(turning: Embodiment) -> None:

@@ -1,6 +1,7 @@
 """An arm that turns its hand, sees 48x64 pixels and acts every 0.1 s, by a random policy over DDS."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,18 @@ from sail.cli import main as cli
 from sail.data.store import EpisodeStore
 from sail.embodiment import FILE
 from sail_envs.panda.arm import HIGH, LOW
+from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
+from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
-from sail_models.saving import arm_sizes, save_model
+from sail_models.networks.sizes import arm_sizes
+from sail_models.saving import save_model
+from sail_models.spaces.autoencoder import STEP, Autoencoder, AutoencoderConfig
 from sail_robot.nodes.arm_processes import ArmProcesses
 from sail_robot.quaternions import turned
 from sail_robot.robot_file import read_robot
 
 from arms import TURNING, robot_file
+from embodied import plan_sizes
 from helpers import make_episode
 
 pytestmark = pytest.mark.alone
@@ -33,38 +39,55 @@ def limits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def policy(limits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The exported folder of a random policy for this arm."""
-    folder, arm = tmp_path_factory.mktemp("policy"), read_robot(limits).embodiment
-    sizes = {"widths": (8, 8, 8, 8), "features": 16, "hidden": 32, **arm_sizes(arm)}
+def base(limits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of random weights for this arm."""
+    folder, arm = tmp_path_factory.mktemp("turning_base"), read_robot(limits).embodiment
+    small = {"widths": (8, 8, 8, 8), "features": 16, **arm_sizes(arm)}
+    plans = plan_sizes(arm.height // STEP, arm.width // STEP, arm.plan_frames)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        save_model(folder / "base" / "policy", Policy(PolicyConfig(**sizes)))
-    (folder / "base" / FILE).write_bytes(arm.as_json())
-    EpisodeStore(folder / "frames").add(make_episode(9, shape=(arm.height, arm.width)))
-    words = ["export", f"base={folder / 'base'}", "method=bc-loop", "--frames", str(folder / "frames")]
+        parts = {
+            "autoencoder": Autoencoder(AutoencoderConfig(latent_channels=4, widths=(8, 8, 16))),
+            "planner": PlannerNetwork(
+                PlannerNetworkConfig(**plans, latent_channels=4, widths=(16, 32), heads=2)
+            ),
+            "inverse_dynamics": InverseDynamics(InverseDynamicsConfig(**small)),
+            "policy": Policy(PolicyConfig(hidden=32, **small)),
+        }
+    for name, model in parts.items():
+        save_model(folder / name, model)
+    (folder / FILE).write_bytes(arm.as_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def policy(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exported folder of the policy."""
+    folder = tmp_path_factory.mktemp("turning_policy")
+    EpisodeStore(folder / "frames").add(make_episode(9, shape=(48, 64)))
+    words = ["export", f"base={base}", "method=bc-loop", "--frames", str(folder / "frames")]
     assert cli.main([*words, "--out", str(folder / "exported")]) == 0
     return folder / "exported"
 
 
-@pytest.mark.parametrize("output", ["twist", "pose", "joint_trajectory"])
+@pytest.mark.parametrize(("output", "plans"), [("twist", True), ("pose", False), ("joint_trajectory", False)])
 def test_it_moves_and_turns_and_what_it_did_is_recorded(
-    output: str, policy: Path, limits: Path, tmp_path: Path
+    output: str, plans: bool, base: Path, policy: Path, limits: Path, tmp_path: Path
 ) -> None:
     kind = {"output": output}
     # A camera of another size and shape than the frames.
     camera = {"height": 120, "width": 200}
-    acts = {"policy": str(policy), "prompt": "pour the tea", "robot_description": "simulated"}
-    changes = {
-        "planner": None,
-        "guard": {**kind, "planned": False},
-        "controller": {**kind, **acts},
+    acts = {"base": str(base)} if plans else {"policy": str(policy), "prompt": "pour the tea"}
+    changes: dict[str, dict[str, Any] | None] = {
+        "guard": {**kind, "planned": plans},
+        "controller": {**kind, **acts, "robot_description": "simulated"},
         "episode": kind,
         "sim_arm": {**kind, **camera, "task": "cups-green"},
     }
-    with ArmProcesses(
-        "pour", tmp_path, limits, speed=0.7, changes=changes, domain=58, prompt="pour the tea"
-    ) as arm:
+    if not plans:
+        changes["planner"] = None
+    overrides = [f"base={base}", "prior.kind=none", "planner.steps=1"]
+    with ArmProcesses("pour", tmp_path, limits, overrides, 0.7, changes, 58, prompt="pour the tea") as arm:
         arm.operator.attempt(4.0)
         assert arm.operator.status["guard"][0] == "ok"
         assert arm.operator.status["controller"][0] == "ok"

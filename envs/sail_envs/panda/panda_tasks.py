@@ -12,7 +12,7 @@ from sail_envs.suite import Expert, TaskSuite, Workspace
 if TYPE_CHECKING:
     from sail_envs.panda.table import TableTop
 
-# Of the arm in `sail_envs.panda.arm`, and of every arm that the robot's nodes move.
+# Of the arm in `sail_envs.panda.arm`.
 EMBODIMENT = cartesian("panda/workspace", control_seconds=0.05, step_length=0.01)
 # Of the same arm where it turns its hand, too. Its orientation is two columns of its rotation matrix, a 6-D
 # rotation (arXiv 1812.07035): unlike an axis-angle vector it never jumps, wherever the hand points.

@@ -20,6 +20,7 @@ SOURCES = {
     "robot": "",
     "launch": "",
     "benchmarks": "",
+    "examples": "",
 }
 # Leaf -> the leaves that it may import. Whoever may not import `sail` may import these.
 LEAVES: dict[str, set[str]] = {

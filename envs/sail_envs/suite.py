@@ -2,15 +2,20 @@
 
 import functools
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sail.embodiment import Embodiment
 from sail.errors import SailError, not_found
 from sail.system.plugins import PlugIns
 from sail.types import Float32
 from sail_envs.simulation import Simulation
+
+if TYPE_CHECKING:
+    from sail_envs.environment import TaskEnv
 
 # Reads a simulation of its suite and returns the next action, float32 (A,) in -1..1.
 Expert = Callable[[Any], Float32]
@@ -100,6 +105,13 @@ class TaskSuite:
         if both:
             refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
 
+    def make(self, task: str, **settings: Any) -> "TaskEnv":
+        """A Gymnasium environment of a task. settings: of `sail_envs.environment.TaskEnv`. Raises SuiteError,
+        UnknownNameError, SettingError."""
+        from sail_envs.environment import TaskEnv  # here: this module imports no Gymnasium
+
+        return TaskEnv(task, reference_of(self), **settings)
+
 
 @functools.cache
 def find_suite(reference: str) -> TaskSuite:
@@ -120,6 +132,23 @@ def find_suite(reference: str) -> TaskSuite:
     if frame is not None:
         suite = replace(suite, embodiment=replace(suite.embodiment, height=frame[0], width=frame[1]))
     return replace(suite, reference=reference)
+
+
+def reference_of(suite: TaskSuite) -> str:
+    """The reference by which worker processes find a suite: its own, or MODULE:NAME of the module that
+    defines it. Raises SuiteError."""
+    if suite.reference:
+        return suite.reference
+    for name, module in list(sys.modules.items()):
+        for attribute, value in list(vars(module).items()) if module is not None else ():
+            if value is suite:
+                # A script is a module of its file's name to everybody else.
+                file = getattr(module, "__file__", None)
+                return f"{Path(file).stem if name == '__main__' and file else name}:{attribute}"
+    raise SuiteError(
+        f"suite {suite.name} stands in no module, where worker processes could find it: define it at the top "
+        "of one"
+    )
 
 
 def suite_of(task: str, reference: str = "") -> TaskSuite:

@@ -40,16 +40,12 @@ def run(arguments: argparse.Namespace) -> None:
     print(_intention(config, out), file=screen, flush=True)
     if arguments.dry_run:
         return
-    from sail.filters.selection import find_filter
-    from sail.loop.improve import improve
-    from sail.loop.learners import learner_of
+    from sail.loop.improve import check_run, improve
     from sail.report.clips import write_clips
     from sail.report.live_table import LiveTable
     from sail.report.page import write_report
 
-    if find_method(config.method).needs_weights:
-        learner_of(config)  # weights that do not load are found before there is a run folder
-        find_filter(config)
+    check_run(config)
     folder = create_run(out, config, arguments.resume)
     before = (out / MANIFEST).read_bytes()
     title = f"{config.task}, method {config.method}, seed {config.seed}"

@@ -49,12 +49,12 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("base weights are trained on one store: give --data once")
     from sail.report.live_table import LiveTable
     from sail.training.autoencoder_fit import OWN
-    from sail.training.base_config import BaseConfig
+    from sail.training.base_config import base_config
     from sail.training.base_weights import train_base
     from sail.training.checkpointed_fit import NOTHING
     from sail_models.saving import load_model
 
-    config = construct(BaseConfig, parse_overrides(BaseConfig, overrides))
+    config = base_config(overrides)
     if config.autoencoder != OWN:
         load_model(Path(config.autoencoder), "autoencoder")  # before anything is collected
     if config.planner_start != NOTHING:

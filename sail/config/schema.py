@@ -47,8 +47,8 @@ class PriorConfig:
     package.module:NAME. path: a folder; "shipped" means the compact prior's own weights, or AnimateDiff's on
     the Hub. rule: a formula of sail_models/diffusion/composition.py. strength: γ. until: the share of the
     denoising steps, the noisiest first, that are composed; in the others the planner draws alone. negative:
-    the prior's unconditional text ("none": the empty text). offload: AnimateDiff's autoencoder and text encoder stay in
-    main memory.
+    the prior's unconditional text ("none": the empty text). offload: AnimateDiff's autoencoder and text
+    encoder stay in main memory.
     """
 
     kind: str = NO_PRIOR
@@ -160,12 +160,12 @@ class RunConfig:
     """Everything that decides a run.
 
     suite: a task suite's name (see `sail_envs.suite.find_suite`); without one, the suite that has the task;
-    "none" on an arm with a task of its own. method, filter: names (see `sail.config.method` and
-    `sail.filters.selection`), or package.module:NAME.
-    prompt: what the planner is told; the task's own where empty. rollouts: episodes that an iteration
-    collects. horizon: control steps of an episode, at most. base: name
+    "none" on an arm with a task of its own. prompt: what the planner is told; the task's own where empty.
+    method, filter: names (see `sail.config.method` and `sail.config.plugins`), or package.module:NAME.
+    rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
-    weights learned from the same one. envs: environments side by side. workers: processes that simulate.
+    weights learned from the same one. demonstrations: a store whose recorded successes are rehearsed instead;
+    a suite without experts needs one. envs: environments side by side. workers: processes that simulate.
     """
 
     preset: str
@@ -179,6 +179,7 @@ class RunConfig:
     rollouts: Annotated[int, Range(1, 10_000)] = 30
     evaluation_episodes: Annotated[int, Range(1, 100_000)] = 50
     demonstrator: Demonstrator = "expert"
+    demonstrations: str = ""
     demonstrations_per_task: Annotated[int, Range(0, 10_000)] = 5
     horizon: Annotated[int, Range(1, 100_000)] = 200
     envs: Annotated[int, Range(1, 1024)] = 16

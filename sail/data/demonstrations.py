@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sail.config.schema import Demonstrator
-from sail.data.store import EpisodeStore
+from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.errors import SailError
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, TASKS_APART
 from sail.system.workers import in_workers
@@ -16,6 +16,7 @@ from sail.types import Episode, Source
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert, mixed_with_random, random_push, record_episode, with_noise
 from sail_envs.play import play
+from sail_envs.suite import TaskSuite
 
 # How often an expert is tried, each time on the next seed: a perturbed one may fail.
 ATTEMPTS = 20
@@ -30,8 +31,12 @@ PLAY_STEPS = 150
 DEMONSTRATED: dict[Demonstrator, Source] = {"expert": "expert", "suboptimal": "random"}
 
 
+# Sources of episodes that were recorded while somebody did a task.
+RECORDED: tuple[Source, ...] = ("expert", "teleop")
+
+
 class CollectError(SailError):
-    """An expert never succeeded within its attempts."""
+    """An expert never succeeded within its attempts, or a store holds no demonstration."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,29 @@ def demonstration_jobs(
 ) -> list[Job]:
     """`episodes` demonstrations of each task by this demonstrator."""
     return (expert_jobs if demonstrator == "expert" else suboptimal_jobs)(tasks, episodes, suite)
+
+
+def recorded_successes(store: EpisodeStore, task: str | None = None) -> list[EpisodeRecord]:
+    """The successes of an expert or a person in a store, of one task or of all."""
+    return [one for source in RECORDED for one in store.records(task=task, source=source, success=True)]
+
+
+def recorded_demonstrations(store: EpisodeStore, suite: TaskSuite, episodes: int) -> Iterator[Episode]:
+    """At most `episodes` recorded successes of each seen task of a suite. Raises CollectError where there are
+    none, and EmbodimentError where the store is of another arm or camera."""
+    store.settle(suite.embodiment, f"suite {suite.name}")
+    found = [one for task in suite.seen for one in recorded_successes(store, task)[:episodes]]
+    if not found:
+        raise CollectError(
+            f"{store.folder} holds no successful demonstration of a seen task of suite {suite.name}: add "
+            "some (source expert or teleop)"
+        )
+    return (store.read(record.id) for record in found)
+
+
+def demonstrations_in(run: EpisodeStore) -> list[EpisodeRecord]:
+    """The demonstrations in a run's store: all that the run did not collect itself."""
+    return [record for record in run.records() if record.source != "self"]
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """The networks that act, loaded from disk: a planner with its inverse dynamics, or a policy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from sail.types import Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
 from sail_models.diffusion.video_planner import VideoPlanner
-from sail_models.interfaces import Sampling, check_prompts
+from sail_models.interfaces import Plan, Sampling, check_prompts
 from sail_models.networks.inverse_dynamics import InverseDynamics
 from sail_models.networks.planner_network import PlannerNetwork
 from sail_models.networks.policy import Policy
@@ -29,8 +29,8 @@ from sail_models.spaces.text_encoder import TextEncoder
 class Agent:
     """The networks that turn a frame and a prompt into actions, and the planner's identity.
 
-    embodiment: what the networks were trained to see and to do. Raises WeightsError and PriorError
-    where the networks do not fit each other.
+    embodiment: what the networks were trained to see and to do. sampling: how `plan` draws.
+    Raises WeightsError and PriorError where the networks do not fit each other.
     """
 
     autoencoder: Autoencoder
@@ -40,6 +40,7 @@ class Agent:
     identity: str
     embodiment: Embodiment
     prior: Denoiser | None = None
+    sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
         seen, step = self.inverse_dynamics.config, self.autoencoder.step
@@ -74,6 +75,24 @@ class Agent:
     def video_planner(self) -> VideoPlanner:
         """The planner over these networks."""
         return VideoPlanner(self.planner, self.autoencoder, self.text, self.prior)
+
+    def plan(self, frames: UInt8, prompts: str | Sequence[str], seeds: Sequence[int] | None = None) -> Plan:
+        """Imagine what comes after frames, uint8 (B, H, W, 3) RGB, or after one frame (H, W, 3).
+
+        prompts: one for all, or one a frame. seeds: of the noise, 0, 1, … where None. The plan's frames are
+        uint8 (B, F, H, W, 3). Raises PromptError.
+        """
+        batch = frames[None] if frames.ndim == 3 else frames
+        words = [prompts] * len(batch) if isinstance(prompts, str) else prompts
+        return self.video_planner.plan(batch, words, seeds or range(len(batch)), self.sampling)
+
+    def act(self, frame: UInt8, goal: UInt8, proprioception: Float32) -> Float32:
+        """The actions that lead from a frame to a goal, both uint8 (H, W, 3) RGB: float32 (K, A) in -1..1.
+
+        proprioception: float32 (P,), in the embodiment's units.
+        """
+        chunk: Float32 = self.inverse_dynamics.act(frame[None], goal[None], proprioception[None])[0]
+        return chunk
 
 
 @dataclass(frozen=True)
@@ -112,7 +131,7 @@ def load_agent(config: RunConfig, device: torch.device | None = None) -> Agent:
     """The planner, inverse dynamics and prior that a configuration names, on the device; None means the best
     device. AnimateDiff is always on the best device. Raises WeightsError and PriorError."""
     agent = load_base(config.base)
-    agent = replace(agent, prior=find_prior(config, agent))
+    agent = replace(agent, prior=find_prior(config, agent), sampling=sampling_of(config))
     return moved_to(device or best_device(), agent)
 
 

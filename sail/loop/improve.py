@@ -12,16 +12,23 @@ folder when finished: an interrupted run resumed repeats at most one step, to th
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
 from sail.config.method import find_method
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
-from sail.data.demonstrations import DEMONSTRATED, Collect, collect, demonstration_jobs
+from sail.data.demonstrations import (
+    Collect,
+    CollectError,
+    collect,
+    demonstration_jobs,
+    demonstrations_in,
+    recorded_demonstrations,
+)
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters.selection import quality
+from sail.filters.selection import find_filter, quality
 from sail.loop.actors import check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
@@ -32,7 +39,15 @@ from sail.loop.results import IterationResult
 from sail.loop.run_folder import RunFolder
 from sail.loop.session import Film, Session, unfilmed
 from sail.loop.update import learn
-from sail.types import Progress
+from sail.types import Episode, Progress
+
+
+def check_run(config: RunConfig) -> None:
+    """Refuse what can be refused before there is a run folder: weights, filter and suite that do not load or
+    do not fit each other. Raises SailError."""
+    if find_method(config.method).needs_weights:
+        check_suite(learner_of(config).agent, suite_of_run(config))
+        find_filter(config)
 
 
 def improve(
@@ -113,12 +128,24 @@ def _demonstrate(session: Session, show: Collect) -> None:
     """Collect the demonstrations of the seen tasks, which fine-tuning rehearses."""
     config, store = session.config, session.store
     suite, count = suite_of_run(config), config.demonstrations_per_task
-    jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
-    if session.folder.step_done("demonstrations") or not jobs or not find_method(config.method).learns:
+    learns = find_method(config.method).learns and count > 0 and len(suite.seen) > 0
+    if session.folder.step_done("demonstrations") or not learns:
         return
-    store.discard([record.id for record in store.records(source=DEMONSTRATED[config.demonstrator])])
-    session.progress.stage("demonstrations", len(jobs))
-    for episode in show(jobs, config.workers):
+    if config.demonstrations:
+        episodes: Iterable[Episode] = recorded_demonstrations(
+            EpisodeStore(config.demonstrations), suite, count
+        )
+    elif suite.expert is None:
+        raise CollectError(
+            f"suite {suite.name} has no experts: name a store with demonstrations of its seen tasks, "
+            "demonstrations=STORE, or rehearse none, demonstrations_per_task=0"
+        )
+    else:
+        jobs = demonstration_jobs(config.demonstrator, suite.seen, count, config.suite)
+        episodes = show(jobs, config.workers)
+    store.discard([record.id for record in demonstrations_in(store)])
+    session.progress.stage("demonstrations", count * len(suite.seen))
+    for episode in episodes:
         store.add(episode)
         session.progress.advance()
     session.folder.finish("demonstrations")

@@ -147,12 +147,15 @@ def measure_beside(
     agent: Agent, config: RunConfig, finished: Callable[[int], None] = lambda count: None
 ) -> dict[str, Any]:
     """What a run's curve is read against, as sections of results.json: random waypoints, the perfect plan
-    and the text's effect, all on the run's evaluation episodes."""
+    (where the suite has experts) and the text's effect, all on the run's evaluation episodes."""
     control = evaluate_random(config, finished=finished)
-    perfect = perfect_plan(agent, config, expert_episodes(config), finished)
+    probes = []
+    if suite_of_run(config).expert is not None:
+        perfect = perfect_plan(agent, config, expert_episodes(config), finished)
+        probes.append({"name": "perfect plan", **rate(perfect)})
     return {
         "controls": [{"method": "random waypoints", **rate(control)}],
-        "probes": [{"name": "perfect plan", **rate(perfect)}],
+        "probes": probes,
         "text_effect": {"rows": [effect.as_json() for effect in scene_text_effects(agent, config)]},
     }
 

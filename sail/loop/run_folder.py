@@ -137,6 +137,10 @@ class RunFolder:
         write_json(self.path / RESULTS, results)
         return results
 
+    def last_checkpoint(self) -> int:
+        """The last iteration that was trained; 0 before the first."""
+        return sum(self.step_done(f"train_{k:03d}") for k in range(1, self.config.iterations + 1))
+
     def results(self) -> dict[str, Any]:
         """What `write_results` wrote. Raises RunFolderError if it is not there yet."""
         return _read_json(self.path / RESULTS)

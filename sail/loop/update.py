@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from torch import nn
 
 from sail.config.schema import TrainingConfig
-from sail.data.demonstrations import DEMONSTRATED
+from sail.data.demonstrations import demonstrations_in
 from sail.filters.selection import read_kept
 from sail.loop.learners import Learner, Lesson
 from sail.loop.results import IterationResult
@@ -101,7 +101,7 @@ def _demonstrations(sessions: Sequence[Session]) -> list[Episode]:
     """The demonstrations of all runs, each once: runs of one family have the same ones, each in its store."""
     found: dict[tuple[str, int], Episode] = {}
     for session in sessions:
-        for record in session.store.records(source=DEMONSTRATED[session.config.demonstrator]):
+        for record in demonstrations_in(session.store):
             if (record.task, record.seed) not in found:
                 found[record.task, record.seed] = session.store.read(record.id)
     return list(found.values())

@@ -1,15 +1,16 @@
 """The settings of base training."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from sail.config.overrides import Range, check_limits
+from sail.config.overrides import Range, check_limits, construct, parse_overrides
 from sail.config.schema import NO_SUITE, Count, Demonstrator, Share
 from sail.training.autoencoder_fit import OWN
 from sail.training.checkpointed_fit import NOTHING, TrainError
 from sail_models.networks.action_head import Head
 
-# The camera of scenes that are simulated.
+# The camera is the suite's, or the store says it.
 SIMULATED = "simulated"
 
 
@@ -19,7 +20,7 @@ class BaseConfig:
 
     suite: task suites of one embodiment, with commas between (see `sail_envs.suite.find_suite`), or "none":
     the store's own demonstrations.
-    camera: what your own demonstrations were recorded with.
+    camera: with suite=none, the camera of a store that does not say its embodiment.
     autoencoder: "own" trains a new autoencoder on these episodes; any other value is the folder of an
     autoencoder, such as a prior's.
     demonstrator: of the seen tasks; "suboptimal" takes 70 % of its actions at random.
@@ -64,8 +65,13 @@ class BaseConfig:
 
     def __post_init__(self) -> None:
         check_limits(self, "")
-        if (self.suite == NO_SUITE) == (self.camera == SIMULATED):
+        if self.suite != NO_SUITE and self.camera != SIMULATED:
             raise TrainError(
-                "camera=NAME goes with suite=none, and suite=none with camera=NAME: what your robot's file "
-                "calls the camera that the demonstrations were recorded with"
+                "camera=NAME goes with suite=none alone: what your robot's file calls the camera that the "
+                "demonstrations were recorded with"
             )
+
+
+def base_config(overrides: Iterable[str]) -> BaseConfig:
+    """The settings that `key=value` words change. Raises ConfigError and TrainError."""
+    return construct(BaseConfig, parse_overrides(BaseConfig, overrides))

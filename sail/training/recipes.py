@@ -11,22 +11,27 @@ from pathlib import Path
 from typing import Protocol
 
 from sail.config.schema import NO_SUITE
-from sail.data.demonstrations import DEMONSTRATED, Job, collect, demonstration_jobs, missing_jobs, play_jobs
+from sail.data.demonstrations import (
+    DEMONSTRATED,
+    Job,
+    collect,
+    demonstration_jobs,
+    missing_jobs,
+    play_jobs,
+    recorded_successes,
+)
 from sail.data.episode_file import EpisodeRecord
 from sail.data.store import EpisodeStore
 from sail.embodiment import Embodiment, check_same
-from sail.training.base_config import BaseConfig
+from sail.training.base_config import SIMULATED, BaseConfig
 from sail.training.checkpointed_fit import TrainError
 from sail.training.held_frames import episodes_within
 from sail.training.judged_attempts import judged_attempts
 from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
-from sail.types import Progress, Source
+from sail.types import Progress
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_envs.suite import TaskSuite, find_suite
-
-# Sources of recorded episodes in which somebody does a task.
-_RECORDED: tuple[Source, ...] = ("expert", "teleop")
 
 
 class Recipe(Protocol):
@@ -64,10 +69,11 @@ class Recipe(Protocol):
         ...
 
 
-def recipe_of(config: BaseConfig) -> Recipe:
-    """The recipe that the configuration's `suite` names. Raises what `find_suite` raises."""
+def recipe_of(config: BaseConfig, store: EpisodeStore) -> Recipe:
+    """The recipe that the configuration's `suite` names, for a store. Raises TrainError, EmbodimentError and
+    what `find_suite` raises."""
     if config.suite == NO_SUITE:
-        return Recorded(config)
+        return Recorded(config, _recorded_embodiment(config, store))
     first, *others = map(find_suite, config.suite.split(","))
     for other in others:
         cure = "train weights for each suite alone"
@@ -111,8 +117,9 @@ class Simulated:
         config = self.config
         jobs = []
         for suite in self.suites:
-            name = suite.reference
-            jobs += demonstration_jobs(config.demonstrator, suite.seen, config.demonstrations, name)
+            if suite.expert is not None:
+                name, count = suite.reference, config.demonstrations
+                jobs += demonstration_jobs(config.demonstrator, suite.seen, count, name)
         for suite in self.suites:
             jobs += play_jobs(suite.seen, config.play_seen, suite.reference)
         for suite in self.suites:
@@ -125,6 +132,12 @@ class Simulated:
     def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
         """Collect the jobs that the store does not hold yet."""
         store.settle(self.embodiment, f"suite {self.suites[0].name}")
+        for suite in self.suites:
+            if suite.expert is None and not any(recorded_successes(store, task) for task in suite.seen):
+                raise TrainError(
+                    f"suite {suite.name} has no experts, and {store.folder} holds no successful "
+                    "demonstration of its seen tasks: add some (source expert or teleop)"
+                )
         missing = missing_jobs(store, self.jobs())
         if missing:
             progress.stage("collect", len(missing))
@@ -133,9 +146,15 @@ class Simulated:
                 progress.advance()
 
     def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
-        """The demonstrator's episodes of the seen tasks."""
-        source = DEMONSTRATED[self.config.demonstrator]
-        return [record for task in self.seen for record in store.records(task=task, source=source)]
+        """The demonstrator's episodes of the seen tasks; without experts the recorded successes."""
+        shown: list[EpisodeRecord] = []
+        for suite in self.suites:
+            for task in suite.seen:
+                if suite.expert is None:
+                    shown += recorded_successes(store, task)
+                else:
+                    shown += store.records(task=task, source=DEMONSTRATED[self.config.demonstrator])
+        return shown
 
     def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
         """Play in the scenes of seen tasks, of suites whose motions have captions."""
@@ -143,9 +162,13 @@ class Simulated:
         return [record for task in tasks for record in store.records(task=task, source="play")]
 
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
-        """Attempts at every task that is not unseen."""
+        """Attempts at every task that is not unseen; of a suite without experts the demonstrations."""
         shown: list[Shown] = []
         for suite in self.suites:
+            if suite.expert is None:
+                records = [one for task in suite.seen for one in recorded_successes(store, task)]
+                shown += shown_in([store.read(record.id) for record in records], [])
+                continue
             tasks = [task for task in suite.tasks if task not in suite.unseen]
             count, name = self.config.verifier_attempts, suite.reference
             for task, judged in judged_attempts(tasks, count, attempts, progress, workers, name):
@@ -158,13 +181,8 @@ class Recorded:
     """Demonstrations and play that were recorded on an arm: nothing is collected. See `Recipe`."""
 
     config: BaseConfig
+    embodiment: Embodiment
     beginnings = BEGINNINGS
-
-    @property
-    def embodiment(self) -> Embodiment:
-        """The Panda's with another camera: the robot's nodes move and record every arm in the Panda's
-        steps."""
-        return replace(EMBODIMENT, camera=self.config.camera)
 
     @property
     def reversals(self) -> dict[str, str]:
@@ -188,7 +206,7 @@ class Recorded:
 
     def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
         """Every success of an expert or a person."""
-        return [record for source in _RECORDED for record in store.records(source=source, success=True)]
+        return recorded_successes(store)
 
     def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
         """None: the captions' directions are MetaWorld's."""
@@ -198,3 +216,21 @@ class Recorded:
         """The demonstrations themselves, and play."""
         demonstrations, play = self.demonstrations(store), store.records(source="play")
         return shown_in(episodes_within(store, demonstrations), episodes_within(store, play))
+
+
+def _recorded_embodiment(config: BaseConfig, store: EpisodeStore) -> Embodiment:
+    """The store's own; else the one of all stores that do not say theirs, with the configuration's camera."""
+    known = store.embodiment
+    if known is None and config.camera == SIMULATED:
+        raise TrainError(
+            f"{store.folder} does not say its camera: give camera=NAME, what your robot's file calls the "
+            "camera that the demonstrations were recorded with"
+        )
+    if known is None:
+        return replace(EMBODIMENT, camera=config.camera)
+    if config.camera not in (SIMULATED, known.camera):
+        raise TrainError(
+            f"camera is {config.camera}, but {store.folder} was recorded with {known.camera}: leave camera "
+            "out"
+        )
+    return known

@@ -128,7 +128,7 @@ def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) ->
     words = ["--out", tmp_path / "base", "--data", store.folder, "planner_batch=2"]
     words += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
     own = ["suite=none", "camera=lab/left"]
-    assert "camera=NAME goes with suite=none" in refused(capsys, "train", *words, "suite=none")
+    assert "does not say its camera: give camera=NAME" in refused(capsys, "train", *words, "suite=none")
     assert "camera=NAME goes with suite=none" in refused(capsys, "train", *words, "camera=lab/left")
     store.add(make_episode(12, shape=(64, 64), task="pour", source="teleop", success=False))
     assert "no successful demonstration" in refused(capsys, "train", *words, *own)

@@ -17,17 +17,18 @@ from helpers import make_episode
 
 OWN = BaseConfig(suite="none", camera="lab/left")
 PANDA = BaseConfig(suite="cups,drawers")
+NOTHING = EpisodeStore("nowhere")
 
 
 def jobs_of(config: BaseConfig) -> list[Job]:
-    recipe = recipe_of(config)
+    recipe = recipe_of(config, NOTHING)
     assert isinstance(recipe, Simulated)
     return recipe.jobs()
 
 
 @pytest.mark.parametrize(("demonstrator", "source"), [("expert", "expert"), ("suboptimal", "random")])
 def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demonstrator, source: str) -> None:
-    recipe = recipe_of(BaseConfig(demonstrator=demonstrator, demonstrations=2))
+    recipe = recipe_of(BaseConfig(demonstrator=demonstrator, demonstrations=2), NOTHING)
     assert isinstance(recipe, Simulated)
     jobs = recipe.jobs()
     shown = [job for job in jobs if job.source != "play"]
@@ -43,13 +44,13 @@ def test_metaworld_is_played_in_everywhere_and_the_table_top_with_seen_colours_o
 
 
 def test_opposites_are_shown_backwards_under_their_prompts() -> None:
-    assert recipe_of(BaseConfig()).reversals == {
+    assert recipe_of(BaseConfig(), NOTHING).reversals == {
         "open the door": "close the door",
         "close the drawer": "open the drawer",
         "open the window": "close the window",
         "turn the faucet to the right": "turn the faucet to the left",
     }
-    assert recipe_of(PANDA).reversals == recipe_of(OWN).reversals == {}
+    assert recipe_of(PANDA, NOTHING).reversals == recipe_of(OWN, NOTHING).reversals == {}
 
 
 def test_only_metaworlds_seen_play_is_captioned_and_only_its_windows_may_begin_anywhere(
@@ -58,25 +59,25 @@ def test_only_metaworlds_seen_play_is_captioned_and_only_its_windows_may_begin_a
     store = EpisodeStore(tmp_path)
     for task in ("reach", "hammer", "cups-red"):
         store.add(make_episode(task=task, source="play"))
-    recipes = [recipe_of(config) for config in (BaseConfig(), PANDA, OWN)]
+    recipes = [recipe_of(config, NOTHING) for config in (BaseConfig(), PANDA, OWN)]
     captioned = [[record.task for record in recipe.captioned_play(store)] for recipe in recipes]
     assert captioned == [["reach"], [], []]
     assert [recipe.beginnings for recipe in recipes] == [0.0, 0.5, 0.5]
 
 
 def test_the_embodiment_is_the_scenes_and_the_camera_ones_own() -> None:
-    assert [recipe_of(config).embodiment for config in (BaseConfig(), PANDA)] == [
+    assert [recipe_of(config, NOTHING).embodiment for config in (BaseConfig(), PANDA)] == [
         METAWORLD.embodiment,
         EMBODIMENT,
     ]
-    assert recipe_of(OWN).embodiment.camera == "lab/left"
+    assert recipe_of(OWN, NOTHING).embodiment.camera == "lab/left"
 
 
 def test_what_is_recorded_is_demonstrated_by_its_successes(tmp_path: Path) -> None:
     store = EpisodeStore(tmp_path)
     for seed, source in enumerate(("teleop", "teleop", "expert", "expert", "play", "self")):
         store.add(make_episode(task="pour", source=source, seed=seed))  # odd seeds succeed
-    found = recipe_of(OWN).demonstrations(store)
+    found = recipe_of(OWN, store).demonstrations(store)
     assert [(record.source, record.success) for record in found] == [("expert", True), ("teleop", True)]
 
 
@@ -86,5 +87,5 @@ def test_a_verifier_never_sees_attempts_at_unseen_tasks(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("sail.training.recipes.judged_attempts", lambda tasks, *_: asked.extend(tasks) or [])
-    assert recipe_of(config).shown(EpisodeStore(tmp_path), tmp_path, None, 1) == []  # type: ignore[arg-type]
+    assert recipe_of(config, EpisodeStore(tmp_path)).shown(EpisodeStore(tmp_path), tmp_path, None, 1) == []  # type: ignore[arg-type]
     assert asked and not set(asked) & {*left_out, *DRAWERS.unseen}

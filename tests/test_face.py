@@ -30,14 +30,13 @@ def test_importing_sail_imports_nothing_else() -> None:
         sail.improv  # noqa: B018
 
 
-def test_a_run_improves_is_gone_on_with_is_loaded_and_measured(tiny_base: Path, tmp_path: Path) -> None:
+def test_a_run_improves_is_loaded_and_measured(tiny_base: Path, tmp_path: Path) -> None:
     settings = {**SETTINGS, "base": tiny_base, "training.least_kept": 0, "prompt": "shut it"}
     run = tmp_path / "run"
     results = sail.improve(FEW_SEEN, "door-close", run, settings, "smoke", Unwatched())
     assert [row["episodes"] for row in results["iterations"]] == [2, 2]
     assert (run / "report.html").is_file()
     assert {one.prompt for one in sail.EpisodeStore(run / "episodes").records()} == {"shut it"}
-    assert sail.improve(FEW_SEEN, "door-close", run, settings, "smoke", Unwatched()) == results
     base, learnt = sail.load(run, iteration=0), sail.load(run)
     assert base.identity == sail.load(tiny_base).identity != learnt.identity
     frame = np.zeros((64, 64, 3), np.uint8)
@@ -49,7 +48,6 @@ def test_a_run_improves_is_gone_on_with_is_loaded_and_measured(tiny_base: Path, 
     assert chunk.shape == (8, 4) and np.abs(chunk).max() <= 1
     measured = sail.evaluate(learnt, FEW_SEEN, "door-close", settings, "smoke")
     assert measured["episodes"] == 2 and measured["successes"] == results["iterations"][-1]["successes"]
-    assert sail.evaluate(None, "metaworld", "door-close", settings, "smoke")["episodes"] == 2
 
 
 def test_what_does_not_fit_is_refused_before_there_is_a_run_folder(tiny_base: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import sail
 from sail_envs.gymnasium import gymnasium_suite
 
-PLACES = {"red": (-0.7, 0.7), "green": (0.7, 0.7), "blue": (-0.7, -0.7), "yellow": (0.7, -0.7)}
-PAINTS = {"red": (255, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+FIELDS = {"red": (-0.7, 0.7), "green": (0.7, 0.7), "blue": (-0.7, -0.7), "yellow": (0.7, -0.7)}
+PAINTS = [(255, 0, 0), (0, 200, 0), (0, 0, 255), (255, 255, 0), (255, 255, 255)]
 
 
 class Table(gymnasium.Env):
@@ -17,7 +17,7 @@ class Table(gymnasium.Env):
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float64)
 
     def __init__(self, colour):
-        self.goal = np.array(PLACES[colour])
+        self.goal = np.array(FIELDS[colour])
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -30,18 +30,19 @@ class Table(gymnasium.Env):
 
     def render(self):
         picture = np.zeros((64, 64, 3), np.uint8)
-        for place, paint in [*zip(PLACES.values(), PAINTS.values()), (self.hand, (255, 255, 255))]:
+        for place, paint in zip([*FIELDS.values(), self.hand], PAINTS, strict=True):
             column, row = (32 + 28 * np.array(place)).astype(int)
             picture[row - 4 : row + 4, column - 4 : column + 4] = paint
         return picture
 
 
 def expert(task):
-    return lambda simulation: np.clip(10 * (np.array(PLACES[task]) - simulation.observation), -1, 1)
+    """Straight to the field."""
+    return lambda simulation: np.clip(10 * (np.array(FIELDS[task]) - simulation.observation), -1, 1)
 
 
-environments = {colour: lambda colour=colour: Table(colour) for colour in PLACES}
-prompts = {colour: f"move to the {colour} field" for colour in PLACES}
+environments = {colour: lambda colour=colour: Table(colour) for colour in FIELDS}
+prompts = {colour: f"move to the {colour} field" for colour in FIELDS}
 split = {"seen": ["red", "green", "blue"], "unseen": ["yellow"]}
 how = {"proprioception": [0, 1], "control_seconds": 0.1, "expert": expert}
 SUITE = gymnasium_suite("table", environments, prompts, "success", **split, **how)

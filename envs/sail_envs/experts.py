@@ -52,9 +52,9 @@ class Push:
     steps: int
 
 
-def random_push(rng: Generator, level: float = 1.0) -> Push:
-    """Up to 24 control steps in a random direction, in 60 % of the episodes (at level 1)."""
-    steps = int(rng.integers(0, 25)) if rng.random() < 0.6 * level else 0
+def random_push(rng: Generator, level: float = 1.0, longest: int = 24) -> Push:
+    """Up to `longest` control steps in a random direction, in 60 % of the episodes (at level 1)."""
+    steps = int(rng.integers(0, longest + 1)) if rng.random() < 0.6 * level else 0
     return Push(rng.uniform(-1.0, 1.0, 3), steps)
 
 

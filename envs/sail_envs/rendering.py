@@ -224,13 +224,13 @@ _HIDDEN_GROUP = 5
 
 def _out_of_view(model: Any, data: Any, camera: View, aspect: float) -> NDArray[np.bool_]:
     """Which geoms lie wholly outside the picture, by their bounding spheres: bool (ngeom,). aspect: the
-    picture's width by its height. The field of view is the model's, `_aimed`."""
+    picture's width by its height."""
     if isinstance(camera, FreeCamera):
         (eye, axes), fovy = camera.pose(), camera.fovy
     else:
         camera_id = model.camera(camera.mujoco_name).id
         eye, axes = data.cam_xpos[camera_id], data.cam_xmat[camera_id].reshape(3, 3)
-        fovy = model.cam_fovy[camera_id]
+        fovy = model.cam_fovy[camera_id] if camera.fovy is None else camera.fovy
     points = (data.geom_xpos - eye) @ axes
     depth, upwards = -points[:, 2], np.radians(fovy) / 2
     half_angles = np.array([upwards if aspect == 1 else np.arctan(aspect * np.tan(upwards)), upwards])

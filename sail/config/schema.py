@@ -172,7 +172,7 @@ class RunConfig:
 
     preset: str
     suite: Annotated[str, Described()] = ""
-    task: str = "handle-press"
+    task: str = ""
     prompt: str = ""
     method: str = "sail"
     filter: str = "oracle"

@@ -16,15 +16,16 @@ from sail.types import Episode, Source
 from sail_envs.environment import TaskEnv
 from sail_envs.experts import expert, mixed_with_random, random_push, record_episode, with_noise
 from sail_envs.play import play
-from sail_envs.suite import TaskSuite
+from sail_envs.suite import TaskSuite, suite_of
 
 # How often an expert is tried, each time on the next seed: a perturbed one may fail.
 ATTEMPTS = 20
 # The share of random actions in suboptimal demonstrations, as in the paper.
 SUBOPTIMAL_SHARE = 0.7
-# Control steps (three planned frames) by which a demonstration goes on after its success. One that ends on
-# the very edge of success teaches plans that, followed a little late, end just before success.
-HOLD = 24
+# Planned frames by which a demonstration goes on after its success, and at most those by which the arm is
+# pushed before one. A demonstration that ends on the very edge of success teaches plans that, followed a
+# little late, end just before success.
+HELD = 3
 # Control steps of an episode of play.
 PLAY_STEPS = 150
 # The source of a demonstrator's episodes.
@@ -142,7 +143,8 @@ def _environment(task: str, suite: str, horizon: int, hold: int | None) -> TaskE
 
 
 def _run_job(job: Job) -> Episode:
-    env = _environment(job.task, job.suite, job.horizon, None if job.source == "play" else HOLD)
+    held = HELD * suite_of(job.task, job.suite).embodiment.frame_skip
+    env = _environment(job.task, job.suite, job.horizon, None if job.source == "play" else held)
     if job.seed is not None:
         return record_episode(env, expert(env), job.seed, "expert")
     if job.source == "play":
@@ -159,7 +161,7 @@ def _run_job(job: Job) -> Episode:
         # Later attempts are perturbed less: some tasks forgive little.
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
         rng = np.random.default_rng(seed)
-        push = random_push(rng, level)
+        push = random_push(rng, level, held)
         episode = record_episode(env, with_noise(expert(env), rng, level), seed, "expert", push)
         if episode.success:
             return episode

@@ -89,7 +89,8 @@ def train(
     config = base_config([*_words(settings), f"suite={_reference(suite)}"])
     check_suites(config)
     with _watched(progress, f"base weights into {out}") as watched:
-        train_base(config, Path(data or Path(out) / "episodes"), Path(out), watched)
+        store = Path(data or Path(out) / "episodes")
+        train_base(config, store, Path(out), watched, tell=print if progress is None else None)
     return load(out)
 
 

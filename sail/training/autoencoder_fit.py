@@ -17,7 +17,7 @@ OWN = "own"
 BATCH = 40
 # A batch of frames larger than this has fewer of them, so that a step costs about the same, but at least so
 # many.
-_PIXELS, _LEAST = 64 * 64, 4
+_PIXELS, _LEAST = 64 * 64, 2
 # Frames (of that size, or fewer larger ones) that mean frame and latents' statistics are measured on.
 _SAMPLE = 2000
 

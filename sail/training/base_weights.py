@@ -40,17 +40,13 @@ from sail_models.spaces.text_encoder import TextEncoder
 SETTINGS = "training.json"
 
 
-def _silent(line: str) -> None:
-    pass
-
-
 def train_base(
     config: BaseConfig,
     data: Path,
     out: Path,
     progress: Progress,
     workers: int = 2,
-    tell: Callable[[str], None] = _silent,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Fill `out` with autoencoder/, planner/, inverse_dynamics/ and, if asked, policy/ and verifier/.
 
@@ -58,23 +54,11 @@ def train_base(
     with the time and memory that the training takes, before it begins. Raises TrainError, also where the
     memory is not there, and EmbodimentError for a frame that the autoencoder cannot encode.
     """
-    train_recipe(recipe_of(config, EpisodeStore(data)), config, data, out, progress, workers, tell)
-
-
-def train_recipe(
-    recipe: Recipe,
-    config: BaseConfig,
-    data: Path,
-    out: Path,
-    progress: Progress,
-    workers: int = 2,
-    tell: Callable[[str], None] = _silent,
-) -> None:
-    """`train_base` from a recipe of one's own."""
-    embodiment = recipe.embodiment
-    latent_sides(embodiment)
-    begin(asdict(config), out / SETTINGS)
     store = EpisodeStore(data)
+    recipe = recipe_of(config, store)
+    embodiment = recipe.embodiment
+    latent_sides(embodiment)  # refuses a frame that cannot be encoded
+    begin(asdict(config), out / SETTINGS)
     write_atomically(out / FILE, embodiment.as_json())
     recipe.prepare(store, progress, workers)
     tell_costs(parts_of(recipe, config, store, out), best_device(), tell)

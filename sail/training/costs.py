@@ -58,10 +58,11 @@ class Cost:
         return self.parameters + self.activations
 
 
-def tell_costs(parts: Sequence[Part], device: torch.device, tell: Callable[[str], None]) -> None:
-    """Try the parts and tell their costs in one line. Raises TrainError where memory is not there."""
+def tell_costs(parts: Sequence[Part], device: torch.device, tell: Callable[[str], None] | None) -> None:
+    """Try the parts and, where somebody listens, tell their costs in one line. Raises TrainError where memory
+    is not there."""
     costs = [_cost(part, device) for part in parts if part.steps >= _SHORT]
-    if not costs:
+    if not costs or tell is None:
         return
     times = ", ".join(f"{one.name} {_duration(one.seconds)}" for one in costs)
     most = max(costs, key=lambda one: one.network + one.held)

@@ -175,7 +175,8 @@ class Simulated:
         for suite in self.suites:
             if suite.expert is None:
                 records = [one for task in suite.seen for one in recorded_successes(store, task)]
-                shown += shown_in([store.read(record.id) for record in records], [])
+                skip = suite.embodiment.frame_skip
+                shown += shown_in([store.read(record.id) for record in records], [], skip)
                 continue
             tasks = [task for task in suite.tasks if task not in suite.unseen]
             count, name = self.config.verifier_attempts, suite.reference
@@ -223,7 +224,8 @@ class Recorded:
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
         """The demonstrations themselves, and play."""
         demonstrations, play = self.demonstrations(store), store.records(source="play")
-        return shown_in(episodes_within(store, demonstrations), episodes_within(store, play))
+        recorded = episodes_within(store, demonstrations), episodes_within(store, play)
+        return shown_in(*recorded, self.embodiment.frame_skip)
 
 
 def _recorded_embodiment(config: BaseConfig, store: EpisodeStore) -> Embodiment:

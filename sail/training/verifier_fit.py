@@ -15,7 +15,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from sail.data.demonstrations import HOLD
+from sail.data.demonstrations import HELD
 from sail.data.windows import Int64
 from sail.training.checkpointed_fit import TrainError, fit
 from sail.training.inverse_dynamics_fit import disturb
@@ -36,8 +36,8 @@ BACK, AWAY, VAIN = 0.15, 0.6, 0.4
 STILL, FAR = 0.01, 0.02
 # How many first frames of an attempt may stand for its first one.
 BEGINNING = 2
-# Frames before a demonstration's end: within DONE the task is surely done, before NOT_YET surely not.
-DONE, NOT_YET = HOLD - 8, HOLD + 8
+# Planned frames before a demonstration's end: within DONE the task is surely done, before NOT_YET surely not.
+DONE, NOT_YET = HELD - 1, HELD + 1
 # The kinds of frames and their shares of a batch. A prompt without a frame of kind "vain" gives "not_done".
 KINDS, SHARES = ("done", "vain", "not_done"), (0.5, 0.25, 0.25)
 # SHIFT: pixels by which both frames of a pair are shifted alike, at most. RECOLOURED: share of pairs that are
@@ -101,18 +101,19 @@ def shown_by(task: str, suite: TaskSuite, judged: Judged) -> list[Shown]:
     return shown
 
 
-def shown_in(demonstrations: Sequence[Episode], play: Sequence[Episode]) -> list[Shown]:
+def shown_in(demonstrations: Sequence[Episode], play: Sequence[Episode], frame_skip: int) -> list[Shown]:
     """The examples that recorded demonstrations and play give, where no simulation says what is done.
 
-    A demonstration's task is done at its end, not before, and no other demonstration's task is done at all.
-    Play does no task. Where the arm is in a frame is unknown.
+    frame_skip: their embodiment's. A demonstration's task is done at its end, not before, and no other
+    demonstration's task is done at all. Play does no task. Where the arm is in a frame is unknown.
     """
     nothing, first = np.zeros(0, np.int64), np.zeros(1, np.int64)
     prompts = sorted({one.prompt for one in demonstrations})
     shown = []
     for one in demonstrations:
         count, seen = len(one.frames), _without_arm(one.frames)
-        end, before = np.arange(max(1, count - DONE), count), np.arange(max(1, count - NOT_YET))
+        end = np.arange(max(1, count - DONE * frame_skip), count)
+        before = np.arange(max(1, count - NOT_YET * frame_skip))
         shown.append(Shown(*seen, one.prompt, first, end, before, nothing))
         others = [Shown(*seen, said, first, nothing, end, end) for said in prompts if said != one.prompt]
         shown.extend(others)

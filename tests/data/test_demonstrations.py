@@ -9,7 +9,7 @@ import pytest
 
 from sail.data import demonstrations as collecting
 from sail.data.demonstrations import (
-    HOLD,
+    HELD,
     CollectError,
     Job,
     collect,
@@ -82,7 +82,7 @@ def test_a_demonstration_goes_on_after_success() -> None:
     env = TaskEnv(TASK)
     env.reset(seed=0)
     made = next(count for count, action in enumerate(demonstration.actions, 1) if env.step(action)[2])
-    assert len(demonstration) - made == HOLD
+    assert len(demonstration) - made == HELD * 8
 
 
 def test_an_expert_that_cannot_succeed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,9 +82,7 @@ def test_much_of_the_arm_is_left_out_of_the_workspace_camera() -> None:
     env = TaskEnv("reach")
     env.reset(seed=0)
     model, data = env.simulation.model, env.simulation.data
-    camera_id = model.camera("corner").id
-    model.cam_fovy[camera_id] = CAMERAS["workspace"].fovy
-    out = rendering._out_of_view(model, data, camera_id, 1.0)
+    out = rendering._out_of_view(model, data, CAMERAS["workspace"], 1.0)
     bodies = {model.body(model.geom_bodyid[geom]).name for geom in np.flatnonzero(out)}
     assert "head" in bodies
     assert "hand" not in bodies and "leftpad" not in bodies

@@ -12,7 +12,7 @@ from sail.config.resolution import from_yaml, load_config, to_yaml
 from sail.system.plugins import PlugInError
 from sail_envs.cameras import Camera, FreeCamera
 from sail_envs.suite import SuiteError, TaskSuite, find_suite, find_suites
-from sail_envs.suite_text import _camera
+from sail_envs.suite_text import _camera, _workspace
 
 from helpers import assert_one_line
 
@@ -32,7 +32,6 @@ gymnasium:
   frame_skip: 3
   action_dimensions: [{name: x, kind: delta_position, unit: m}, {name: y}]
   expert: tiny_environments:dots_expert
-  workspace: [[-1, -1, 0], [1, 1, 0.1]]
 """
 
 
@@ -54,7 +53,6 @@ def check(suite: TaskSuite) -> None:
         ("x", "delta_position", -0.1, 0.1),
         ("y", "other", -1.0, 1.0),
     ]
-    assert suite.workspace == ((-1, -1, 0), (1, 1, 0.1))
     assert suite.expert is not None
     for task in suite.tasks:
         simulation = suite.simulate(task)
@@ -102,7 +100,8 @@ def test_a_configuration_refuses_mappings_elsewhere(tmp_path: Path) -> None:
     assert_one_line(refused, "suite", "YAML")
 
 
-def test_cameras_in_words() -> None:
+def test_a_workspace_and_cameras_in_words() -> None:
+    assert _workspace([[-1, -1, 0], [1, 1, 0.1]], "s") == ((-1, -1, 0), (1, 1, 0.1))
     assert _camera({"name": "front", "turned": True}, "s") == Camera("front", turned=True)
     free = {"lookat": [1, 0, 0.5], "distance": 2, "azimuth": 90, "elevation": -30}
     assert _camera(free, "s") == FreeCamera((1.0, 0.0, 0.5), 2, 90, -30)
@@ -122,6 +121,7 @@ def test_cameras_in_words() -> None:
         ({"camera": {"nam": "front"}}, ["camera", "'nam'"]),
         ({"workspace": [[0, 0, 0]]}, ["workspace", "two corners"]),
         ({"workspace": [[0, 0], [1, 1]]}, ["workspace", "three numbers"]),
+        ({"workspace": [[0, 0, 0], [1, 1, 1]]}, ["workspace", "no points"]),
         ({"action_dimensions": ["x", "y"]}, ["action_dimensions", "mappings"]),
         ({"tasks": {"near": "TinyDots-v0"}}, ["task 'near'", "mapping"]),
         ({"tasks": {"near": {"id": "TinyDots-v0"}}}, ["task 'near'", "prompt"]),

@@ -1,5 +1,6 @@
 """The examples run as their first lines say, at a small size."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -37,3 +38,31 @@ def test_what_users_bring_runs_in_the_loop(setting: str, told: str, tiny_base: P
     assert cli.main([*words, "training.least_kept=0"]) == 0
     manifest = (tmp_path / "run" / "manifest.json").read_text()
     assert told in manifest
+
+
+def test_an_environment_of_ones_own_is_trained_on_improved_and_reported(tmp_path: Path) -> None:
+    script = EXAMPLES / "bring_your_environment.py"
+    assert sum(bool(line.strip()) for line in script.read_text().splitlines()) < 40
+    suite = runpy.run_path(str(script))["SUITE"]
+    assert suite.tasks["yellow"] == "move to the yellow field" and suite.unseen == ("yellow",)
+    sizes = ("autoencoder_steps=2", "planner_steps=2", "inverse_dynamics_steps=2", "play_seen=1")
+    named = "suite=bring_your_environment:SUITE"
+    words = [named, "demonstrations=2", "planner_batch=2", *sizes, "--out", "weights", "--workers", "1"]
+    assert cli.main(["train", *words]) == 0
+    run = [named, "task=yellow", "base=weights", *SMALL, "filter=oracle", "--out", "run"]
+    assert cli.main(["run", "--preset", "smoke", *run]) == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert (results["suite"], results["task"]) == ("table", "yellow")
+    assert [row["episodes"] for row in results["iterations"]] == [2, 2]
+    assert results["controls"][0]["method"] == "random actions"
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_suite_in_words_is_checked_and_acted_in(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(EXAMPLES / "maze.yaml")]
+    assert cli.main(["doctor", "--suite", *words, "--json"]) == 0
+    assert "no expert: not checked" in capsys.readouterr().out
+    few = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=16", "task=bend")
+    assert cli.main(["evaluate", "--random", f"suite={words[0]}", *few, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["task"], row["episodes"]) == ("bend", 2)

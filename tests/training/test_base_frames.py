@@ -1,6 +1,6 @@
 """Base weights of a store whose frames are not square."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,8 @@ from sail.data.store import EpisodeStore
 from sail.embodiment import Embodiment, EmbodimentError, read_embodiment
 from sail.loop.agent import load_base, load_policy
 from sail.training.base_config import BaseConfig
-from sail.training.base_weights import train_recipe
+from sail.training.base_weights import train_base
 from sail.training.checkpointed_fit import TrainError
-from sail.training.recipes import Recorded
 from sail.types import Unwatched
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.interfaces import Sampling
@@ -35,36 +34,30 @@ CONFIG = BaseConfig(
 )
 
 
-@dataclass(frozen=True)
-class OfOtherFrames(Recorded):
-    """Recorded demonstrations, by an arm that is seen in frames of another size."""
+HERE = replace(EMBODIMENT, camera="lab/left", height=HEIGHT, width=WIDTH, plan_frames=PLANNED)
 
-    height: int = HEIGHT
-    width: int = WIDTH
 
-    @property
-    def embodiment(self) -> Embodiment:
-        return replace(super().embodiment, height=self.height, width=self.width, plan_frames=PLANNED)
+def recorded(folder: Path, here: Embodiment) -> EpisodeStore:
+    """Two demonstrations."""
+    store = EpisodeStore(folder)
+    store.settle(here, "the arm")
+    for seed, task in enumerate(("pour", "wipe")):
+        shown = make_episode(40, seed, (here.height, here.width), task=task, prompt=task, source="teleop")
+        store.add(replace(shown, success=True))
+    return store
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> EpisodeStore:
-    store = EpisodeStore(tmp_path_factory.mktemp("recorded"))
-    for seed in range(2):
-        task = ("pour", "wipe")[seed]
-        pictures = make_episode(40, seed, (HEIGHT, WIDTH), task=task, prompt=task, source="teleop")
-        store.add(replace(pictures, success=True))
-    return store
+    return recorded(tmp_path_factory.mktemp("recorded"), HERE)
 
 
 def test_base_weights_have_the_frame_of_the_embodiment(store: EpisodeStore, tmp_path: Path) -> None:
     lines: list[str] = []
-    train_recipe(OfOtherFrames(CONFIG), CONFIG, store.folder, tmp_path, Unwatched(), tell=lines.append)
+    train_base(CONFIG, store.folder, tmp_path, Unwatched(), tell=lines.append)
     (line,) = lines
     assert line.startswith("about ") and "(planner " in line and "GiB of memory" in line
-    assert read_embodiment(tmp_path) == replace(
-        EMBODIMENT, camera="lab/left", height=HEIGHT, width=WIDTH, plan_frames=PLANNED
-    )
+    assert read_embodiment(tmp_path) == HERE
     agent, frames = load_base(str(tmp_path)), store.read(store.records()[0].id).frames[:2]
     plan = agent.video_planner.plan(frames, ["pour", "wipe"], [0, 1], Sampling(steps=1)).frames
     assert plan.shape == (2, PLANNED, HEIGHT, WIDTH, 3)
@@ -79,16 +72,14 @@ def test_a_planner_for_another_frame_is_not_gone_on_with(store: EpisodeStore, tm
     start = str(PRETRAINED / "panda" / "planner")
     on = replace(CONFIG, planner_start=start, planner_steps=1, policy_steps=0, verifier_steps=0)
     with pytest.raises(TrainError) as error:
-        train_recipe(OfOtherFrames(on), on, store.folder, tmp_path, Unwatched())
+        train_base(on, store.folder, tmp_path, Unwatched())
     assert_one_line(error, "(8, 16, 8, 8) and not (5, 16, 12, 8)", "start from a planner")
 
 
-def test_a_frame_that_cannot_be_encoded_is_refused_before_anything_is_written(
-    store: EpisodeStore, tmp_path: Path
-) -> None:
-    recipe = OfOtherFrames(CONFIG, height=100)
+def test_a_frame_that_cannot_be_encoded_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    store = recorded(tmp_path / "recorded", replace(HERE, height=100))
     with pytest.raises(EmbodimentError) as error:
-        train_recipe(recipe, CONFIG, store.folder, tmp_path / "out", Unwatched())
+        train_base(CONFIG, store.folder, tmp_path / "out", Unwatched())
     assert_one_line(error, "height is 100", "multiples of 8", "96 or 104")
     assert not (tmp_path / "out").exists()
 
@@ -98,6 +89,6 @@ def test_without_memory_nothing_is_fitted(
 ) -> None:
     monkeypatch.setattr("sail.training.costs.available_memory", lambda: 2**20)
     with pytest.raises(TrainError) as error:
-        train_recipe(OfOtherFrames(CONFIG), CONFIG, store.folder, tmp_path, Unwatched())
+        train_base(CONFIG, store.folder, tmp_path, Unwatched())
     assert_one_line(error, "the planner needs", "GiB of memory", "smaller frames")
     assert not list(tmp_path.glob("*/model.safetensors"))

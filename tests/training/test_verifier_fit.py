@@ -124,7 +124,7 @@ def test_half_of_a_batch_is_done_each_prompt_as_often_and_some_without() -> None
 def test_a_demonstration_is_done_at_its_end_under_its_own_prompt() -> None:
     tasks = ("door-open", "reach")
     demonstrations = [demonstration(number, task) for number, task in enumerate(tasks)]
-    shown = by_prompt(shown_in(demonstrations, [demonstration(2, "handle-press")]))
+    shown = by_prompt(shown_in(demonstrations, [demonstration(2, "handle-press")], 8))
     assert set(shown) == {METAWORLD.tasks[task] for task in tasks}  # play does nothing
     drawn = pairs(sample_verifier_batch(shown, TextEncoder(), np.random.default_rng(0), 600))
     kinds = {"done": 0, "early": 0, "otherwise": 0, "play": 0}
@@ -132,15 +132,15 @@ def test_a_demonstration_is_done_at_its_end_under_its_own_prompt() -> None:
         assert began == 0
         if done:
             kind = "done"
-            assert number < 2 and prompt in ("", METAWORLD.tasks[tasks[number]]) and STEPS - step < DONE
+            assert number < 2 and prompt in ("", METAWORLD.tasks[tasks[number]]) and STEPS - step < DONE * 8
         elif number == 2:
             kind = "play"
-        elif STEPS - step < DONE:
+        elif STEPS - step < DONE * 8:
             kind = "otherwise"
             assert prompt != METAWORLD.tasks[tasks[number]]
         else:
             kind = "early"
-            assert STEPS - step >= NOT_YET
+            assert STEPS - step >= NOT_YET * 8
         kinds[kind] += 1
     assert min(kinds.values()) > 30
 
@@ -226,7 +226,7 @@ def test_a_pair_comes_with_where_the_arm_is_in_each() -> None:
 @pytest.mark.parametrize("told", [True, False])
 def test_a_verifier_leaves_out_the_arm_where_somebody_said_where_it_is(told: bool, tmp_path: Path) -> None:
     attempts, demonstrations = shown_by("reach", METAWORLD, attempt()), [demonstration(0, "reach")]
-    shown = attempts if told else shown_in(demonstrations, [])
+    shown = attempts if told else shown_in(demonstrations, [], 8)
     verifier = train_verifier(shown, 1, 0, tmp_path, LiveTable("test", io.StringIO()))
     assert verifier.config.arm == told
     judged = verifier.judge(frames_of(0, 3), TextEncoder()([METAWORLD.tasks["reach"]]))

@@ -80,20 +80,22 @@ def _push(scene: _Scene) -> Float32:
     offset = (scene.hand - scene.thing) * [1, 1, 0]
     aside = offset - (offset @ along) * along
     low = scene.thing - 0.01 * _UP
-    if offset @ along < -0.03 and np.linalg.norm(aside) < 0.012 and scene.hand[2] < low[2] + 0.03:
-        return _towards(scene.hand, low - aside + min(left, 0.04) * along, speed=0.5)
+    astray = float(np.linalg.norm(aside)) / 0.025
+    if offset @ along < -0.03 and astray < 1.0 and scene.hand[2] < low[2] + 0.045:
+        return _towards(scene.hand, low - aside + min(left, 0.04) * (1.0 - astray) * along, speed=0.5)
     return _set_down(scene, low - 0.075 * along)
 
 
 def _pick_and_place(scene: _Scene) -> Float32:
     offset = scene.hand - scene.thing
-    aside, over = float(np.linalg.norm(offset[:2])), scene.thing + 0.07 * _UP
-    if aside < 0.02 and abs(offset[2]) < 0.015:
-        held = scene.opening < 0.054  # the cube is 0.05 wide
+    aside, over = float(np.abs(offset[:2]).max()), scene.thing + 0.07 * _UP
+    between = aside < 0.02  # the cube is 0.05 wide, the open fingers 0.1 apart
+    if between and abs(offset[2]) < 0.02:
+        held = scene.opening < 0.054
         return _towards(scene.hand, scene.goal + offset if held else scene.thing)
-    if aside < 0.015 and scene.opening > 0.08:
+    if between and scene.opening > 0.08:
         return _towards(scene.hand, scene.thing, _OPEN)
-    if offset[2] < 0.05 and aside < _BESIDE:
+    if offset[2] < 0.05 and np.linalg.norm(offset[:2]) < _BESIDE:
         return _towards(scene.hand, np.append(scene.hand[:2], over[2]), _OPEN)
     return _towards(scene.hand, over, _OPEN)
 

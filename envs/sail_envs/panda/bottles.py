@@ -145,7 +145,8 @@ def _to_vertical(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rotation vector that turns an axis upright the shortest way: float64 (3,)."""
     about = np.cross(axis, [0.0, 0.0, 1.0])
     sine = float(np.linalg.norm(about))
-    return np.asarray(about / max(sine, 1e-9) * np.arctan2(sine, axis[2]), np.float64)
+    vector: NDArray[np.float64] = about / max(sine, 1e-9) * np.arctan2(sine, axis[2])
+    return vector
 
 
 def _around(axis: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -173,7 +173,8 @@ class PoseOutput(Output):
         # The guard has one limit for how far away a command may be, so that turning is counted in metres.
         self._metres = robot.step / robot.turning_step
         self._behind = tuple(
-            min(_ACTIONS_BEHIND * most, step - most)
+            # The arm moves on while a command is on its way: half an action is left to the guard's limit.
+            min(_ACTIONS_BEHIND * most, step - 1.5 * most)
             for most, step in ((displacement, robot.step), (turn, robot.turning_step))
         )
 

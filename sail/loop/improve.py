@@ -85,7 +85,8 @@ def improve_jointly(
         for config, folder in several:
             folder.begin_jointly(tasks)
             store, suite = EpisodeStore(folder.episodes), suite_of_run(config)
-            store.settle(suite.embodiment, f"suite {suite.name}")
+            if find_method(config.method).needs_weights:  # chance keeps no episodes
+                store.settle(suite.embodiment, f"suite {suite.name}")
             session = Session(config, folder, store, progress, film, joint=len(several) > 1)
             sessions.append(stack.enter_context(closing(session)))
         return _improve(sessions, sessions[0].config.iterations if until is None else until, show)

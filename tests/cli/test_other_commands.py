@@ -11,7 +11,7 @@ import torch
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
 from sail_envs.broad.clip import Clip, Thing
-from sail_envs.suite import suites
+from sail_envs.suite import find_suite
 from sail_models.saving import load_model
 
 from helpers import Capture, make_episode, refused, sail
@@ -196,7 +196,7 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     # A base on the same autoencoder goes with the prior.
     store = EpisodeStore(tmp_path / "data")
     for suite in ("cups", "drawers"):
-        for task in suites()[suite].seen:
+        for task in find_suite(suite).seen:
             store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
     small = ["suite=cups,drawers", f"autoencoder={out}/autoencoder", "demonstrations=1", "play_seen=0"]
     small += ["planner_batch=2", "grounding_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]

@@ -20,7 +20,6 @@ from sail.export.folder import PLAN, ExportError
 from sail.export.providers import ProviderWarning
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy, normal_noise
 from sail.loop.agent import load_agent, load_base, load_policy, sampling_of
-from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.diffusion.video_planner import VideoPlanner
 from sail_models.interfaces import Deciding, PromptError, Sampling
 from sail_models.spaces.autoencoder import frames_to_tensor
@@ -45,7 +44,7 @@ def precise(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def source(exported_as: tuple[str, ...]) -> Exportable:
     config = load_config(None, None, exported_as)
-    return Exportable(load_agent(config), sampling_of(config), EMBODIMENT)
+    return Exportable(load_agent(config), sampling_of(config))
 
 
 @pytest.fixture(scope="module")

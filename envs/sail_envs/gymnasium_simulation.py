@@ -121,13 +121,17 @@ class GymnasiumSimulation(Simulation):
 
 class RenderedSimulation(GymnasiumSimulation):
     """An environment that draws itself: what `render()` returns, its middle cut out in the frame's shape and
-    averaged down."""
+    averaged down. rendered: height and width of what it returned last."""
 
     cameras: Collection[str] = (RENDERED,)
+    rendered: tuple[int, int] = (0, 0)
 
     def frame(self, camera: str, height: int, width: int) -> UInt8:
         """See `Simulation`. Raises SuiteError."""
-        return fitted(self.environment.render(), height, width)
+        picture: Any = self.environment.render()
+        frame = fitted(picture, height, width)
+        self.rendered = picture.shape[:2]
+        return frame
 
 
 class MujocoGymnasium(GymnasiumSimulation, MujocoSimulation):

@@ -267,6 +267,9 @@ def _picture(trial: Trial) -> Check:
     if upright is False:
         return Check("", False, "the camera hangs upside down", "turn its picture (turned=True), or move it")
     told = "cannot tell which way is up: look at the picture" if upright is None else "the right way up"
+    drawn = getattr(trial.simulation, "rendered", None)
+    if drawn is not None:
+        told += f"; the middle of what render() draws, {drawn[0]}x{drawn[1]} pixels, averaged down"
     return Check("", True, told)
 
 

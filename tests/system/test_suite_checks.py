@@ -47,6 +47,7 @@ def test_a_fit_suite_passes_every_check() -> None:
     assert (pair.whose, pair.first.shape) == ("expert", (30, 30, 3))
     assert not np.array_equal(pair.first, pair.last)
     assert "3 of 3" in checks[NAMES.index("success")].detail
+    assert "60x80 pixels" in checks[NAMES.index("frames")].detail
     refuse_unfit(DOTS, ["dots-near"])
 
 

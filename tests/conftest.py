@@ -17,6 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         shared = dear & set(getattr(item, "fixturenames", ()))
         item.add_marker(pytest.mark.xdist_group("exported" if shared else str(item.path)))
+    # They go first: one process makes them while the other does the rest.
+    items.sort(key=lambda item: not dear & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")

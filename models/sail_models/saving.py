@@ -128,10 +128,17 @@ def model_identity(model: nn.Module) -> str:
 
 
 def find_base(name: str, part: str = "planner") -> Path:
-    """The folder of base weights with this part. name: a shipped base, or a path. Raises WeightsError."""
-    for folder in (PRETRAINED / name, Path(name)):
-        if (folder / part / CONFIG).is_file():
-            return folder
+    """The folder of base weights with this part. name: a shipped base, or a path. Raises WeightsError, also
+    for a name that is both."""
+    places = [Path(name)] if "/" in name else [PRETRAINED / name, Path(name)]
+    found = [folder for folder in places if (folder / part / CONFIG).is_file()]
+    if len(found) > 1:
+        raise WeightsError(
+            f"'{name}' is the name of weights that ship and a folder here: name the folder ./{name}, or "
+            "rename it"
+        )
+    if found:
+        return found[0]
     shipped = sorted(path.parents[1].name for path in PRETRAINED.glob(f"*/{part}/{CONFIG}"))
     parts = f"{part}/" if part != "planner" else "planner/, autoencoder/ and inverse_dynamics/"
     raise WeightsError(

@@ -189,6 +189,18 @@ def test_base_weights_are_found_by_folder_or_refused(tmp_path: Path) -> None:
     assert find_base(str(tmp_path)) == tmp_path
 
 
+def test_a_folder_with_the_name_of_weights_that_ship_is_not_taken_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_base("panda") == PRETRAINED / "panda"
+    (tmp_path / "panda" / "planner").mkdir(parents=True)
+    (tmp_path / "panda" / "planner" / "config.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"'panda' is the name of weights that ship and a folder here"):
+        find_base("panda")
+    assert find_base("./panda") == Path("panda")
+
+
 # The weights that ship, by folder: the identity that runs and results name them by.
 SHIPPED = {
     "base/autoencoder": "2f5bab1ffb6b",

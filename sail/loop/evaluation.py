@@ -28,7 +28,7 @@ def evaluate(
     environments: of this configuration, where some are open.
     """
     actor = actor_of(agent, config, Explorer(NO_EXPLORATION, suite_of_run(config), salt))
-    return _run(config, actor, finished, environments)
+    return evaluate_actor(actor, config, finished, environments)
 
 
 def evaluate_random(
@@ -38,7 +38,20 @@ def evaluate_random(
     environments: VectorEnv | None = None,
 ) -> list[Outcome]:
     """The control: random motion on the same episodes."""
-    return _run(config, RandomActor(suite_of_run(config), salt), finished, environments)
+    return evaluate_actor(RandomActor(suite_of_run(config), salt), config, finished, environments)
+
+
+def evaluate_actor(
+    actor: Actor,
+    config: RunConfig,
+    finished: Callable[[int], None] = lambda count: None,
+    environments: VectorEnv | None = None,
+) -> list[Outcome]:
+    """Whoever acts, on the configuration's task and evaluation seeds."""
+    seeds = evaluation_seeds(config.task, config.seed, config.evaluation_episodes)
+    opened = open_environments(config, len(seeds)) if environments is None else nullcontext(environments)
+    with opened as environments:
+        return run_episodes(environments, seeds, actor, finished=finished)
 
 
 def successes(outcomes: Sequence[Outcome]) -> int:
@@ -49,12 +62,3 @@ def successes(outcomes: Sequence[Outcome]) -> int:
 def rate(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Successes, episodes, success rate and its 95 % interval, as results.json writes them."""
     return rate_as_json(successes(outcomes), len(outcomes))
-
-
-def _run(
-    config: RunConfig, actor: Actor, finished: Callable[[int], None], environments: VectorEnv | None
-) -> list[Outcome]:
-    seeds = evaluation_seeds(config.task, config.seed, config.evaluation_episodes)
-    opened = open_environments(config, len(seeds)) if environments is None else nullcontext(environments)
-    with opened as environments:
-        return run_episodes(environments, seeds, actor, finished=finished)

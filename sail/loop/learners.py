@@ -115,7 +115,9 @@ class PlannerLearner:
         """The prompt, what chance and a perfect plan reach, and whether the prompt decides."""
         if not session.folder.step_done("probes"):
             session.progress.stage("probes", 2 * session.config.evaluation_episodes)
-            measured = measure_beside(self.agent, session.config, session.progress.advance)
+            advance = session.progress.advance
+            measured = measure_beside(self.agent, session.config, session.environments, advance)
+            session.rest()
             session.folder.finish("probes", measured)
         return {"prompt": prompt_of_run(session.config), **session.folder.payload("probes")}
 

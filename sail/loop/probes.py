@@ -16,10 +16,10 @@ from sail.config.suites import prompt_of_run, suite_of_run
 from sail.data.demonstrations import Job, collect
 from sail.embodiment import Embodiment, scaling
 from sail.loop.agent import Agent, sampling_of
-from sail.loop.evaluation import evaluate_random, rate
+from sail.loop.evaluation import evaluate_actor, evaluate_random, rate
 from sail.loop.exploration import control_name
 from sail.loop.results import TextEffect
-from sail.loop.rollout import Outcome, open_environments, run_episodes
+from sail.loop.rollout import Outcome
 from sail.loop.seeds import evaluation_seeds
 from sail.types import Episode, Float32, UInt8
 from sail_envs.vector import VectorEnv
@@ -77,12 +77,11 @@ def perfect_plan(
     config: RunConfig,
     demonstrations: Mapping[int, Episode],
     finished: Callable[[int], None] = lambda count: None,
+    environments: VectorEnv | None = None,
 ) -> list[Outcome]:
     """What inverse dynamics alone can reach: the expert's true frames as the plan."""
-    seeds = evaluation_seeds(config.task, config.seed, config.evaluation_episodes)
     actor = PerfectPlanActor(agent.inverse_dynamics, demonstrations, agent.frame_skip)
-    with open_environments(config, len(seeds)) as environments:
-        return run_episodes(environments, seeds, actor, finished=finished)
+    return evaluate_actor(actor, config, finished, environments)
 
 
 @dataclass(frozen=True)
@@ -132,14 +131,11 @@ MOTIONS = ("move to the left and up", "move to the right and down")
 SCENES = 8
 
 
-def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
+def scene_text_effects(agent: Agent, config: RunConfig, environments: VectorEnv) -> list[TextEffect]:
     """The configuration's task against two motions, and against the opposite task where there is one, from
     the first frames of evaluation episodes."""
     seeds = evaluation_seeds(config.task, config.seed, SCENES)
-    workers = min(config.workers, SCENES)
-    with VectorEnv(config.task, len(seeds), workers, config.suite) as environments:
-        first = environments.reset(dict(enumerate(seeds)))
-    frames = np.stack([first[index]["frame"] for index in range(len(seeds))])
+    frames = np.stack([environments.reset({0: seed})[0]["frame"] for seed in seeds])
     others = list(MOTIONS)
     suite, prompt = suite_of_run(config), prompt_of_run(config)
     if config.task in suite.opposites:
@@ -148,19 +144,23 @@ def scene_text_effects(agent: Agent, config: RunConfig) -> list[TextEffect]:
 
 
 def measure_beside(
-    agent: Agent, config: RunConfig, finished: Callable[[int], None] = lambda count: None
+    agent: Agent,
+    config: RunConfig,
+    environments: VectorEnv,
+    finished: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
     """What a run's curve is read against, as sections of results.json: random motion, the perfect plan
     (where the suite has experts) and the text's effect, all on the run's evaluation episodes."""
-    control = evaluate_random(config, finished=finished)
+    control = evaluate_random(config, finished=finished, environments=environments)
     probes = []
     if suite_of_run(config).expert is not None:
-        perfect = perfect_plan(agent, config, expert_episodes(config), finished)
+        perfect = perfect_plan(agent, config, expert_episodes(config), finished, environments)
         probes.append({"name": "perfect plan", **rate(perfect)})
+    effects = scene_text_effects(agent, config, environments)
     return {
         "controls": [{"method": control_name(suite_of_run(config)), **rate(control)}],
         "probes": probes,
-        "text_effect": {"rows": [effect.as_json() for effect in scene_text_effects(agent, config)]},
+        "text_effect": {"rows": [effect.as_json() for effect in effects]},
     }
 
 

@@ -17,6 +17,7 @@ from sail.errors import SailError
 from sail.types import Float32
 from sail_envs.environment import Observation, SettingError, TaskEnv
 from sail_envs.processes import inherited_by_workers
+from sail_envs.rendering import choose_backend
 from sail_envs.suite import suite_of
 
 _SECONDS_TO_STOP = 5.0
@@ -37,12 +38,12 @@ class Transition(NamedTuple):
 
 
 class VectorEnv:
-    """`num_envs` environments of one task, numbered from 0, in `workers` processes.
+    """`num_envs` environments of one task, numbered from 0, in `workers` processes, or with 0 in this one.
 
     suite: the suite's reference (see `find_suite`). prompt: the task's own where empty. env_kwargs go to
     TaskEnv. An environment's episodes depend on seeds and actions alone, not on the worker.
     Making one raises UnknownNameError, SettingError and RenderingError. Where a worker dies or fails, all
-    environments are closed and WorkerError is raised.
+    environments are closed and WorkerError is raised; without workers, what the environment raised.
     """
 
     def __init__(
@@ -54,13 +55,19 @@ class VectorEnv:
         prompt: str = "",
         **env_kwargs: Any,
     ) -> None:
-        if num_envs < 1 or workers < 1:
-            raise SettingError(f"{num_envs} environments in {workers} workers: both must be 1 or more")
+        if num_envs < 1 or workers < 0:
+            raise SettingError(
+                f"{num_envs} environments in {workers} workers: there must be 1 or more in 0 or more"
+            )
         found = suite_of(task, suite)  # refuses an unknown task before a worker starts
         self.task, self.prompt = task, prompt or found.tasks[task]
         env_kwargs["suite"] = suite
         self.num_envs = num_envs
-        self._workers: list[_Worker] = []
+        self._workers: list[_Worker | _NoWorker] = []
+        if workers == 0:
+            choose_backend()  # before MuJoCo is imported
+            self._workers.append(_NoWorker(task, num_envs, env_kwargs))
+            return
         try:
             with inherited_by_workers():
                 for first in range(min(workers, num_envs)):
@@ -88,7 +95,7 @@ class VectorEnv:
     def close(self) -> None:
         """End the workers."""
         for worker in self._workers:
-            worker.connection.close()
+            worker.hang_up()
         for worker in self._workers:
             worker.stop()
         self._workers = []
@@ -151,6 +158,9 @@ class _Worker:
             raise WorkerError(f"an environment of '{self.task}' failed: {value}")
         return value
 
+    def hang_up(self) -> None:
+        self.connection.close()
+
     def stop(self) -> None:
         self.process.join(_SECONDS_TO_STOP)
         if self.process.is_alive():
@@ -168,6 +178,27 @@ class _Worker:
                 "where memory ran out, use fewer environments or workers",
             )
         return WorkerError(f"a worker with environments of '{self.task}' died ({cause}): {cure}")
+
+
+class _NoWorker:
+    """Environments in this process, asked as a worker is."""
+
+    def __init__(self, task: str, num_envs: int, env_kwargs: dict[str, Any]) -> None:
+        self._environments = {index: TaskEnv(task, **env_kwargs) for index in range(num_envs)}
+        self._answers: dict[int, Any] = {}
+
+    def send(self, message: tuple[str, Any]) -> None:
+        self._answers = _answer(self._environments, *message)
+
+    def receive(self) -> Any:
+        return self._answers
+
+    def hang_up(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        for environment in self._environments.values():
+            environment.close()
 
 
 def _work(connection: Connection, task: str, indices: list[int], env_kwargs: dict[str, Any]) -> None:

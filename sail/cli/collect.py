@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how many of each task (of the corpus: clips) there are to be; those that are there count",
     )
     parser.add_argument("--horizon", type=whole_number(1), metavar="STEPS", help="control steps an episode")
-    parser.add_argument("--workers", type=whole_number(1), default=2, metavar="N", help="processes")
+    parser.add_argument("--workers", type=whole_number(0), default=2, metavar="N", help="processes")
 
 
 def run(arguments: argparse.Namespace) -> None:

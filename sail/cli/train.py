@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="train autoencoder and prior on this broad corpus instead (and the autoencoder on --data too)",
     )
     parser.add_argument(
-        "--workers", type=whole_number(1), default=2, metavar="N", help="processes to collect"
+        "--workers", type=whole_number(0), default=2, metavar="N", help="processes to collect"
     )
 
 

@@ -167,7 +167,8 @@ class RunConfig:
     rollouts: episodes that an iteration collects. horizon: control steps of an episode, at most. base: name
     of shipped weights, or a folder. demonstrator: who shows the seen tasks that learning rehearses; the base
     weights learned from the same one. demonstrations: a store whose recorded successes are rehearsed instead;
-    a suite without experts needs one. envs: environments side by side. workers: processes that simulate.
+    a suite without experts needs one. envs: environments side by side. workers: processes that simulate;
+    0: this one, as a debugger needs.
     """
 
     preset: str
@@ -185,7 +186,7 @@ class RunConfig:
     demonstrations_per_task: Annotated[int, Range(0, 10_000)] = 5
     horizon: Annotated[int, Range(1, 100_000)] = 200
     envs: Annotated[int, Range(1, 1024)] = 16
-    workers: Annotated[int, Range(1, 256)] = 2
+    workers: Annotated[int, Range(0, 256)] = 2
     base: str = "base"
     planner: PlannerConfig = field(default_factory=PlannerConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sail.errors import SailError
 from sail_envs.processes import inherited_by_workers
+from sail_envs.rendering import choose_backend
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -22,8 +23,13 @@ class WorkersError(SailError):
 def in_workers(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
     """Call a function of a module for every job and yield the results in the jobs' order.
 
-    Raises WorkersError if a worker dies, RenderingError without OpenGL, and what the function raises.
+    workers: processes; with 0 the jobs are done in this one. Raises WorkersError if a worker dies,
+    RenderingError without OpenGL, and what the function raises.
     """
+    if workers == 0:
+        choose_backend()  # before MuJoCo is imported
+        yield from map(function, jobs)
+        return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
         try:

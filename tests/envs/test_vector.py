@@ -46,7 +46,7 @@ def expected() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [0, 1, 3])
 def test_it_is_single_environments_to_the_byte(workers: int, expected: list[Any]) -> None:
     with VectorEnv(TASK, 4, workers, **SETTINGS) as environments:
         # A first episode elsewhere must leave no trace.
@@ -107,7 +107,7 @@ def test_an_exception_in_a_worker_names_task_and_cause() -> None:
     [
         (lambda: VectorEnv("drawer-opne", 2), UnknownNameError, "'drawer-open'"),
         (lambda: VectorEnv(TASK, 0), SettingError, "0 environments"),
-        (lambda: VectorEnv(TASK, 1, 0), SettingError, "0 workers"),
+        (lambda: VectorEnv(TASK, 1, -1), SettingError, "-1 workers"),
         (lambda: VectorEnv(TASK, 1, camera="nowhere"), WorkerError, "unknown camera 'nowhere'"),
     ],
 )

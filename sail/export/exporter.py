@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -247,10 +249,18 @@ def _compared(config: Config, folder: Path, report: Callable[[str], None]) -> Co
 
 def _write_text_encoder(folder: Path) -> None:
     """Write the graph of the text encoder, and its tokenizer."""
+    (folder / TEXT).write_bytes(_text_graph())
+    shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
+
+
+@cache  # a process that exports several folders waits for it once
+def _text_graph() -> bytes:
     _, encoder = load_encoder()
     assert isinstance(encoder, nn.Module)
-    trace(TextGraph(encoder), {"ids": torch.ones(1, 2).long()}, ("tokens",), folder / TEXT, axis=1)
-    shutil.copy(model_folder() / TOKENIZER, folder / TOKENIZER)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / TEXT
+        trace(TextGraph(encoder), {"ids": torch.ones(1, 2).long()}, ("tokens",), path, axis=1)
+        return path.read_bytes()
 
 
 def _written_by() -> dict[str, str]:

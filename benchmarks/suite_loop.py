@@ -1,0 +1,62 @@
+"""A suite from nothing: base weights from its seen tasks, then the loop on an unseen one, controls beside it.
+
+python benchmarks/suite_loop.py fetch fetch-pick-and-place --out runs/fetch  # within 90 minutes on two cores
+python benchmarks/suite_loop.py bottles bottles-purple --out runs/bottles
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from common import write_result
+
+import sail
+
+BASE = {
+    "fetch": {
+        "demonstrations": 25,
+        "play_seen": 12,
+        "autoencoder_steps": 400,
+        "planner_steps": 1500,
+        "inverse_dynamics_steps": 700,
+    },
+    "bottles": {
+        "demonstrations": 40,
+        "play_seen": 12,
+        "autoencoder_steps": 800,
+        "planner_steps": 2500,
+        "inverse_dynamics_steps": 1500,
+    },
+}
+RUN = {
+    "fetch": {"horizon": 100, "training.steps": 150, "training.inverse_dynamics_steps": 300},
+    "bottles": {"horizon": 200},
+}
+KEPT = ("suite", "task", "seed", "model", "iterations", "controls", "probes", "environment")
+
+
+def main() -> None:
+    """Train, improve once a seed, write results/<suite>_loop.json. Each part goes on with what is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", choices=sorted(BASE))
+    parser.add_argument("task", help="of the suite, unseen")
+    parser.add_argument("--out", type=Path, required=True, help="for weights and runs")
+    parser.add_argument("--seeds", type=int, default=1, help="runs, from seed 0 on")
+    arguments = parser.parse_args()
+    weights = arguments.out / "weights"
+    base, settings = BASE[arguments.suite], RUN[arguments.suite]
+    begun = time.monotonic()
+    sail.train(arguments.suite, weights, base)
+    seconds, runs = {"train": round(time.monotonic() - begun)}, []
+    for seed in range(arguments.seeds):
+        begun, out = time.monotonic(), arguments.out / f"{arguments.task}_{seed}"
+        changed = {**settings, "base": weights, "seed": seed}
+        results = sail.improve(arguments.suite, arguments.task, out, changed)
+        runs.append({name: results[name] for name in KEPT})
+        seconds[f"improve, seed {seed}"] = round(time.monotonic() - begun)
+    found = {"base": base, "run": settings, "seconds": seconds, "runs": runs}
+    write_result(f"{arguments.suite}_loop", found)
+
+
+if __name__ == "__main__":
+    main()

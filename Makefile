@@ -13,7 +13,7 @@ FAST := tests/test_boundaries.py tests/test_documents.py tests/config tests/repo
 	$(addprefix tests/robot/test_,acting.py guard.py messages.py motion.py outputs.py robot_file.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint clean
+.PHONY: help run check test slow lint clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,11 +25,15 @@ check: $(INSTALLED) ## Lint, format and type check, and the fast tests: under 90
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy & types=$$!; \
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone' $(FAST) && wait $$types
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone and not slow' $(FAST) && wait $$types
 
-test: lint ## Lint, format and type check, then all tests
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone'
-	$(VENV)/bin/pytest -q -m alone
+test: lint ## Lint, format and type check, then all tests but the slow ones
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'not alone and not slow'
+	$(VENV)/bin/pytest -q -m 'alone and not slow'
+
+slow: $(INSTALLED) ## The slow tests
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n 2 --dist loadgroup -m 'slow and not alone'
+	$(VENV)/bin/pytest -q -m 'slow and alone'
 
 lint: $(INSTALLED) ## Lint, format and type check
 	$(VENV)/bin/ruff check

@@ -43,7 +43,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parts = {
             "autoencoder": Autoencoder(AutoencoderConfig(latent_channels=4, widths=(8, 8, 16))),
             "planner": PlannerNetwork(
-                PlannerNetworkConfig(**plan_sizes(), latent_channels=4, widths=(16, 32), heads=2)
+                PlannerNetworkConfig(
+                    **plan_sizes(), latent_channels=4, widths=(16,), heads=2, grounding_layers=0
+                )
             ),
             "inverse_dynamics": InverseDynamics(
                 InverseDynamicsConfig(widths=(8, 8, 8, 8), features=16, **sizes())

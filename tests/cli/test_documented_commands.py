@@ -18,7 +18,7 @@ from sail.data.store import EpisodeStore
 from documents import PAGES, commands
 from helpers import SMALL, make_episode
 
-MEASURED = ("evaluation_episodes=2", "envs=2", "workers=1")
+MEASURED = ("evaluation_episodes=2", "envs=2", "workers=0")
 LEARNT = (*SMALL, "iterations=1", "training.inverse_dynamics_steps=2", "training.imagined_windows=4")
 FITTED = ("autoencoder_steps=1", "planner_steps=1", "planner_batch=2", "inverse_dynamics_steps=1")
 SETTINGS = {
@@ -31,8 +31,8 @@ SETTINGS = {
     "bench protocol": LEARNT,
 }
 OPTIONS = {
-    "collect": {"--episodes": "1", "--workers": "1"},
-    "train": {"--workers": "1"},
+    "collect": {"--episodes": "1", "--workers": "0"},
+    "train": {"--workers": "0"},
     "distill few-step": {"--pairs": "4", "--steps": "2", "--batch": "2"},
     "distill policy": {"--rollouts": "2", "--steps": "2", "--batch": "2"},
     "bench protocol": {"--seeds": "1", "--iterations": "1", "--jobs": "1"},

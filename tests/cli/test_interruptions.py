@@ -37,6 +37,7 @@ def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
     out = tmp_path / "run"
     words = ["run", "--preset", "smoke", *SMALL, f"base={tiny_base}", "--out", str(out)]
     words += [f"demonstrations_per_task={demonstrations}", "evaluation_episodes=500", "horizon=200"]
+    words.append("workers=1")
     process = subprocess.Popen(
         [sys.executable, "-m", "sail", *words],
         stdout=subprocess.PIPE,

@@ -153,6 +153,7 @@ def test_doctor_prints_what_it_found(capsys: Capture, monkeypatch: pytest.Monkey
     assert refused(capsys, "doctor").rstrip().endswith("does not work here: disk")
 
 
+@pytest.mark.slow
 def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp_path: Path) -> None:
     from sail.config.resolution import load_config
     from sail.loop.agent import load_agent

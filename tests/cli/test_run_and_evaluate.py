@@ -77,7 +77,7 @@ def test_evaluate_names_the_cause_of_failures(finished: Path, capsys: Capture) -
 
 
 def test_evaluate_random_needs_no_weights(capsys: Capture) -> None:
-    small = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=24", "base=none-there")
+    small = ("evaluation_episodes=2", "envs=2", "workers=0", "horizon=24", "base=none-there")
     code, out, error = sail(capsys, "evaluate", "--random", "--json", *small)
     assert code == 0, error
     (row,) = json.loads(out)["rows"]

@@ -72,7 +72,7 @@ def test_more_scenes_begin_with_the_same_ones() -> None:
 def test_one_command_makes_it_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sail.cli.main import main
 
-    command = ["collect", "--source", "broad", "--episodes", "1", "--workers", "1", "--out", str(tmp_path)]
+    command = ["collect", "--source", "broad", "--episodes", "1", "--workers", "0", "--out", str(tmp_path)]
     assert main(command) == 0
     first = (tmp_path / MANIFEST).read_bytes()
     assert f"holds {len(first.splitlines())} clips" in capsys.readouterr().out

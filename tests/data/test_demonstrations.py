@@ -37,21 +37,21 @@ def test_jobs_name_every_episode_once() -> None:
 
 def test_what_a_store_holds_is_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, jobs = EpisodeStore(tmp_path), play_jobs([TASK, "reach"], 2, horizon=8)
-    for episode in collect(jobs[:1], workers=1):
+    for episode in collect(jobs[:1], workers=0):
         store.add(episode)
     assert missing_jobs(store, jobs) == jobs[1:]
-    first = list(collect_once(store, jobs, 1))
+    first = list(collect_once(store, jobs, 0))
     assert [(one.task, one.seed) for one in first] == [
         (job.task, PLAY_SEEDS + job.index) for job in jobs
     ] and missing_jobs(store, jobs) == []
     monkeypatch.setattr(collecting, "_run_job", lambda job: pytest.fail(f"{job} was collected again"))
-    again = list(collect_once(EpisodeStore(tmp_path), jobs, 1))
+    again = list(collect_once(EpisodeStore(tmp_path), jobs, 0))
     assert all((one.frames == other.frames).all() for one, other in zip(first, again, strict=True))
 
 
 def test_tasks_of_one_scene_are_demonstrated_in_different_layouts() -> None:
     jobs = [*expert_jobs(["drawers-red"], 2), *expert_jobs(["drawers-green", "drawers-blue"], 1)]
-    episodes = list(collect(jobs, workers=1))
+    episodes = list(collect(jobs, workers=0))
     assert len({episode.seed for episode in episodes}) == 4
     first = [episode.proprioception[0] for episode in episodes]
     assert all(not np.array_equal(a, b) for a, b in itertools.combinations(first, 2))
@@ -71,14 +71,14 @@ def test_episodes_come_in_order_and_are_the_same_again() -> None:
     assert PLAY_SEEDS <= episodes[0].seed < SELF_SEEDS
     assert all(DEMONSTRATION_SEEDS <= e.seed < PLAY_SEEDS for e in episodes[1:4])
     assert episodes[2].seed != episodes[3].seed
-    for episode, again in zip(episodes[::-1], collect(jobs[::-1], workers=1), strict=True):
+    for episode, again in zip(episodes[::-1], collect(jobs[::-1], workers=0), strict=True):
         np.testing.assert_array_equal(episode.frames, again.frames)
         np.testing.assert_array_equal(episode.actions, again.actions)
 
 
 def test_a_demonstration_goes_on_after_success() -> None:
     """Replayed in an environment that stops at success, its last actions are left over."""
-    (demonstration,) = collect([Job(TASK, "expert", 0, seed=0)], workers=1)
+    (demonstration,) = collect([Job(TASK, "expert", 0, seed=0)], workers=0)
     env = TaskEnv(TASK)
     env.reset(seed=0)
     made = next(count for count, action in enumerate(demonstration.actions, 1) if env.step(action)[2])

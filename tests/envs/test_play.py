@@ -23,6 +23,7 @@ def test_waypoints_cover_the_workspace(env: TaskEnv) -> None:
     assert (np.ptp(visited, axis=0) > 0.5 * np.subtract(high, low)).all()
 
 
+@pytest.mark.slow
 def test_play_touches_things_more_than_waypoints(env: TaskEnv) -> None:
     def mean_distance_moved(make: object) -> float:
         assert callable(make)

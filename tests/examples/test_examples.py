@@ -40,7 +40,7 @@ def test_an_environment_of_ones_own_is_trained_on_improved_and_reported(tmp_path
     assert suite.tasks["yellow"] == "move to the yellow field" and suite.unseen == ("yellow",)
     sizes = ("autoencoder_steps=2", "planner_steps=2", "inverse_dynamics_steps=2", "play_seen=1")
     named = "suite=bring_your_environment:SUITE"
-    words = [named, "demonstrations=2", "planner_batch=2", *sizes, "--out", "weights", "--workers", "1"]
+    words = [named, "demonstrations=2", "planner_batch=2", *sizes, "--out", "weights", "--workers", "0"]
     assert cli.main(["train", *words]) == 0
     run = [named, "task=yellow", "base=weights", *SMALL, "filter=oracle", "--out", "run"]
     assert cli.main(["run", "--preset", "smoke", *run]) == 0
@@ -55,7 +55,7 @@ def test_a_suite_in_words_is_checked_and_acted_in(capsys: pytest.CaptureFixture[
     words = [str(EXAMPLES / "maze.yaml")]
     assert cli.main(["doctor", "--suite", *words, "--json"]) == 0
     assert "no expert: not checked" in capsys.readouterr().out
-    few = ("evaluation_episodes=2", "envs=2", "workers=1", "horizon=16", "task=bend")
+    few = ("evaluation_episodes=2", "envs=2", "workers=0", "horizon=16", "task=bend")
     assert cli.main(["evaluate", "--random", f"suite={words[0]}", *few, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert (row["task"], row["episodes"]) == ("bend", 2)

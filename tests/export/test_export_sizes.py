@@ -48,6 +48,7 @@ def scenes(height: int = HEIGHT, width: int = WIDTH) -> Scenes:
     return Scenes(np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8), PROMPTS)
 
 
+@pytest.mark.slow
 def test_it_plans_as_its_source(source: Exportable, tmp_path: Path) -> None:
     out = tmp_path / "folder"
     config = export_planner(source, scenes(), scenes(), out)

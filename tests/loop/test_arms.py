@@ -217,7 +217,7 @@ def test_noise_is_smaller_on_what_says_where_a_joint_is_to_be() -> None:
 
 @pytest.mark.parametrize("name", ["PLANAR", "WRIST"])
 def test_the_control_runs_in_environments_side_by_side(name: str) -> None:
-    words = [f"suite=point_arms:{name}", "task=do", "evaluation_episodes=6", "envs=3", "workers=1"]
+    words = [f"suite=point_arms:{name}", "task=do", "evaluation_episodes=6", "envs=3", "workers=0"]
     config = load_config("smoke", None, [*words, "horizon=160"])
     outcomes = [evaluate_random(config) for _ in range(2)]
     assert [one.steps for one in outcomes[0]] == [one.steps for one in outcomes[1]]

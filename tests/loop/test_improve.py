@@ -38,7 +38,7 @@ SMALL = (
     "rollouts=2",
     "evaluation_episodes=2",
     "envs=2",
-    "workers=1",
+    "workers=0",
     "horizon=40",
     "planner.steps=1",
     "training.steps=3",
@@ -296,6 +296,7 @@ def test_a_policy_is_improved_by_the_same_loop(
 
 
 @pytest.mark.usefixtures("without_probes")
+@pytest.mark.slow
 def test_runs_that_are_joint_are_taught_by_what_all_of_them_kept(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,7 +121,7 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
 def test_one_learner_of_two_tasks_is_run_and_gone_on_with(
     capsys: Capture, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    joint = ("--tasks", "handle-press,door-close", "--methods", "sail-joint")
+    joint = ("--tasks", "handle-press,door-close", "--methods", "sail-joint", "suite=embodied:FEW_SEEN")
     code, told, error = sail(capsys, *words, *joint)
     assert code == 0 and "4 cells, 4 of them to do" in told, error
     path = tmp_path / "out" / CELLS
@@ -136,7 +136,7 @@ def test_one_learner_of_two_tasks_is_run_and_gone_on_with(
     again = [json.loads(line) for line in path.read_text().splitlines()]
     assert code == 0 and "1 of 1: door-close-sail-joint" in told and again == rows
     # One learner of fewer tasks is another.
-    assert "with other settings" in refused(capsys, *words, "--methods", "sail-joint")
+    assert "with other settings" in refused(capsys, *words, *joint, "--tasks", "door-close")
     assert "is of several tasks" in refused(capsys, "run", "method=sail-joint", "--out", tmp_path / "alone")
 
 

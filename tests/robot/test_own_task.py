@@ -35,7 +35,7 @@ def test_a_task_of_a_suite_keeps_its_words() -> None:
 
 
 @pytest.mark.alone
-def test_the_loop_on_the_arm_learns_it(tmp_path: Path) -> None:
+def test_the_loop_on_the_arm_learns_it(tiny_panda: Path, tmp_path: Path) -> None:
     pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
     from sail_robot.nodes.arm_processes import ArmProcesses
 
@@ -43,8 +43,12 @@ def test_the_loop_on_the_arm_learns_it(tmp_path: Path) -> None:
     settings = {**task, "out": tmp_path / "out", "episodes": tmp_path / "episodes", "simulated": "true"}
     settings |= {"iterations": 1, "attempts": 1, "steps": 1, "timeout": 2.0}
     words = [word for name, value in settings.items() for word in ("-p", f"{name}:={_quoted(value)}")]
-    changes = {"sim_arm": {"task": "cups-green"}}  # nothing simulates tea
-    overrides = ["prior.kind=none", "planner.steps=1"]
+    overrides = ["prior.kind=none", "planner.steps=1", f"base={tiny_panda}", "training.batch_size=2"]
+    words += ["-p", f"overrides:=[{', '.join(repr(one) for one in overrides)}]"]
+    changes = {
+        "sim_arm": {"task": "cups-green"},  # nothing simulates tea
+        "controller": {"base": str(tiny_panda)},
+    }
     with ArmProcesses("pour", tmp_path, PANDA, overrides, 0.7, changes, 59, prompt=task["prompt"]):
         done = subprocess.run(
             [sys.executable, "-m", "sail_robot.nodes.improve_node", "--ros-args", *words],

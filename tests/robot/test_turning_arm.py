@@ -51,7 +51,7 @@ def base(limits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         parts = {
             "autoencoder": Autoencoder(AutoencoderConfig(latent_channels=4, widths=(8, 8, 16))),
             "planner": PlannerNetwork(
-                PlannerNetworkConfig(**plans, latent_channels=4, widths=(16, 32), heads=2)
+                PlannerNetworkConfig(**plans, latent_channels=4, widths=(16,), heads=2, grounding_layers=0)
             ),
             "inverse_dynamics": InverseDynamics(InverseDynamicsConfig(**small)),
             "policy": Policy(PolicyConfig(hidden=32, **small)),
@@ -72,14 +72,19 @@ def policy(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "exported"
 
 
-@pytest.mark.parametrize(("output", "plans"), [("twist", True), ("pose", False)])
+@pytest.mark.parametrize(
+    ("output", "plans"), [("twist", True), pytest.param("pose", False, marks=pytest.mark.slow)]
+)
 def test_it_moves_and_turns_and_what_it_did_is_recorded(
-    output: str, plans: bool, base: Path, policy: Path, limits: Path, tmp_path: Path
+    output: str, plans: bool, base: Path, limits: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     kind = {"output": output}
     # A camera of another size and shape than the frames.
     camera = {"height": 120, "width": 200}
-    acts = {"base": str(base)} if plans else {"policy": str(policy), "prompt": "pour the tea"}
+    if plans:
+        acts = {"base": str(base)}
+    else:
+        acts = {"policy": str(request.getfixturevalue("policy")), "prompt": "pour the tea"}
     changes: dict[str, dict[str, Any] | None] = {
         "guard": {**kind, "planned": plans},
         "controller": {**kind, **acts, "robot_description": "simulated"},

@@ -52,9 +52,10 @@ def test_a_policy_learns_from_both_and_its_old_self_is_left_as_it_was(tiny_base:
     assert all(tensor.equal(nothing[name]) for name, tensor in before.items())
 
 
+@pytest.mark.slow
 def test_a_planner_is_distilled_into_a_policy_that_acts_alone(capsys: Capture, tmp_path: Path) -> None:
     out = tmp_path / "policy"
-    settings = ("task=drawer-close", "evaluation_episodes=2", "envs=2", "workers=1", "planner.steps=2")
+    settings = ("task=drawer-close", "evaluation_episodes=2", "envs=2", "workers=0", "planner.steps=2")
     words = ("distill", "policy", *settings, "--out", out, "--rollouts", 2, "--steps", 20, "--batch", 8)
     code, told, error = sail(capsys, *words)
     assert code == 0, error

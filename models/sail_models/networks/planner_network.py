@@ -1,7 +1,7 @@
 """The in-domain video diffusion network: from text and first frame to the next frames' latents.
 
-The network is diffusers' text-conditioned U-Net, with cross-attention to the prompt's tokens, over latents
-whose channels hold all future frames. Frames stacked as channels cost an eighth of a motion U-Net of the same
+The network is a text-conditioned U-Net, with cross-attention to the prompt's tokens, over latents whose
+channels hold all future frames. Frames stacked as channels cost an eighth of a motion U-Net of the same
 width, so that training and planning are possible on two CPU cores.
 """
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
 from sail.embodiment import Embodiment
@@ -17,6 +16,7 @@ from sail_models.diffusion.denoiser import ChangeDenoiser
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.networks.grounding import Grounding
 from sail_models.networks.sizes import Preset, halvings, with_finer
+from sail_models.networks.unet import UNet
 from sail_models.spaces.autoencoder import latent_sides
 from sail_models.spaces.text_encoder import TEXT_WIDTH
 
@@ -89,25 +89,18 @@ class PlannerNetwork(ChangeDenoiser):
         super().__init__(config, cosine_alphas())
         self.config, self.residual = config, config.residual
         stacked = config.frames * config.latent_channels
-        plain = min(config.plain_levels, len(config.widths))
-        attentive = len(config.widths) - plain
         grounded = config.grounding_layers > 0
         self.grounding = (
             Grounding(config, config.grounding_width, config.grounding_layers) if grounded else None
         )
-        self.unet = UNet2DConditionModel(
-            sample_size=(config.latent_height, config.latent_width),
+        self.unet = UNet(
             in_channels=stacked * (1 + grounded) + config.latent_channels,
             out_channels=stacked,
-            down_block_types=(*("DownBlock2D",) * plain, *("CrossAttnDownBlock2D",) * attentive),
-            mid_block_type="UNetMidBlock2DCrossAttn",
-            up_block_types=(*("CrossAttnUpBlock2D",) * attentive, *("UpBlock2D",) * plain),
-            block_out_channels=config.widths,
-            layers_per_block=config.layers,
-            cross_attention_dim=config.grounding_width if grounded else config.text_width,
-            attention_head_dim=config.heads,
-            norm_num_groups=16,
-            use_linear_projection=True,
+            widths=config.widths,
+            plain=config.plain_levels,
+            layers=config.layers,
+            heads=config.heads,
+            token_width=config.grounding_width if grounded else config.text_width,
         )
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Tensor, first_frame: Tensor) -> Tensor:
@@ -116,5 +109,5 @@ class PlannerNetwork(ChangeDenoiser):
         if self.grounding is not None:
             tokens, _, expected = self.grounding(first_frame, text)
             given.append(expected.flatten(1, 2))
-        prediction: Tensor = self.unet(torch.cat(given, dim=1), timestep, tokens, return_dict=False)[0]
+        prediction: Tensor = self.unet(torch.cat(given, dim=1), timestep, tokens)
         return torch.unflatten(prediction, 1, (self.config.frames, self.config.latent_channels))

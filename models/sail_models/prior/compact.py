@@ -8,7 +8,6 @@ patch, as in video transformers), which costs a fraction of one picture a frame.
 from dataclasses import dataclass
 
 import torch
-from diffusers.models.unets.unet_motion_model import UNetMotionModel
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -50,6 +49,9 @@ class CompactPrior(ChangeDenoiser):
     times: Tensor
 
     def __init__(self, config: CompactPriorConfig) -> None:
+        # Here: importing it takes 7 s, and a planner without a prior needs none of it.
+        from diffusers.models.unets.unet_motion_model import UNetMotionModel
+
         super().__init__(config, cosine_alphas())
         if config.frames % config.patch:
             raise ValueError(f"{config.frames} frames are no multiple of {config.patch} a picture")

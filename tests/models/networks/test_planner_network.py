@@ -20,9 +20,9 @@ CONFIG = PlannerNetworkConfig(
 class FirstChannels(nn.Module):
     """Gives back the noisy latents of its input and keeps the rest."""
 
-    def forward(self, stacked: Tensor, timestep: Tensor, text: Tensor, return_dict: bool) -> tuple[Tensor]:
+    def forward(self, stacked: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         self.rest = stacked[:, CONFIG.frames * CONFIG.latent_channels :]
-        return (stacked[:, : CONFIG.frames * CONFIG.latent_channels],)
+        return stacked[:, : CONFIG.frames * CONFIG.latent_channels]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,313 @@
+"""A text-conditioned U-Net over pictures of latents, with cross-attention to tokens.
+
+Ho et al., arXiv 2006.11239, with the transformers of Rombach et al., arXiv 2112.10752. Modules are named as
+in diffusers' `UNet2DConditionModel` and compute the same to the bit (tests/models/networks/test_unet.py), but
+importing diffusers takes longer than importing PyTorch, each time a process starts.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Groups of the group normalisations.
+_GROUPS = 16
+
+
+class UNet(nn.Module):
+    """From pictures (B, in_channels, h, w), timesteps (B,) or one, and tokens (B, L, token_width) to pictures
+    (B, out_channels, h, w).
+
+    widths: of the levels, fine to coarse; plain: the first of them, which have no attention. layers: residual
+    blocks a level. heads: of each attention; they divide its width.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        widths: Sequence[int],
+        plain: int,
+        layers: int,
+        heads: int,
+        token_width: int,
+    ) -> None:
+        super().__init__()
+        time_width, coarsest = 4 * widths[0], len(widths) - 1
+
+        def attention(number: int) -> tuple[int, int] | None:
+            return (heads, token_width) if number >= plain else None
+
+        self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
+        self.time_embedding = TimeEmbedding(widths[0], time_width)
+        self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
+        skips = [widths[0]]
+        for number, width in enumerate(widths):
+            inputs = [skips[-1], *[width] * (layers - 1)]
+            down = DownLevel(inputs, width, time_width, attention(number), number < coarsest)
+            self.down_blocks.append(down)
+            skips += [width] * (layers + (number < coarsest))
+        self.mid_block = Middle(widths[-1], time_width, heads, token_width)
+        below = widths[-1]
+        for number, width in reversed(list(enumerate(widths))):
+            inputs = [one + skips.pop() for one in (below, *[width] * layers)]
+            self.up_blocks.append(UpLevel(inputs, width, time_width, attention(number), number > 0))
+            below = width
+        self.conv_norm_out = nn.GroupNorm(_GROUPS, widths[0])
+        self.conv_out = nn.Conv2d(widths[0], out_channels, 3, padding=1)
+
+    def forward(self, pictures: Tensor, timestep: Tensor, tokens: Tensor) -> Tensor:
+        """See the class."""
+        time = self.time_embedding(timestep.expand(pictures.shape[0]), pictures.dtype)
+        skips = [self.conv_in(pictures)]
+        for level in self.down_blocks:
+            skips += level(skips[-1], time, tokens)
+        hidden = self.mid_block(skips[-1], time, tokens)
+        for level in self.up_blocks:
+            hidden = level(hidden, skips, time, tokens)
+        found: Tensor = self.conv_out(F.silu(self.conv_norm_out(hidden)))
+        return found
+
+
+class Level(nn.Module):
+    """The residual blocks of one resolution, each with a transformer after it where there is attention.
+
+    inputs: channels that go into each block. attention: heads, and the tokens' width; None for no attention.
+    """
+
+    def __init__(
+        self, inputs: Sequence[int], width: int, time_width: int, attention: tuple[int, int] | None
+    ) -> None:
+        super().__init__()
+        resnets, attentions = [], []
+        for channels in inputs:
+            resnets.append(ResidualBlock(channels, width, time_width))
+            if attention is not None:
+                attentions.append(Transformer(width, *attention))
+        self.attentions = nn.ModuleList(attentions)
+        self.resnets = nn.ModuleList(resnets)
+
+    def block(self, number: int, hidden: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
+        """The block of this number, and its transformer."""
+        hidden = self.resnets[number](hidden, time)
+        for attention in self.attentions[number : number + 1]:
+            hidden = attention(hidden, tokens)
+        return hidden
+
+
+class DownLevel(Level):
+    """A level on the way to the coarsest. halves: whether a coarser one follows."""
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        width: int,
+        time_width: int,
+        attention: tuple[int, int] | None,
+        halves: bool,
+    ) -> None:
+        super().__init__(inputs, width, time_width, attention)
+        self.downsamplers = nn.ModuleList([Downsampler(width)] if halves else [])
+
+    def forward(self, hidden: Tensor, time: Tensor, tokens: Tensor) -> list[Tensor]:
+        """What each block gives, and the downsampler: (B, width, h, w)."""
+        given = []
+        for number in range(len(self.resnets)):
+            hidden = self.block(number, hidden, time, tokens)
+            given.append(hidden)
+        return given + [downsampler(hidden) for downsampler in self.downsamplers]
+
+
+class UpLevel(Level):
+    """A level on the way back, which takes from the end of `skips` what the way there gave. doubles: whether
+    a finer one follows."""
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        width: int,
+        time_width: int,
+        attention: tuple[int, int] | None,
+        doubles: bool,
+    ) -> None:
+        super().__init__(inputs, width, time_width, attention)
+        self.upsamplers = nn.ModuleList([Upsampler(width)] if doubles else [])
+
+    def forward(self, hidden: Tensor, skips: list[Tensor], time: Tensor, tokens: Tensor) -> Tensor:
+        """(B, width, h, w), or of the next finer level's height and width."""
+        for number in range(len(self.resnets)):
+            hidden = self.block(number, torch.cat([hidden, skips.pop()], dim=1), time, tokens)
+        for upsampler in self.upsamplers:
+            hidden = upsampler(hidden, skips[-1].shape[2:])
+        return hidden
+
+
+class Middle(nn.Module):
+    """A transformer between two residual blocks, at the coarsest resolution."""
+
+    def __init__(self, width: int, time_width: int, heads: int, token_width: int) -> None:
+        super().__init__()
+        before = ResidualBlock(width, width, time_width)
+        self.attentions = nn.ModuleList([Transformer(width, heads, token_width)])
+        self.resnets = nn.ModuleList([before, ResidualBlock(width, width, time_width)])
+
+    def forward(self, hidden: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
+        """(B, width, h, w), as it came."""
+        hidden = self.attentions[0](self.resnets[0](hidden, time), tokens)
+        after: Tensor = self.resnets[1](hidden, time)
+        return after
+
+
+class TimeEmbedding(nn.Module):
+    """Sines and cosines of the timestep, and two layers."""
+
+    def __init__(self, frequencies: int, width: int) -> None:
+        super().__init__()
+        self._frequencies = frequencies
+        self.linear_1 = nn.Linear(frequencies, width)
+        self.linear_2 = nn.Linear(width, width)
+
+    def forward(self, timestep: Tensor, dtype: torch.dtype) -> Tensor:
+        """(B, width) of timesteps (B,)."""
+        half = self._frequencies // 2
+        exponents = torch.arange(half, dtype=torch.float32, device=timestep.device)
+        angles = timestep[:, None].float() * torch.exp(-math.log(10_000) * exponents / half)[None, :]
+        waves = torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1).to(dtype)
+        embedding: Tensor = self.linear_2(F.silu(self.linear_1(waves)))
+        return embedding
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, between which the time is added."""
+
+    def __init__(self, inputs: int, outputs: int, time_width: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(_GROUPS, inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.time_emb_proj = nn.Linear(time_width, outputs)
+        self.norm2 = nn.GroupNorm(_GROUPS, outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, given: Tensor, time: Tensor) -> Tensor:
+        """(B, outputs, h, w) of (B, inputs, h, w)."""
+        hidden = self.conv1(F.silu(self.norm1(given)))
+        hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None]
+        hidden = self.conv2(F.silu(self.norm2(hidden)))
+        changed: Tensor = self.conv_shortcut(given) + hidden
+        return changed
+
+
+class Downsampler(nn.Module):
+    """Half the height and width, rounded up."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, stride=2, padding=1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, width, h, w) to (B, width, ⌈h / 2⌉, ⌈w / 2⌉)."""
+        halved: Tensor = self.conv(hidden)
+        return halved
+
+
+class Upsampler(nn.Module):
+    """Twice the height and width, or one less."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, hidden: Tensor, size: Sequence[int]) -> Tensor:
+        """(B, width, h, w) to (B, width, *size)."""
+        doubled: Tensor = self.conv(F.interpolate(hidden, size=list(size), mode="nearest"))
+        return doubled
+
+
+class Transformer(nn.Module):
+    """Attention over the places of a picture and to the tokens."""
+
+    def __init__(self, width: int, heads: int, token_width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(_GROUPS, width, eps=1e-6)
+        self.proj_in = nn.Linear(width, width)
+        self.transformer_blocks = nn.ModuleList([TransformerBlock(width, heads, token_width)])
+        self.proj_out = nn.Linear(width, width)
+
+    def forward(self, picture: Tensor, tokens: Tensor) -> Tensor:
+        """(B, width, h, w), as it came."""
+        places = self.norm(picture).permute(0, 2, 3, 1)
+        size = places.shape[1:3]
+        places = self.transformer_blocks[0](self.proj_in(places.flatten(1, 2)), tokens)
+        changed: Tensor = self.proj_out(places).unflatten(1, size).permute(0, 3, 1, 2).contiguous()
+        return changed + picture
+
+
+class TransformerBlock(nn.Module):
+    """Attention among places, attention to tokens, and a layer for each place."""
+
+    def __init__(self, width: int, heads: int, token_width: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn1 = Attention(width, width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.attn2 = Attention(width, token_width, heads)
+        self.norm3 = nn.LayerNorm(width)
+        self.ff = GatedLayer(width)
+
+    def forward(self, places: Tensor, tokens: Tensor) -> Tensor:
+        """(B, N, width), as it came."""
+        normed = self.norm1(places)
+        places = self.attn1(normed, normed) + places
+        places = self.attn2(self.norm2(places), tokens) + places
+        changed: Tensor = self.ff(self.norm3(places)) + places
+        return changed
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention with several heads."""
+
+    def __init__(self, width: int, token_width: int, heads: int) -> None:
+        super().__init__()
+        self._heads = heads
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_k = nn.Linear(token_width, width, bias=False)
+        self.to_v = nn.Linear(token_width, width, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(width, width)])
+
+    def forward(self, asking: Tensor, asked: Tensor) -> Tensor:
+        """(B, N, width) of asking (B, N, width) and asked (B, L, token_width)."""
+        split = (self._heads, -1)
+        query, key, value = (
+            one.unflatten(-1, split).transpose(1, 2)
+            for one in (self.to_q(asking), self.to_k(asked), self.to_v(asked))
+        )
+        answer = F.scaled_dot_product_attention(query, key, value)
+        answers: Tensor = self.to_out[0](answer.transpose(1, 2).flatten(2))
+        return answers
+
+
+class GatedLayer(nn.Module):
+    """Two layers, the first gated by GELU (Shazeer, arXiv 2002.05202)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.net = nn.ModuleDict({"0": _Gate(width, 4 * width), "2": nn.Linear(4 * width, width)})
+
+    def forward(self, places: Tensor) -> Tensor:
+        """(B, N, width), as it came."""
+        changed: Tensor = self.net["2"](self.net["0"](places))
+        return changed
+
+
+class _Gate(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * inner)
+
+    def forward(self, places: Tensor) -> Tensor:
+        hidden, gate = self.proj(places).chunk(2, dim=-1)
+        gated: Tensor = hidden * F.gelu(gate)
+        return gated

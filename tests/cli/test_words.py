@@ -88,7 +88,9 @@ def damage(base: Path, how: str) -> None:
         shutil.rmtree(base / "planner")
         shutil.copytree(base / "autoencoder", base / "planner")
     elif how == "another shape":
-        description.write_text(description.read_text().replace("32", "64"))
+        values = json.loads(description.read_text())
+        values["config"]["widths"] = [64]
+        description.write_text(json.dumps(values))
     elif how == "another base":
         values = json.loads((base / "autoencoder" / "config.json").read_text())
         from sail_models.saving import save_model

@@ -1,7 +1,9 @@
 """A suite from nothing: base weights from its seen tasks, then the loop on an unseen one, controls beside it.
 
-python benchmarks/suite_loop.py fetch fetch-pick-and-place --out runs/fetch  # within 90 minutes on two cores
+python benchmarks/suite_loop.py fetch fetch-pick-and-place --out runs/fetch
 python benchmarks/suite_loop.py bottles bottles-purple --out runs/bottles
+
+Each part goes on with what is there; the seconds are those of this call.
 """
 
 import argparse
@@ -36,7 +38,7 @@ KEPT = ("suite", "task", "seed", "model", "iterations", "controls", "probes", "e
 
 
 def main() -> None:
-    """Train, improve once a seed, write results/<suite>_loop.json. Each part goes on with what is there."""
+    """Train, improve once a seed, and write results/<suite>_loop.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("suite", choices=sorted(BASE))
     parser.add_argument("task", help="of the suite, unseen")

@@ -46,7 +46,7 @@ def expected() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
 def test_it_is_single_environments_to_the_byte(workers: int, expected: list[Any]) -> None:
     with VectorEnv(TASK, 4, workers, **SETTINGS) as environments:
         # A first episode elsewhere must leave no trace.

@@ -42,7 +42,8 @@ def test_an_environment_of_ones_own_is_trained_on_improved_and_reported(tmp_path
     named = "suite=bring_your_environment:SUITE"
     words = [named, "demonstrations=2", "planner_batch=2", *sizes, "--out", "weights", "--workers", "0"]
     assert cli.main(["train", *words]) == 0
-    run = [named, "task=yellow", "base=weights", *SMALL, "filter=oracle", "--out", "run"]
+    # With a worker: it has to find the suite.
+    run = [named, "task=yellow", "base=weights", *SMALL, "workers=1", "filter=oracle", "--out", "run"]
     assert cli.main(["run", "--preset", "smoke", *run]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert (results["suite"], results["task"]) == ("table", "yellow")

@@ -7,6 +7,7 @@ importing diffusers takes longer than importing PyTorch, each time a process sta
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -37,8 +38,9 @@ class UNet(nn.Module):
         super().__init__()
         time_width, coarsest = 4 * widths[0], len(widths) - 1
 
-        def attention(number: int) -> tuple[int, int] | None:
-            return (heads, token_width) if number >= plain else None
+        def shape(number: int, inputs: Sequence[int], resamples: bool) -> LevelShape:
+            attention = (heads, token_width) if number >= plain else None
+            return LevelShape(inputs, widths[number], time_width, attention, resamples)
 
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(widths[0], time_width)
@@ -46,14 +48,13 @@ class UNet(nn.Module):
         skips = [widths[0]]
         for number, width in enumerate(widths):
             inputs = [skips[-1], *[width] * (layers - 1)]
-            down = DownLevel(inputs, width, time_width, attention(number), number < coarsest)
-            self.down_blocks.append(down)
+            self.down_blocks.append(DownLevel(shape(number, inputs, number < coarsest)))
             skips += [width] * (layers + (number < coarsest))
         self.mid_block = Middle(widths[-1], time_width, heads, token_width)
         below = widths[-1]
         for number, width in reversed(list(enumerate(widths))):
             inputs = [one + skips.pop() for one in (below, *[width] * layers)]
-            self.up_blocks.append(UpLevel(inputs, width, time_width, attention(number), number > 0))
+            self.up_blocks.append(UpLevel(shape(number, inputs, number > 0)))
             below = width
         self.conv_norm_out = nn.GroupNorm(_GROUPS, widths[0])
         self.conv_out = nn.Conv2d(widths[0], out_channels, 3, padding=1)
@@ -71,21 +72,31 @@ class UNet(nn.Module):
         return found
 
 
-class Level(nn.Module):
-    """The residual blocks of one resolution, each with a transformer after it where there is attention.
+@dataclass(frozen=True)
+class LevelShape:
+    """Sizes of a level.
 
-    inputs: channels that go into each block. attention: heads, and the tokens' width; None for no attention.
+    inputs: channels that go into each residual block. attention: heads, and the tokens' width; None for no
+    attention. resamples: whether another level follows.
     """
 
-    def __init__(
-        self, inputs: Sequence[int], width: int, time_width: int, attention: tuple[int, int] | None
-    ) -> None:
+    inputs: Sequence[int]
+    width: int
+    time_width: int
+    attention: tuple[int, int] | None
+    resamples: bool
+
+
+class Level(nn.Module):
+    """The residual blocks of one resolution, each with a transformer after it where there is attention."""
+
+    def __init__(self, shape: LevelShape) -> None:
         super().__init__()
         resnets, attentions = [], []
-        for channels in inputs:
-            resnets.append(ResidualBlock(channels, width, time_width))
-            if attention is not None:
-                attentions.append(Transformer(width, *attention))
+        for channels in shape.inputs:
+            resnets.append(ResidualBlock(channels, shape.width, shape.time_width))
+            if shape.attention is not None:
+                attentions.append(Transformer(shape.width, *shape.attention))
         self.attentions = nn.ModuleList(attentions)
         self.resnets = nn.ModuleList(resnets)
 
@@ -98,18 +109,11 @@ class Level(nn.Module):
 
 
 class DownLevel(Level):
-    """A level on the way to the coarsest. halves: whether a coarser one follows."""
+    """A level on the way to the coarsest."""
 
-    def __init__(
-        self,
-        inputs: Sequence[int],
-        width: int,
-        time_width: int,
-        attention: tuple[int, int] | None,
-        halves: bool,
-    ) -> None:
-        super().__init__(inputs, width, time_width, attention)
-        self.downsamplers = nn.ModuleList([Downsampler(width)] if halves else [])
+    def __init__(self, shape: LevelShape) -> None:
+        super().__init__(shape)
+        self.downsamplers = nn.ModuleList([Downsampler(shape.width)] if shape.resamples else [])
 
     def forward(self, hidden: Tensor, time: Tensor, tokens: Tensor) -> list[Tensor]:
         """What each block gives, and the downsampler: (B, width, h, w)."""
@@ -121,19 +125,11 @@ class DownLevel(Level):
 
 
 class UpLevel(Level):
-    """A level on the way back, which takes from the end of `skips` what the way there gave. doubles: whether
-    a finer one follows."""
+    """A level on the way back, which takes from the end of `skips` what the way there gave."""
 
-    def __init__(
-        self,
-        inputs: Sequence[int],
-        width: int,
-        time_width: int,
-        attention: tuple[int, int] | None,
-        doubles: bool,
-    ) -> None:
-        super().__init__(inputs, width, time_width, attention)
-        self.upsamplers = nn.ModuleList([Upsampler(width)] if doubles else [])
+    def __init__(self, shape: LevelShape) -> None:
+        super().__init__(shape)
+        self.upsamplers = nn.ModuleList([Upsampler(shape.width)] if shape.resamples else [])
 
     def forward(self, hidden: Tensor, skips: list[Tensor], time: Tensor, tokens: Tensor) -> Tensor:
         """(B, width, h, w), or of the next finer level's height and width."""

@@ -68,7 +68,7 @@ class TaskSuite:
     undoes: for each task the task that takes back what it did; the opposites are among them.
     reversible: seen tasks whose demonstration, played backwards, shows the opposite task.
     captioned_play: the planner of base weights learns captioned play, too (see `sail.data.captions`).
-    play_everywhere: base weights see play in the scenes of all tasks, not only of the seen ones.
+    played: tasks in whose scenes base weights see play, besides the seen ones.
     reference: the name by which `find_suite` finds this suite again; worker processes do.
 
     Raises SuiteError.
@@ -87,7 +87,7 @@ class TaskSuite:
     undoes: Mapping[str, str] = field(default_factory=dict)
     reversible: tuple[str, ...] = ()
     captioned_play: bool = False
-    play_everywhere: bool = False
+    played: tuple[str, ...] = ()
     reference: str = ""
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class TaskSuite:
                 refuse(f"the task '{task}' has a blank, a comma or a slash in its name: use dashes")
             if not prompt.strip():
                 refuse(f"the prompt of '{task}' is empty: say what the arm is to do")
-        for part in ("seen", "unseen", "reversible"):
+        for part in ("seen", "unseen", "reversible", "played"):
             for task in getattr(self, part):
                 if task not in self.tasks:
                     refuse(not_found(f"task in {part}", task, list(self.tasks)))

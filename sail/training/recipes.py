@@ -131,10 +131,11 @@ class Simulated:
         for suite in self.suites:
             jobs += play_jobs(suite.seen, config.play_seen, suite.reference)
         for suite in self.suites:
-            if suite.play_everywhere:
-                other = [task for task in suite.tasks if task not in suite.seen + suite.unseen]
-                jobs += play_jobs(suite.unseen, config.play_unseen, suite.reference)
-                jobs += play_jobs(other, config.play_other, suite.reference)
+            played = [task for task in suite.tasks if task in suite.played and task not in suite.seen]
+            other = [task for task in played if task not in suite.unseen]
+            unseen = [task for task in suite.unseen if task in played]
+            jobs += play_jobs(unseen, config.play_unseen, suite.reference)
+            jobs += play_jobs(other, config.play_other, suite.reference)
         return jobs
 
     def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:

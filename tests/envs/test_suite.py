@@ -75,7 +75,7 @@ def test_a_suite_of_ones_own_is_found_in_the_current_folder(
         "from dataclasses import replace\n"
         "from sail_envs.metaworld.metaworld_tasks import METAWORLD\n"
         'OWN = replace(METAWORLD, name="own", tasks={"pour": "pour the tea"}, seen=(), unseen=("pour",), '
-        "opposites={}, undoes={}, reversible=())\n"
+        "opposites={}, undoes={}, reversible=(), played=())\n"
         "NUMBER = 3\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -107,6 +107,7 @@ def test_an_unknown_suite_is_one_line(reference: str, error: type[SailError], li
         ({"tasks": {"a b": "words"}}, "the task 'a b' has a blank"),
         ({"tasks": {"pour": " "}}, "the prompt of 'pour' is empty"),
         ({"seen": ("reach", "pour")}, "unknown task in seen 'pour'"),
+        ({"played": ("pour",)}, "unknown task in played 'pour'"),
         ({"unseen": ("door-open",)}, "'door-open' is both seen and unseen"),
     ],
 )

@@ -37,7 +37,10 @@ def in_workers(function: Callable[[Job], Result], jobs: Sequence[Job], workers: 
                 results = pool.map(function, jobs)
             yield from results
         except BrokenProcessPool as error:
-            raise WorkersError("a worker died: where memory ran out, use fewer workers") from error
+            raise WorkersError(
+                "a worker died: use fewer workers where memory ran out; in a script of your own, start under "
+                '`if __name__ == "__main__":`, because workers import the script'
+            ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

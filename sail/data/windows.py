@@ -57,8 +57,10 @@ def sample_inverse_windows(
     batch: int,
     frame_skip: int,
     goal_offset: tuple[int, int] | None = None,
+    starts: Int64 | None = None,
 ) -> InverseWindows:
-    """Inverse dynamics windows, uniform over all pairs of an episode and a start t with t + s <= T.
+    """Inverse dynamics windows, uniform over `starts`, int64 (N, 2), pairs of an episode and a start t; where
+    None, over all pairs with t + s <= T.
 
     s is `frame_skip`, the number of actions in a chunk. The goal is the frame t + s, or, with
     `goal_offset` (low, high), t + o with o uniform in low..high (both included) and at most T: arms
@@ -71,7 +73,10 @@ def sample_inverse_windows(
     if not 1 <= low <= high:
         raise ValueError(f"goal_offset is {(low, high)}: it is (low, high) with 1 <= low <= high")
     frames = np.asarray(lengths, np.int64)
-    episode, current = _sample_starts(rng, frames - frame_skip, batch)
+    if starts is None:
+        episode, current = _sample_starts(rng, frames - frame_skip, batch)
+    else:
+        episode, current = starts[rng.integers(len(starts), size=batch)].T
     offset = rng.integers(low, high, size=batch, endpoint=True)
     goal = np.minimum(current + offset, frames[episode] - 1)
     return InverseWindows(episode, current, goal, current[:, None] + np.arange(frame_skip))

@@ -31,6 +31,8 @@ class BaseConfig:
     grounding_steps: 0 gives a planner without grounding, like the base that ships.
     play_share, backwards_share: shares of the planner's batches that are captioned play, and demonstrations
     played backwards.
+    gripping_share: share of inverse dynamics' batches in which a gripper opens or closes. Where this is rare,
+    inverse dynamics learns otherwise that grippers stay as they are.
     policy_steps: 0 trains no policy; only method=bc-loop begins from one.
     verifier_steps: 0 trains no verifier; only filter=verifier needs one.
     verifier_attempts: simulated attempts at each task that the verifier learns from.
@@ -57,6 +59,7 @@ class BaseConfig:
     backwards_share: Share = 0.1
     inverse_dynamics_steps: Count = 2500
     inverse_dynamics_head: Head = "regression"
+    gripping_share: Share = 0.0
     policy_steps: Annotated[int, Range(0, 1_000_000)] = 0
     verifier_steps: Annotated[int, Range(0, 1_000_000)] = 0
     verifier_attempts: Annotated[int, Range(5, 10_000)] = 30

@@ -17,11 +17,11 @@ from sail.system.files import write_atomically
 from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.base_config import BaseConfig
 from sail.training.base_parts import DYNAMICS_BATCH, parts_of
-from sail.training.batches import join
+from sail.training.batches import join, reorder
 from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
 from sail.training.costs import tell_costs
 from sail.training.held_frames import episodes_within, frames_within
-from sail.training.inverse_dynamics_fit import dynamics_loss, sample_dynamics_batch
+from sail.training.inverse_dynamics_fit import dynamics_loss, gripping_starts, sample_dynamics_batch
 from sail.training.planner_batches import LatentEpisode, backwards, change_scale, sample_batch, to_latents
 from sail.training.policy_fit import PolicySchedule, train_policy
 from sail.training.recipes import Recipe, recipe_of
@@ -188,8 +188,14 @@ def _train_inverse_dynamics(
     chunk, steps = model.config.chunk, config.inverse_dynamics_steps
     loss = dynamics_loss(autoencoder, DYNAMICS_BATCH)
     trainer = Trainer(model, loss, steps, 1e-3, config.seed)
+    gripping = gripping_starts(episodes, embodiment)
+    few = round(config.gripping_share * DYNAMICS_BATCH) if len(gripping) else 0
     progress.stage("inverse dynamics", steps)
     for _ in range(steps):
-        trainer.step(sample_dynamics_batch(episodes, rng, DYNAMICS_BATCH, chunk))
+        batch = sample_dynamics_batch(episodes, rng, DYNAMICS_BATCH - few, chunk)
+        if few:
+            batch = join([batch, sample_dynamics_batch(episodes, rng, few, chunk, gripping)])
+            batch = reorder(batch, rng.permutation(DYNAMICS_BATCH))  # the loss decodes the first goals alone
+        trainer.step(batch)
         progress.advance()
     return trainer.average

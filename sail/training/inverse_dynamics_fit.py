@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sail.data.windows import sample_inverse_windows
+from sail.embodiment import Embodiment
 from sail.types import Episode
 from sail_models.device import mixed_precision, normal, uniform
 from sail_models.networks.action_head import ArmInput
@@ -17,6 +19,8 @@ from sail_models.spaces.autoencoder import Autoencoder, frames_to_tensor
 
 # Distances of goals in chunks: an arm runs ahead of its plan or falls behind.
 NEAREST, FURTHEST = 0.75, 1.5
+# By this share of its range a gripper moves where it opens or closes within a chunk.
+GRIPPING = 0.2
 # The share of recorded goals that go through the autoencoder.
 DECODED_SHARE = 0.3
 # Noise on proprioception, in its units (metres for positions), but within these shares of half of a number's
@@ -35,12 +39,17 @@ class DynamicsBatch:
 
 
 def sample_dynamics_batch(
-    episodes: Sequence[Episode], rng: Generator, count: int, chunk: int
+    episodes: Sequence[Episode],
+    rng: Generator,
+    count: int,
+    chunk: int,
+    starts: NDArray[np.int64] | None = None,
 ) -> DynamicsBatch:
-    """`count` pairs of current and goal frame, uniform over all frames that a chunk of actions follows."""
+    """`count` pairs of current and goal frame, uniform over `starts`, int64 (N, 2), pairs of an episode's
+    index and a frame; where None, over all frames that a chunk of actions follows."""
     offsets = (int(NEAREST * chunk), int(FURTHEST * chunk))
     lengths = [len(episode.frames) for episode in episodes]
-    window = sample_inverse_windows(rng, lengths, count, chunk, offsets)
+    window = sample_inverse_windows(rng, lengths, count, chunk, offsets, starts)
     pick = [
         (episodes[e], c, g, a)
         for e, c, g, a in zip(window.episode, window.current, window.goal, window.actions, strict=True)
@@ -51,6 +60,22 @@ def sample_dynamics_batch(
         torch.from_numpy(np.stack([one.proprioception[current] for one, current, _, _ in pick])),
         torch.from_numpy(np.stack([one.actions[actions] for one, _, _, actions in pick])),
     )
+
+
+def gripping_starts(episodes: Sequence[Episode], embodiment: Embodiment) -> NDArray[np.int64]:
+    """Where a chunk of actions begins in which a gripper opens or closes by a fifth of its range or more:
+    int64 (N, 2), pairs of an episode's index and a frame."""
+    grippers = [number for number, one in enumerate(embodiment.proprioception) if one.kind == "gripper"]
+    least = [
+        GRIPPING * (embodiment.proprioception[one].high - embodiment.proprioception[one].low)
+        for one in grippers
+    ]
+    found, chunk = [np.zeros((0, 2), np.int64)], embodiment.frame_skip
+    for index, episode in enumerate(episodes):
+        felt = episode.proprioception[:, grippers]
+        (frames,) = (np.abs(felt[chunk:] - felt[:-chunk]) >= least).any(1).nonzero()
+        found.append(np.column_stack([np.full(len(frames), index), frames]))
+    return np.concatenate(found)
 
 
 def dynamics_loss(

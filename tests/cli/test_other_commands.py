@@ -98,7 +98,7 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
     for task in METAWORLD.seen:
         store.add(make_episode(12, shape=(64, 64), task=task, source="expert"))
     small = ["demonstrations=1", "play_seen=0", "play_unseen=0", "play_other=0", "planner_batch=2"]
-    small += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1"]
+    small += ["autoencoder_steps=1", "planner_steps=1", "inverse_dynamics_steps=1", "gripping_share=0.5"]
     code, out, error = sail(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *small)
     assert code == 0, error
     assert f"base={tmp_path / 'base'}" in out

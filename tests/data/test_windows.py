@@ -60,6 +60,14 @@ def test_every_inverse_window_is_as_likely_and_none_is_cut() -> None:
     assert_uniform(count_pairs(windows.episode, windows.current), starts)
 
 
+def test_inverse_windows_begin_where_they_are_asked_to() -> None:
+    asked = np.array([[1, 0], [2, 3], [2, 5]])
+    windows = sample_inverse_windows(np.random.default_rng(0), [3, 4, 9], 9_000, 3, (2, 4), asked)
+    assert_uniform(count_pairs(windows.episode, windows.current), {(1, 0), (2, 3), (2, 5)})
+    np.testing.assert_array_equal(windows.actions, windows.current[:, None] + np.arange(3))
+    assert (windows.goal <= np.array([2, 3, 8])[windows.episode]).all()
+
+
 @given(LENGTHS, SEEDS, st.integers(1, 6), st.data())
 def test_inverse_windows_stay_inside_their_episode(
     lengths: list[int], seed: int, skip: int, data: st.DataObject

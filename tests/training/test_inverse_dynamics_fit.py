@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sail.training.inverse_dynamics_fit import DynamicsBatch, dynamics_loss, sample_dynamics_batch
+from sail.training.inverse_dynamics_fit import (
+    DynamicsBatch,
+    dynamics_loss,
+    gripping_starts,
+    sample_dynamics_batch,
+)
 from sail.training.trainer import Trainer
 from sail.types import Episode
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
@@ -44,6 +50,22 @@ def make_trainer(seed: int = 0) -> tuple[Trainer[InverseDynamics, DynamicsBatch]
 
 def batch(rng: np.random.Generator, count: int = BATCH) -> DynamicsBatch:
     return sample_dynamics_batch(EPISODES, rng, count, CHUNK)
+
+
+def test_a_gripper_moves_where_it_opens_or_closes_by_a_fifth_within_a_chunk() -> None:
+    """Chunks of 8 steps; MetaWorld's gripper has a range of 1."""
+    opening = np.zeros(30, np.float32)
+    opening[12:] = 0.25  # opens between the frames 11 and 12
+    opening[25:] = 0.4  # and by less between 24 and 25
+    felt = np.zeros((30, 4), np.float32)
+    felt[:, 3] = opening
+    still = make_episode(steps=29)
+    still = replace(still, proprioception=np.zeros_like(felt))
+    moves = replace(make_episode(steps=29), proprioception=felt)
+    short = replace(make_episode(steps=5), proprioception=felt[:6])
+    found = gripping_starts([still, moves, short], METAWORLD.embodiment)
+    assert found.tolist() == [[1, start] for start in range(4, 12)]
+    assert gripping_starts([still], METAWORLD.embodiment).shape == (0, 2)
 
 
 def test_the_loss_falls() -> None:

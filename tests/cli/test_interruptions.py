@@ -24,7 +24,8 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "demonstrations"), [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 1)]
+    ("number", "code", "demonstrations"),
+    [pytest.param(signal.SIGTERM, 143, 0, marks=pytest.mark.slow), (signal.SIGINT, 130, 1)],
 )
 def test_a_signal_ends_a_run_with_one_line_and_all_its_processes(
     number: signal.Signals,

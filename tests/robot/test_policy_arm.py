@@ -14,7 +14,7 @@ from sail_robot.nodes.arm_processes import ArmProcesses
 
 PANDA = Path(__file__).parents[2] / "robot" / "config" / "panda.yaml"
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 
 def test_it_moves_without_any_plan_and_records_who_acted(

@@ -29,7 +29,8 @@ def test_an_expert_is_done_and_goes_off_and_the_flag_is_of_the_moment() -> None:
     assert np.abs(off).max(-1).mean() > 5
 
 
-def test_the_same_attempt_is_made_again() -> None:
+def test_the_same_attempt_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STEPS", 40)
     one, again = (make_attempt(AttemptJob("reach", "", 2)) for _ in range(2))
     assert one.frames.tobytes() == again.frames.tobytes() and one.done.tolist() == again.done.tolist()
 

@@ -17,10 +17,12 @@ import sail
 BASE = {
     "fetch": {
         "demonstrations": 25,
-        "play_seen": 12,
+        "play_seen": 8,
+        "play_unseen": 200,
         "autoencoder_steps": 400,
         "planner_steps": 1500,
-        "inverse_dynamics_steps": 700,
+        "inverse_dynamics_steps": 1000,
+        "gripping_share": 0.3,
     },
     "bottles": {
         "demonstrations": 40,
@@ -31,7 +33,12 @@ BASE = {
     },
 }
 RUN = {
-    "fetch": {"horizon": 100, "training.steps": 150, "training.inverse_dynamics_steps": 300},
+    "fetch": {
+        "horizon": 100,
+        "rollouts": 60,
+        "training.steps": 150,
+        "training.inverse_dynamics_steps": 300,
+    },
     "bottles": {"horizon": 200},
 }
 KEPT = ("suite", "task", "seed", "model", "iterations", "controls", "probes", "environment")

@@ -36,11 +36,13 @@ def test_a_planner_begins_from_whoever_shows_the_seen_tasks(demonstrator: Demons
     assert {job.task for job in shown} == set(METAWORLD.seen) and len(shown) == 2 * len(METAWORLD.seen)
 
 
-def test_metaworld_is_played_in_everywhere_and_the_table_top_with_seen_colours_only() -> None:
+def test_a_suite_is_played_in_where_it_says_so() -> None:
     played = Counter(job.task for job in jobs_of(BaseConfig()) if job.source == "play")
     assert set(played) == set(METAWORLD.tasks)
     assert (played["reach"], played["reach-wall"], played["hammer"]) == (12, 8, 3)
     assert {job.task for job in jobs_of(PANDA)} == {*CUPS.seen, *DRAWERS.seen}
+    played = Counter(job.task for job in jobs_of(BaseConfig(suite="fetch")) if job.source == "play")
+    assert played == {"fetch-reach": 12, "fetch-push": 12, "fetch-pick-and-place": 8}
 
 
 def test_opposites_are_shown_backwards_under_their_prompts() -> None:

@@ -16,8 +16,8 @@ Vector = NDArray[np.float64]
 _OPEN, _CLOSED = -1.0, 1.0
 _UP = np.array([0.0, 0.0, 1.0])
 # The share of full speed at which things are approached, pushed and carried: between two planned frames the
-# hand moves up to 4 cm.
-_SPEED = 0.6
+# hand moves up to 5 cm.
+_SPEED = 0.4
 # Metres. With its middle so much above a thing's the hand passes over it; closer than this beside it the hand
 # must rise first.
 _CLEAR, _BESIDE = 0.075, 0.085

@@ -16,8 +16,9 @@ _IDS = {
     "fetch-pick-and-place": "FetchPickAndPlace-v4",
     "fetch-slide": "FetchSlide-v4",
 }
-# Hand, things and goals are in view, and the hand hides them least often. The slide's table is longer.
-_FRONT = FreeCamera(lookat=(1.31, 0.75, 0.59), distance=1.6, azimuth=180.0, elevation=-38.0, fovy=25.0)
+# Hand, things and goals are in view. Seen aslant and from near, what moves up and what moves away look
+# different. The slide's table is longer.
+_FRONT = FreeCamera(lookat=(1.31, 0.75, 0.55), distance=0.95, azimuth=150.0, elevation=-38.0, fovy=42.0)
 _SLIDE_FRONT = FreeCamera(lookat=(1.3, 0.75, 0.45), distance=1.9, azimuth=180.0, elevation=-42.0, fovy=28.0)
 
 

@@ -15,7 +15,7 @@ _EMBODIMENT = Embodiment(
     height=96,
     width=96,
     control_seconds=0.04,
-    frame_skip=2,
+    frame_skip=4,
     plan_frames=8,
     actions=(
         *(Dimension(axis, "delta_position", "m", -STEP_LENGTH, STEP_LENGTH) for axis in "xyz"),
@@ -56,4 +56,6 @@ FETCH = TaskSuite(
     simulate=_simulate,
     expert=_expert,
     workspace=Workspace(low=(1.15, 0.55, 0.42), high=(1.5, 0.95, 0.75)),
+    # Here alone the gripper moves; the other tasks hold it shut.
+    played=("fetch-pick-and-place",),
 )

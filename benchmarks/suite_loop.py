@@ -9,12 +9,13 @@ Each part goes on with what is there; the seconds are those of this call.
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 from common import write_result
 
 import sail
 
-BASE = {
+BASE: dict[str, dict[str, Any]] = {
     "fetch": {
         "demonstrations": 25,
         "play_seen": 8,
@@ -32,7 +33,7 @@ BASE = {
         "inverse_dynamics_steps": 1500,
     },
 }
-RUN = {
+RUN: dict[str, dict[str, Any]] = {
     "fetch": {
         "horizon": 100,
         "rollouts": 60,

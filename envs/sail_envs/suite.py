@@ -53,6 +53,10 @@ class Workspace(NamedTuple):
     high: Point
 
 
+# For x, y and z: the words for motion to lower values and to higher ones, as the robot sees them.
+Directions = tuple[tuple[str, str], tuple[str, str], tuple[str, str]]
+
+
 @dataclass(frozen=True)
 class TaskSuite:
     """Everything that SAIL knows about a set of tasks.
@@ -67,7 +71,8 @@ class TaskSuite:
     opposites: tasks that do opposite things with one object; half-way through one, the other is possible.
     undoes: for each task the task that takes back what it did; the opposites are among them.
     reversible: seen tasks whose demonstration, played backwards, shows the opposite task.
-    captioned_play: the planner of base weights learns captioned play, too (see `sail.data.captions`).
+    directions: the words for motion along x, y and z. With them the planner of base weights learns play, too,
+    under captions of its motion (see `sail.data.captions`).
     played: tasks in whose scenes base weights see play, besides the seen ones.
     reference: the name by which `find_suite` finds this suite again; worker processes do.
 
@@ -86,7 +91,7 @@ class TaskSuite:
     opposites: Mapping[str, str] = field(default_factory=dict)
     undoes: Mapping[str, str] = field(default_factory=dict)
     reversible: tuple[str, ...] = ()
-    captioned_play: bool = False
+    directions: Directions | None = None
     played: tuple[str, ...] = ()
     reference: str = ""
 
@@ -109,7 +114,7 @@ class TaskSuite:
         if both:
             refuse(f"'{min(both)}' is both seen and unseen: a task is one of the two")
         if not self.embodiment.reaches_points:
-            for part in ("workspace", "captioned_play"):
+            for part in ("workspace", "directions"):
                 if getattr(self, part):
                     refuse(
                         f"{part} is given, but the arm goes to no points: name x, y and z in proprioception "

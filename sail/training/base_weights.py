@@ -28,6 +28,7 @@ from sail.training.recipes import Recipe, recipe_of
 from sail.training.trainer import Trainer
 from sail.training.verifier_fit import train_verifier
 from sail.types import Progress
+from sail_envs.suite import Directions
 from sail_models.device import best_device
 from sail_models.diffusion.denoiser import PlanBatch, diffusion_loss
 from sail_models.networks.inverse_dynamics import InverseDynamics, dynamics_config
@@ -102,7 +103,8 @@ def _train_planner(
     records = recipe.demonstrations(store)
     arm = recipe.embodiment
     demonstrations = _latents(store, autoencoder, records, arm, "demonstrations", progress)
-    play = _latents(store, autoencoder, recipe.captioned_play(store), arm, "play", progress)
+    shown, words = recipe.captioned_play(store), recipe.directions
+    play = _latents(store, autoencoder, shown, arm, "play", progress, words)
     reverse = [
         backwards(episode, shown)
         for prompt, shown in recipe.reversals.items()
@@ -165,12 +167,13 @@ def _latents(
     embodiment: Embodiment,
     what: str,
     progress: Progress,
+    directions: Directions | None = None,
 ) -> list[LatentEpisode]:
     if records:
         progress.stage(f"encode ({what})", len(records))
     episodes = []
     for record in records:
-        episodes.append(to_latents(store.read(record.id), autoencoder, embodiment))
+        episodes.append(to_latents(store.read(record.id), autoencoder, embodiment, directions=directions))
         progress.advance()
     return episodes
 

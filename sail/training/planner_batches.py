@@ -12,6 +12,7 @@ from sail.data.captions import motion_caption
 from sail.data.windows import Int64, plan_window, sample_windows
 from sail.embodiment import Embodiment
 from sail.types import Episode, Float32
+from sail_envs.suite import Directions
 from sail_models.device import device_of, mixed_precision
 from sail_models.diffusion.denoiser import PlanBatch
 from sail_models.spaces.autoencoder import Autoencoder
@@ -27,29 +28,32 @@ class LatentEpisode:
     """An episode as latents.
 
     latents: float32 (T+1, C, h, w). positions: float32 (T+1, 3) of the end effector, in metres; (T+1, 0)
-    where proprioception has none. prompt: the task's; None where each window gets a caption of its own
-    motion.
+    where proprioception has none. prompt: the task's. directions: where given, each window gets a caption of
+    its own motion in these words instead.
     """
 
     latents: Tensor
     positions: Float32
-    prompt: str | None
+    prompt: str
+    directions: Directions | None = None
 
 
 def to_latents(
-    episode: Episode, autoencoder: Autoencoder, embodiment: Embodiment, kept: Int64 | None = None
+    episode: Episode,
+    autoencoder: Autoencoder,
+    embodiment: Embodiment,
+    kept: Int64 | None = None,
+    directions: Directions | None = None,
 ) -> LatentEpisode:
-    """Encode an episode's frames: those at the indices `kept`, or all.
-
-    Windows of play get captions, windows of other episodes the episode's prompt.
-    """
+    """Encode an episode's frames: those at the indices `kept`, or all. directions: see `LatentEpisode`."""
     indices = np.arange(len(episode.frames)) if kept is None else kept
     with mixed_precision(device_of(autoencoder)):
         latents = autoencoder.encode_frames(episode.frames[indices]).cpu()
     return LatentEpisode(
         latents=latents,
         positions=episode.proprioception[indices][:, embodiment.position],
-        prompt=None if episode.source == "play" else episode.prompt,
+        prompt=episode.prompt,
+        directions=directions,
     )
 
 
@@ -90,4 +94,6 @@ def change_scale(batch: PlanBatch) -> tuple[float, ...]:
 
 
 def _prompt(episode: LatentEpisode, window: Int64) -> str:
-    return motion_caption(episode.positions[window]) if episode.prompt is None else episode.prompt
+    if episode.directions is None:
+        return episode.prompt
+    return motion_caption(episode.positions[window], episode.directions)

@@ -32,7 +32,7 @@ from sail.training.planner_batches import BEGINNINGS
 from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import Progress
 from sail_envs.panda.panda_tasks import EMBODIMENT
-from sail_envs.suite import TaskSuite, find_suites
+from sail_envs.suite import Directions, TaskSuite, find_suites
 
 
 class Recipe(Protocol):
@@ -51,6 +51,11 @@ class Recipe(Protocol):
     @property
     def reversals(self) -> Mapping[str, str]:
         """Prompts of demonstrations, each with the prompt of what they show when played backwards."""
+        ...
+
+    @property
+    def directions(self) -> Directions | None:
+        """The words of the captions of play; None where no play is captioned."""
         ...
 
     def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
@@ -116,6 +121,11 @@ class Simulated:
         }
 
     @property
+    def directions(self) -> Directions | None:
+        """The first suite's that has some: all suites have one arm."""
+        return next((suite.directions for suite in self.suites if suite.directions), None)
+
+    @property
     def seen(self) -> list[str]:
         """The seen tasks of all suites."""
         return [task for suite in self.suites for task in suite.seen]
@@ -167,7 +177,7 @@ class Simulated:
 
     def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
         """Play in the scenes of seen tasks, of suites whose motions have captions."""
-        tasks = [task for suite in self.suites if suite.captioned_play for task in suite.seen]
+        tasks = [task for suite in self.suites if suite.directions for task in suite.seen]
         return [record for task in tasks for record in store.records(task=task, source="play")]
 
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:
@@ -193,6 +203,7 @@ class Recorded:
     config: BaseConfig
     embodiment: Embodiment
     beginnings = BEGINNINGS
+    directions = None
 
     @property
     def reversals(self) -> dict[str, str]:
@@ -219,7 +230,7 @@ class Recorded:
         return recorded_successes(store)
 
     def captioned_play(self, store: EpisodeStore) -> list[EpisodeRecord]:
-        """None: the captions' directions are MetaWorld's."""
+        """None: a store names no directions."""
         return []
 
     def shown(self, store: EpisodeStore, attempts: Path, progress: Progress, workers: int) -> list[Shown]:

@@ -19,6 +19,7 @@ from sail_envs.experts import (
     record_episode,
     with_noise,
 )
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_envs.orientation import LARGEST_TURN
 from sail_envs.play import play, waypoints
 from sail_envs.rotations import axis_angle_of
@@ -170,9 +171,9 @@ def test_attempts_that_teach_a_verifier_are_made_with_any_arm(name: str) -> None
         assert (made.moved > 0).any() <= (name == "CARTESIAN")
 
 
-@pytest.mark.parametrize("part", ["workspace", "captioned_play"])
+@pytest.mark.parametrize("part", ["workspace", "directions"])
 @pytest.mark.parametrize("suite", [PLANAR, MOBILE], ids=["planar", "mobile"])
 def test_points_for_an_arm_that_goes_to_none_are_refused(suite: TaskSuite, part: str) -> None:
     with pytest.raises(SuiteError) as error:
-        replace(suite, **{part: WORKSPACE if part == "workspace" else True})
+        replace(suite, **{part: WORKSPACE if part == "workspace" else METAWORLD.directions})
     assert_one_line(error, f"suite {suite.name}", f"{part} is given", "name x, y and z", f"leave {part} out")

@@ -9,6 +9,8 @@ from sail.data.captions import motion_caption
 from sail.training.batches import join
 from sail.training.planner_batches import LatentEpisode, backwards, change_scale, sample_batch, to_latents
 from sail.types import Episode
+from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.suite import Directions
 from sail_models.diffusion.denoiser import PlanBatch
 
 from point_arms import CARTESIAN, MOBILE
@@ -54,11 +56,11 @@ def episode(source: str = "expert", frames: int = 12) -> Episode:
     )
 
 
-def numbered(index: int, frames: int, prompt: str | None) -> LatentEpisode:
+def numbered(index: int, frames: int, prompt: str, directions: Directions | None = None) -> LatentEpisode:
     """Latents with two channels: the episode's index and the frame's."""
     latents = torch.stack([torch.full((frames,), float(index)), torch.arange(frames).float()], 1)
     positions = np.random.default_rng(index).normal(0, 0.2, (frames, 3)).astype(np.float32)
-    return LatentEpisode(latents[:, :, None, None], positions, prompt)
+    return LatentEpisode(latents[:, :, None, None], positions, prompt, directions)
 
 
 def test_windows_are_the_frames_of_one_episode() -> None:
@@ -89,12 +91,13 @@ def test_a_share_of_the_windows_are_beginnings() -> None:
 
 
 def test_play_is_captioned_with_the_windows_own_motion() -> None:
-    play, text = numbered(0, 40, None), RecordingText()
+    assert METAWORLD.directions is not None
+    play, text = numbered(0, 40, "play", METAWORLD.directions), RecordingText()
     batch = sample_batch([play], text, np.random.default_rng(0), 50, 4, 8)  # type: ignore[arg-type]
     for row in range(50):
         start = int(batch.first_frame[row, 1])
         window = np.minimum(start + 4 * np.arange(9), 39)
-        assert text.prompts[row] == motion_caption(play.positions[window])
+        assert text.prompts[row] == motion_caption(play.positions[window], METAWORLD.directions)
     assert len(set(text.prompts)) > 10
 
 
@@ -102,9 +105,9 @@ def test_an_episode_as_latents() -> None:
     found = to_latents(episode(), FirstPixel(), ARM)  # type: ignore[arg-type]
     assert found.latents.flatten().tolist() == list(range(12))
     assert found.positions[5].tolist() == [5, 10, 15]
-    assert found.prompt == "open the door"
-    assert to_latents(episode("self"), FirstPixel(), ARM).prompt == "open the door"  # type: ignore[arg-type]
-    assert to_latents(episode("play"), FirstPixel(), ARM).prompt is None  # type: ignore[arg-type]
+    assert (found.prompt, found.directions) == ("open the door", None)
+    words = METAWORLD.directions
+    assert to_latents(episode("play"), FirstPixel(), ARM, directions=words).directions == words  # type: ignore[arg-type]
 
 
 def test_only_the_kept_frames_are_encoded() -> None:

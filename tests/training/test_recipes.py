@@ -55,7 +55,7 @@ def test_opposites_are_shown_backwards_under_their_prompts() -> None:
     assert recipe_of(PANDA, NOTHING).reversals == recipe_of(OWN, NOTHING).reversals == {}
 
 
-def test_only_metaworlds_seen_play_is_captioned_and_only_its_windows_may_begin_anywhere(
+def test_seen_play_is_captioned_where_the_suite_has_words_and_windows_begin_anywhere_but_in_one_scene(
     tmp_path: Path,
 ) -> None:
     store = EpisodeStore(tmp_path)
@@ -64,6 +64,7 @@ def test_only_metaworlds_seen_play_is_captioned_and_only_its_windows_may_begin_a
     recipes = [recipe_of(config, NOTHING) for config in (BaseConfig(), PANDA, OWN)]
     captioned = [[record.task for record in recipe.captioned_play(store)] for recipe in recipes]
     assert captioned == [["reach"], [], []]
+    assert [recipe.directions for recipe in recipes] == [METAWORLD.directions, None, None]
     assert [recipe.beginnings for recipe in recipes] == [0.0, 0.5, 0.5]
 
 

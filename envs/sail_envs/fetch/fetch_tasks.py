@@ -56,6 +56,8 @@ FETCH = TaskSuite(
     simulate=_simulate,
     expert=_expert,
     workspace=Workspace(low=(1.15, 0.55, 0.42), high=(1.5, 0.95, 0.75)),
+    # The robot looks along +x.
+    directions=(("backward", "forward"), ("to the right", "to the left"), ("down", "up")),
     # Here alone the gripper moves; the other tasks hold it shut.
     played=("fetch-pick-and-place",),
 )

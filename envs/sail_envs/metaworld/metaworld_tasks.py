@@ -129,6 +129,7 @@ METAWORLD = TaskSuite(
     opposites=_OPPOSITES,
     undoes=_UNDOES,
     reversible=("door-open", "drawer-close", "window-open", "faucet-close"),
-    captioned_play=True,
+    # The robot stands at y = 0 and looks along +y.
+    directions=(("to the left", "to the right"), ("backward", "forward"), ("down", "up")),
     played=tuple(_TASKS),
 )

@@ -87,7 +87,10 @@ def test_resets_without_a_seed_follow_from_the_last_seed() -> None:
     assert episodes(TaskEnv("drawer-open")) == first
 
 
-@pytest.mark.parametrize("task", METAWORLD.tasks)
+@pytest.mark.parametrize(
+    "task",
+    [pytest.param(task, marks=() if task in SAMPLE else pytest.mark.slow) for task in METAWORLD.tasks],
+)
 def test_gymnasiums_checker_passes(task: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -83,6 +83,10 @@ def begin(settings: dict[str, object], path: Path) -> None:
     try:
         begun = json.loads(path.read_text())
         other = [key for key, value in settings.items() if begun[key] != value]
+    except KeyError as error:
+        raise TrainError(
+            f"{path} lacks {error}: another version of SAIL began this training; choose another --out"
+        ) from error
     except (ValueError, LookupError, TypeError) as error:
         raise TrainError(f"{path} is damaged: remove {path.parent} and train again") from error
     if other:

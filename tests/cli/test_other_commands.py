@@ -115,9 +115,15 @@ def test_train_makes_base_weights_that_load(capsys: Capture, tmp_path: Path) -> 
         torch.testing.assert_close(gone_on, begun, rtol=0, atol=1e-6)
     line = refused(capsys, "train", "--out", tmp_path / "x", "--data", store.folder, "planner_start=nowhere")
     assert "nowhere" in line
-    other = [*small[:-1], "inverse_dynamics_steps=2"]
+    other = [*small[:-2], "inverse_dynamics_steps=2", small[-1]]
     line = refused(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *other)
-    assert "was begun with inverse_dynamics_steps=1" in line
+    assert "was begun with inverse_dynamics_steps=1:" in line
+    begun_with = tmp_path / "base" / "training.json"
+    settings = json.loads(begun_with.read_text())
+    del settings["gripping_share"]
+    begun_with.write_text(json.dumps(settings))
+    line = refused(capsys, "train", "--out", tmp_path / "base", "--data", store.folder, *small)
+    assert "lacks 'gripping_share': another version of SAIL" in line
 
 
 def test_training_on_ones_own_demonstrations(capsys: Capture, tmp_path: Path) -> None:

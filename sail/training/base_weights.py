@@ -103,8 +103,8 @@ def _train_planner(
     records = recipe.demonstrations(store)
     arm = recipe.embodiment
     demonstrations = _latents(store, autoencoder, records, arm, "demonstrations", progress)
-    shown, words = recipe.captioned_play(store), recipe.directions
-    play = _latents(store, autoencoder, shown, arm, "play", progress, words)
+    captioned = recipe.captioned_play(store)
+    play = _latents(store, autoencoder, captioned, arm, "play", progress, recipe.directions)
     reverse = [
         backwards(episode, shown)
         for prompt, shown in recipe.reversals.items()

@@ -141,9 +141,8 @@ class Simulated:
         for suite in self.suites:
             jobs += play_jobs(suite.seen, config.play_seen, suite.reference)
         for suite in self.suites:
-            played = [task for task in suite.tasks if task in suite.played and task not in suite.seen]
-            other = [task for task in played if task not in suite.unseen]
-            unseen = [task for task in suite.unseen if task in played]
+            unseen = [task for task in suite.unseen if task in suite.played]
+            other = [task for task in suite.played if task not in suite.seen + suite.unseen]
             jobs += play_jobs(unseen, config.play_unseen, suite.reference)
             jobs += play_jobs(other, config.play_other, suite.reference)
         return jobs

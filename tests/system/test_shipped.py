@@ -1,5 +1,9 @@
 """The weights that ship are whole, and fit each other."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -34,6 +38,18 @@ def test_the_shipped_prior_plans_with_the_table_top(rule: str) -> None:
     ]
     assert plans[0].shape == (1, 8, 64, 64, 3)
     assert (plans[0] != plans[1]).any()
+
+
+def test_they_load_without_what_takes_long_to_import() -> None:
+    code = (
+        "import sys; sys.modules['diffusers'] = sys.modules['transformers'] = None\n"
+        "from sail.config.resolution import load_config\n"
+        "from sail.loop.agent import load_agent\n"
+        "load_agent(load_config('panda', None, []))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_shipped_prior_is_light() -> None:

@@ -1,8 +1,9 @@
 """A text-conditioned U-Net over pictures of latents, with cross-attention to tokens.
 
 Ho et al., arXiv 2006.11239, with the transformers of Rombach et al., arXiv 2112.10752. Modules are named as
-in diffusers' `UNet2DConditionModel` and compute the same to the bit (tests/models/networks/test_unet.py), but
-importing diffusers takes longer than importing PyTorch, each time a process starts.
+in diffusers' `UNet2DConditionModel`, or for clips `UNetMotionModel`, and compute the same to the bit
+(tests/models/networks/test_unet.py), but importing diffusers takes longer than importing PyTorch, each time a
+process starts.
 """
 
 import math
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sail_models.networks.transformer import GROUPS, Transformer
+from sail_models.networks.transformer import GROUPS, MotionTransformer, Transformer
 
 
 class UNet(nn.Module):
@@ -21,7 +22,9 @@ class UNet(nn.Module):
     (B, out_channels, h, w).
 
     widths: of the levels, fine to coarse; plain: the first of them, which have no attention. layers: residual
-    blocks a level. heads: of each attention; they divide its width.
+    blocks a level. heads: of each attention; they divide its width. pictures: where given, the pictures are
+    so many successive ones of each of B clips, (B × pictures, in_channels, h, w), with timesteps and tokens a
+    clip, and motion modules connect them (Guo et al., arXiv 2307.04725), as in `UNetMotionModel`.
     """
 
     def __init__(
@@ -33,13 +36,16 @@ class UNet(nn.Module):
         layers: int,
         heads: int,
         token_width: int,
+        pictures: int | None = None,
     ) -> None:
         super().__init__()
+        self._pictures = pictures or 1
         time_width, coarsest = 4 * widths[0], len(widths) - 1
 
         def shape(number: int, inputs: Sequence[int], resamples: bool) -> LevelShape:
             attention = (heads, token_width) if number >= plain else None
-            return LevelShape(inputs, widths[number], time_width, attention, resamples)
+            motion = None if pictures is None else (heads, pictures)
+            return LevelShape(inputs, widths[number], time_width, attention, motion, resamples)
 
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(widths[0], time_width)
@@ -49,7 +55,7 @@ class UNet(nn.Module):
             inputs = [skips[-1], *[width] * (layers - 1)]
             self.down_blocks.append(DownLevel(shape(number, inputs, number < coarsest)))
             skips += [width] * (layers + (number < coarsest))
-        self.mid_block = Middle(widths[-1], time_width, heads, token_width)
+        self.mid_block = Middle(widths[-1], time_width, heads, token_width, pictures is not None)
         below = widths[-1]
         for number, width in reversed(list(enumerate(widths))):
             inputs = [one + skips.pop() for one in (below, *[width] * layers)]
@@ -60,7 +66,9 @@ class UNet(nn.Module):
 
     def forward(self, pictures: Tensor, timestep: Tensor, tokens: Tensor) -> Tensor:
         """See the class."""
-        time = self.time_embedding(timestep.expand(pictures.shape[0]), pictures.dtype)
+        clips, number = pictures.shape[0] // self._pictures, self._pictures
+        time = self.time_embedding(timestep.expand(clips), pictures.dtype).repeat_interleave(number, dim=0)
+        tokens = tokens.repeat_interleave(number, dim=0)
         skips = [self.conv_in(pictures)]
         for level in self.down_blocks:
             skips += level(skips[-1], time, tokens)
@@ -76,34 +84,42 @@ class LevelShape:
     """Sizes of a level.
 
     inputs: channels that go into each residual block. attention: heads, and the tokens' width; None for no
-    attention. resamples: whether another level follows.
+    attention. motion: heads, and a clip's pictures; None for no motion modules. resamples: whether another
+    level follows.
     """
 
     inputs: Sequence[int]
     width: int
     time_width: int
     attention: tuple[int, int] | None
+    motion: tuple[int, int] | None
     resamples: bool
 
 
 class Level(nn.Module):
-    """The residual blocks of one resolution, each with a transformer after it where there is attention."""
+    """The residual blocks of one resolution, each with a transformer and a motion module after it where the
+    shape says so."""
 
     def __init__(self, shape: LevelShape) -> None:
         super().__init__()
-        resnets, attentions = [], []
+        resnets, attentions, motion_modules = [], [], []
         for channels in shape.inputs:
             resnets.append(ResidualBlock(channels, shape.width, shape.time_width))
             if shape.attention is not None:
-                attentions.append(Transformer(shape.width, *shape.attention))
+                attentions.append(Transformer(shape.width, *shape.attention, shape.motion is not None))
+            if shape.motion is not None:
+                motion_modules.append(MotionTransformer(shape.width, *shape.motion))
         self.attentions = nn.ModuleList(attentions)
         self.resnets = nn.ModuleList(resnets)
+        self.motion_modules = nn.ModuleList(motion_modules)
 
     def block(self, number: int, hidden: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
-        """The block of this number, and its transformer."""
+        """The block of this number, its transformer and its motion module."""
         hidden = self.resnets[number](hidden, time)
         for attention in self.attentions[number : number + 1]:
             hidden = attention(hidden, tokens)
+        for motion in self.motion_modules[number : number + 1]:
+            hidden = motion(hidden)
         return hidden
 
 
@@ -142,10 +158,10 @@ class UpLevel(Level):
 class Middle(nn.Module):
     """A transformer between two residual blocks, at the coarsest resolution."""
 
-    def __init__(self, width: int, time_width: int, heads: int, token_width: int) -> None:
+    def __init__(self, width: int, time_width: int, heads: int, token_width: int, convolves: bool) -> None:
         super().__init__()
         before = ResidualBlock(width, width, time_width)
-        self.attentions = nn.ModuleList([Transformer(width, heads, token_width)])
+        self.attentions = nn.ModuleList([Transformer(width, heads, token_width, convolves)])
         self.resnets = nn.ModuleList([before, ResidualBlock(width, width, time_width)])
 
     def forward(self, hidden: Tensor, time: Tensor, tokens: Tensor) -> Tensor:

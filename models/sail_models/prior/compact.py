@@ -14,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sail_models.diffusion.denoiser import ChangeDenoiser
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.networks.grounding import Grounding
+from sail_models.networks.unet import UNet
 from sail_models.spaces.text_encoder import TEXT_WIDTH
 
 
@@ -49,30 +50,21 @@ class CompactPrior(ChangeDenoiser):
     times: Tensor
 
     def __init__(self, config: CompactPriorConfig) -> None:
-        # Here: importing it takes 7 s, and a planner without a prior needs none of it.
-        from diffusers.models.unets.unet_motion_model import UNetMotionModel
-
         super().__init__(config, cosine_alphas())
         if config.frames % config.patch:
             raise ValueError(f"{config.frames} frames are no multiple of {config.patch} a picture")
         self.config = config
         pictures, stacked = config.frames // config.patch, config.patch * config.latent_channels
-        deeper = len(config.widths) - 1
         self.grounding = Grounding(config, config.grounding_width, config.grounding_layers)
-        self.unet = UNetMotionModel(
-            sample_size=(config.latent_height, config.latent_width),
+        self.unet = UNet(
             in_channels=2 * stacked + config.latent_channels + 1,
             out_channels=stacked,
-            down_block_types=("DownBlockMotion", *("CrossAttnDownBlockMotion",) * deeper),
-            up_block_types=(*("CrossAttnUpBlockMotion",) * deeper, "UpBlockMotion"),
-            block_out_channels=config.widths,
-            layers_per_block=config.layers,
-            cross_attention_dim=config.grounding_width,
-            num_attention_heads=config.heads,
-            motion_num_attention_heads=config.heads,
-            motion_max_seq_length=pictures,
-            norm_num_groups=16,
-            use_motion_mid_block=False,
+            widths=config.widths,
+            plain=1,
+            layers=config.layers,
+            heads=config.heads,
+            token_width=config.grounding_width,
+            pictures=pictures,
         )
         # Each picture's place in time, -1..1. Without it only the motion modules know the place.
         times = torch.linspace(-1.0, 1.0, pictures)[:, None, None, None]
@@ -89,9 +81,8 @@ class CompactPrior(ChangeDenoiser):
         ]
         first = first_frame[:, None].expand(-1, pictures, -1, -1, -1)
         times = self.times.expand(noisy.shape[0], pictures, 1, *noisy.shape[3:])
-        given = torch.cat([*changes, first, times], dim=2).transpose(1, 2)  # diffusers' order: channels, time
-        states = tokens[:, None].expand(-1, pictures, -1, -1).flatten(0, 1)
+        given = torch.cat([*changes, first, times], dim=2).flatten(0, 1)
         # Attention is over few places here, which CPUs compute faster without the fused kernel.
         with sdpa_kernel(SDPBackend.MATH):
-            predicted: Tensor = self.unet(given, timestep, states, return_dict=False)[0]
-        return predicted.transpose(1, 2).reshape(noisy.shape)
+            predicted: Tensor = self.unet(given, timestep, tokens)
+        return predicted.reshape(noisy.shape)

@@ -49,6 +49,6 @@ clean: ## Remove the virtual environment and the caches (runs stay)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install $$(grep '^torch==' constraints.txt)
-	$(VENV)/bin/pip install -e '.[dev,ros]' -c constraints.txt
+	$(VENV)/bin/pip install --no-compile $$(grep '^torch==' constraints.txt)
+	$(VENV)/bin/pip install --no-compile -e '.[dev,ros]' -c constraints.txt
 	touch $@

@@ -8,15 +8,17 @@ step_length; the rest is what all weights of that version share.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sail.errors import SailError
+from sail.errors import SailError, not_found, show
 
 FILE = "embodiment.json"
 VERSION = 2
@@ -34,6 +36,8 @@ Kind = Literal[
 ]
 _ROTATIONS: tuple[Kind, ...] = ("rotation", "delta_rotation")
 MOST_DIMENSIONS = 32
+# The largest whole number of an embodiment.
+MOST = 10_000
 
 
 class EmbodimentError(SailError):
@@ -58,14 +62,20 @@ class Dimension:
     high: float
 
     def __post_init__(self) -> None:
+        _check_text("a dimension's name", self.name)
+        _check_text(f"the unit of dimension {self.name}", self.unit)
         if self.kind not in get_args(Kind):
             raise EmbodimentError(
-                f"dimension {self.name} is of kind '{self.kind}': choose one of {', '.join(get_args(Kind))}"
+                f"dimension {self.name} is of kind {show(self.kind)}: choose one of "
+                f"{', '.join(get_args(Kind))}"
             )
-        if not self.low < self.high or abs(self.low) == float("inf") or abs(self.high) == float("inf"):
+        for end in ("low", "high"):
+            _check_number(f"{end} of dimension {self.name}", getattr(self, end))
+        # Networks scale in float32.
+        if not 0.0 < np.float32(self.scale) < np.inf:
             raise EmbodimentError(
-                f"dimension {self.name} has the range {self.low:g} to {self.high:g}: give finite numbers, "
-                "the lower one first"
+                f"dimension {self.name} has the range {self.low:g} to {self.high:g}: give the lower number "
+                "first, in a unit in which the range is neither tiny nor huge"
             )
 
     @property
@@ -113,10 +123,14 @@ class Embodiment:
     proprioception: tuple[Dimension, ...]
 
     def __post_init__(self) -> None:
+        _check_text("camera", self.camera)
         for name in ("height", "width", "frame_skip", "plan_frames"):
-            if getattr(self, name) < 1:
-                raise EmbodimentError(f"{name} is {getattr(self, name)}: give a whole number from 1")
-        if not 0.0 < self.control_seconds < float("inf"):
+            value: Any = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not 1 <= value <= MOST:
+                raise EmbodimentError(f"{name} is {show(value)}: give a whole number from 1 to {MOST}")
+        _check_number("control_seconds", self.control_seconds)
+        if self.control_seconds <= 0.0:
             raise EmbodimentError(f"control_seconds is {self.control_seconds:g}: give seconds above 0")
         for name, least in (("actions", 2), ("proprioception", 0)):
             count = len(getattr(self, name))
@@ -188,7 +202,8 @@ class Embodiment:
 
     def as_json(self) -> bytes:
         """The content of embodiment.json."""
-        return (json.dumps(self.as_dict(), indent=2) + "\n").encode()
+        plain = json.dumps(self.as_dict(), indent=2, default=lambda number: number.item())  # NumPy's numbers
+        return (plain + "\n").encode()
 
 
 def cartesian(camera: str, control_seconds: float, step_length: float) -> Embodiment:
@@ -227,7 +242,7 @@ def read_embodiment(folder: Path) -> Embodiment:
         raise EmbodimentError(
             f"{path} is not there: it says what camera and actions the weights know; sail train writes it"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EmbodimentError(
             f"{path} does not say what camera and actions the weights know ({error}): copy or write it again"
         ) from error
@@ -242,28 +257,51 @@ def embodiment_of(content: object) -> Embodiment:
         raise ValueError("no JSON object")
     version = content.get("version", 1)
     if version == 1:
-        return cartesian(
-            str(content["camera"]), float(content["control_seconds"]), float(content["step_length"])
-        )
+        _check_fields(content, ("camera", "control_seconds", "step_length"))
+        _check_number("step_length", content["step_length"])
+        return cartesian(content["camera"], content["control_seconds"], content["step_length"])
     if version != VERSION:
-        raise ValueError(f"version {version}; this one reads 1 and {VERSION}")
-    return Embodiment(
-        camera=str(content["camera"]),
-        height=int(content["height"]),
-        width=int(content["width"]),
-        control_seconds=float(content["control_seconds"]),
-        frame_skip=int(content["frame_skip"]),
-        plan_frames=int(content["plan_frames"]),
-        actions=_dimensions(content["actions"]),
-        proprioception=_dimensions(content["proprioception"]),
-    )
+        raise ValueError(f"version {show(version)}; this one reads 1 and {VERSION}")
+    names = [field.name for field in fields(Embodiment)]
+    _check_fields(content, names)
+    numbers = {name: _dimensions(name, content[name]) for name in ("actions", "proprioception")}
+    return Embodiment(**{**{name: content[name] for name in names}, **numbers})
 
 
-def _dimensions(content: Sequence[Any]) -> tuple[Dimension, ...]:
-    return tuple(
-        Dimension(str(one["name"]), one["kind"], str(one["unit"]), float(one["low"]), float(one["high"]))
-        for one in content
-    )
+def _dimensions(what: str, content: object) -> tuple[Dimension, ...]:
+    if not isinstance(content, list | tuple):
+        raise ValueError(f"{what} is {show(content)}, no list")
+    names = [field.name for field in fields(Dimension)]
+    for one in content:
+        if not isinstance(one, Mapping):
+            raise ValueError(f"{what} holds {show(one)}, no dimension")
+        _check_fields(one, names)
+    return tuple(Dimension(**{name: one[name] for name in names}) for one in content)
+
+
+def _check_fields(content: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raise ValueError for a field that is missing, or that nobody knows."""
+    for name in names:
+        if name not in content:
+            raise ValueError(f"{name} is missing")
+    for name in content:
+        if name not in names and name != "version":
+            raise ValueError(not_found("field", str(name), list(names)))
+
+
+def _check_text(what: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise EmbodimentError(f"{what} is {show(value)}: give a text on one line")
+
+
+def _check_number(what: str, value: Any) -> None:
+    """Neither a truth value, nor NaN, infinite, or too large for a float."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise EmbodimentError(f"{what} is {show(value)}: give a finite number")
 
 
 def _coordinates(dimensions: Sequence[Dimension], kind: Kind) -> list[int]:

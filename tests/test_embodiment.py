@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -37,7 +38,7 @@ METAWORLD = METAWORLD_SUITE.embodiment
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
 dimensions = st.builds(
     lambda name, low, size: Dimension(name, "joint_position", "rad", low, low + size),
-    st.text(min_size=1, max_size=8),
+    st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=8),
     numbers,
     st.floats(1e-3, 1e3),
 )
@@ -130,6 +131,12 @@ def test_networks_follow_the_embodiment() -> None:
     ("change", "words"),
     [
         ({"height": 0}, ("height is 0",)),
+        ({"height": 64.0}, ("height is 64.0", "whole number")),
+        ({"frame_skip": "4"}, ("frame_skip is '4'", "whole number")),
+        ({"plan_frames": True}, ("plan_frames is True", "whole number")),
+        ({"control_seconds": "fast"}, ("control_seconds is 'fast'", "finite number")),
+        ({"camera": 5}, ("camera is 5", "text")),
+        ({"camera": " "}, ("camera is ' '", "text")),
         ({"control_seconds": float("nan")}, ("control_seconds is nan",)),
         ({"actions": METAWORLD.actions[:1]}, ("actions has 1 dimensions", "2 to 32")),
         ({"actions": METAWORLD.actions[:1] * 2}, ("share a name", "x, x")),
@@ -150,16 +157,32 @@ def test_an_embodiment_that_makes_no_sense_is_one_line(
     ("low", "high", "kind", "words"),
     [
         (1.0, 1.0, "joint_position", ("range 1 to 1",)),
-        (0.0, float("inf"), "joint_position", ("range 0 to inf",)),
+        (0.0, 1e-320, "joint_position", ("range 0 to",)),
+        (-1e308, 1e308, "joint_position", ("range -1e+308 to 1e+308",)),
+        (0.0, float("inf"), "joint_position", ("high", "inf", "finite")),
+        (float("nan"), 1.0, "joint_position", ("low", "nan", "finite")),
+        ("0", 1.0, "joint_position", ("low", "'0'", "finite")),
+        (0, 10**400, "joint_position", ("high", "finite")),
         (0.0, 1.0, "knee", ("of kind 'knee'", "joint_position")),
     ],
 )
 def test_a_dimension_that_makes_no_sense_is_one_line(
-    low: float, high: float, kind: str, words: tuple[str, ...]
+    low: object, high: object, kind: str, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(EmbodimentError) as error:
         Dimension("elbow", kind, "rad", low, high)  # type: ignore[arg-type]
     assert_one_line(error, "elbow", *words)
+
+
+def written(**changes: object) -> str:
+    """embodiment.json with some fields changed."""
+    return json.dumps({**METAWORLD.as_dict(), **changes})
+
+
+def test_numpys_numbers_are_written(tmp_path: Path) -> None:
+    sized = replace(METAWORLD, height=np.int64(64), control_seconds=np.float32(0.5))
+    (tmp_path / FILE).write_bytes(sized.as_json())
+    assert read_embodiment(tmp_path) == replace(METAWORLD, control_seconds=0.5)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +194,17 @@ def test_a_dimension_that_makes_no_sense_is_one_line(
         '{"version": 3}',
         '{"version": 2, "camera": "a"}',
         '{"camera": "a", "step_length": "x"}',
+        '{"camera": "a", "step_length": true, "control_seconds": 0.1}',
+        "[" * 100_000,
+        written(height=float("inf")),
+        written(height=64.7),
+        written(height=True),
+        written(camera=5),
+        written(extra=1),
+        written(actions="xyz"),
+        written(actions=[1, 2]),
+        written(actions=[{"name": "a", "kind": "other", "unit": None, "low": 0, "high": 1}] * 2),
+        written(actions=[{"name": "a", "kind": "other", "unit": "1", "low": 0, "high": 10**400}] * 2),
     ],
 )
 def test_a_file_that_is_none_is_one_line(content: str, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from sail_models.spaces.autoencoder import STEP, Autoencoder, AutoencoderConfig
 FORMAT = 3
 # No network of format 1 says what its arm is, nor any before format 3 how many frames it plans: all have this
 # one.
-_FIRST_EMBODIMENT = cartesian("", 1.0, 0.01)
+_FIRST_EMBODIMENT = cartesian("unknown", 1.0, 0.01)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PRETRAINED = Path(__file__).with_name("pretrained")
 

@@ -257,36 +257,30 @@ def embodiment_of(content: object) -> Embodiment:
         raise ValueError("no JSON object")
     version = content.get("version", 1)
     if version == 1:
-        _check_fields(content, ("camera", "control_seconds", "step_length"))
-        _check_number("step_length", content["step_length"])
-        return cartesian(content["camera"], content["control_seconds"], content["step_length"])
+        given = _fields(content, ("camera", "control_seconds", "step_length"))
+        _check_number("step_length", given["step_length"])
+        return cartesian(**given)
     if version != VERSION:
         raise ValueError(f"version {show(version)}; this one reads 1 and {VERSION}")
-    names = [field.name for field in fields(Embodiment)]
-    _check_fields(content, names)
-    numbers = {name: _dimensions(name, content[name]) for name in ("actions", "proprioception")}
-    return Embodiment(**{**{name: content[name] for name in names}, **numbers})
+    given = _fields(content, [field.name for field in fields(Embodiment)])
+    numbers = {name: _dimensions(name, given[name]) for name in ("actions", "proprioception")}
+    return Embodiment(**{**given, **numbers})
 
 
 def _dimensions(what: str, content: object) -> tuple[Dimension, ...]:
-    if not isinstance(content, list | tuple):
-        raise ValueError(f"{what} is {show(content)}, no list")
-    names = [field.name for field in fields(Dimension)]
-    for one in content:
-        if not isinstance(one, Mapping):
-            raise ValueError(f"{what} holds {show(one)}, no dimension")
-        _check_fields(one, names)
-    return tuple(Dimension(**{name: one[name] for name in names}) for one in content)
+    if not isinstance(content, list | tuple) or not all(isinstance(one, Mapping) for one in content):
+        raise ValueError(f"{what} is {show(content)}, no list of dimensions")
+    return tuple(Dimension(**_fields(one, [field.name for field in fields(Dimension)])) for one in content)
 
 
-def _check_fields(content: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raise ValueError for a field that is missing, or that nobody knows."""
-    for name in names:
+def _fields(content: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The fields of these names. Raises ValueError where one is missing, or another one is there."""
+    for name in [*names, *content]:
         if name not in content:
             raise ValueError(f"{name} is missing")
-    for name in content:
         if name not in names and name != "version":
             raise ValueError(not_found("field", str(name), list(names)))
+    return {name: content[name] for name in names}
 
 
 def _check_text(what: str, value: object) -> None:
@@ -295,7 +289,6 @@ def _check_text(what: str, value: object) -> None:
 
 
 def _check_number(what: str, value: Any) -> None:
-    """Neither a truth value, nor NaN, infinite, or too large for a float."""
     try:
         number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:

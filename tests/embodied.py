@@ -4,10 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
+from sail_envs.panda.panda_tasks import CUPS
 from sail_models.networks.sizes import arm_sizes
 
 # MetaWorld with two seen tasks: all eight would only take longer.
 FEW_SEEN = replace(METAWORLD, seen=("drawer-close", "reach"), reversible=())
+# Planned frames that are further apart than an episode is long.
+APART = replace(CUPS, embodiment=replace(CUPS.embodiment, frame_skip=1000))
 
 
 def sizes(pixels: int = 64, **changes: Any) -> dict[str, Any]:

@@ -123,3 +123,9 @@ class Labelling:
 
     def say(self, episode: int, label: str) -> int:
         return self.ask("POST", "/labels", {"episode": str(episode), "label": label})[0]
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }

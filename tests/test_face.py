@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,32 @@ def test_what_does_not_fit_is_refused_before_there_is_a_run_folder(tiny_base: Pa
             sail.improve(suite, task, tmp_path / "run", given, "smoke", Unwatched())
         assert len(str(refused.value).splitlines()) == 1
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda folder: sail.load(5), "where is 5"),
+        (lambda folder: sail.load(None), "where is None"),
+        (lambda folder: sail.load(folder / "base", 3), "iteration is 3, but .* is no run"),
+        (lambda folder: sail.load(folder / "run", 99), "iteration is 99: .* has checkpoints 0 to 1"),
+        (lambda folder: sail.load(folder / "run", -1), "iteration is -1"),
+        (lambda folder: sail.load(folder / "run", "a"), "iteration is 'a'"),
+        (lambda folder: sail.improve("cups", "cups-red", folder / "new", ["iterations=1"]), "settings are"),
+        (lambda folder: sail.improve(5, "cups-red", folder / "new"), "suite is 5"),
+        (lambda folder: sail.improve("cups", "cups-red", None), "out is None"),
+        (lambda folder: sail.evaluate("base", "cups", "cups-red"), "agent is 'base'"),
+        (lambda folder: sail.train("cups", folder / "new", data=5), "data is 5"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    call: Callable[[Path], object], line: str, tiny_base: Path, finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "base").symlink_to(tiny_base)
+    (tmp_path / "run").symlink_to(finished)
+    with pytest.raises(SailError, match=line) as refused:
+        call(tmp_path)
+    assert len(str(refused.value).splitlines()) == 1 and not (tmp_path / "new").exists()
 
 
 def test_a_suite_is_found_again_by_the_module_that_defines_it() -> None:

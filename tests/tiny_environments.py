@@ -107,7 +107,7 @@ DOTS = gymnasium_suite(
     "told.there",
     proprioception="dot",
     seen=["dots-near"],
-    height=30,
-    width=30,
+    height=32,
+    width=32,
     expert=dots_expert,
 )

@@ -70,6 +70,12 @@ def action_of(actions: Actions, space: spaces.Space[Any]) -> tuple[Callable[[Flo
         raise SuiteError(
             f"the actions {space} have no bounds: give each number's value at -1 and at 1, actions="
         )
+    still = np.flatnonzero(ends[:, 0] == ends[:, 1])
+    if len(still):
+        raise SuiteError(
+            f"number {still[0]} of an action goes from {ends[still[0], 0]:g} to itself: an arm is moved by "
+            "numbers that vary"
+        )
     low, high, shape, dtype = ends[:, 0], ends[:, 1], space.shape, space.dtype
 
     def action(numbers: Float32) -> NDArray[Any]:
@@ -108,6 +114,8 @@ def success_of(success: Success) -> Callable[[Environment, Any, float, bool, dic
     """The test of success."""
     if callable(success):
         return success
+    if not isinstance(success, str):
+        raise SuiteError(f"success is {show(success)}: name a key of info, '{TERMINATED}', or a function")
     key = success
 
     def told(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sail.embodiment import Embodiment
-from sail.errors import SailError, not_found
+from sail.errors import SailError, not_found, show
 from sail.system.plugins import PlugIns
 from sail.types import Float32
 from sail_envs.simulation import Simulation
@@ -58,6 +58,20 @@ Directions = tuple[tuple[str, str], tuple[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
+class _OfTasks:
+    """What makes something of a task, which refuses a task that is not among these. Raises
+    UnknownNameError."""
+
+    make: Callable[[str], Any]
+    tasks: Mapping[str, str]
+
+    def __call__(self, task: str) -> Any:
+        if task not in self.tasks:
+            raise UnknownNameError(not_found("task", task, list(self.tasks)))
+        return self.make(task)
+
+
+@dataclass(frozen=True)
 class TaskSuite:
     """Everything that SAIL knows about a set of tasks.
 
@@ -99,13 +113,17 @@ class TaskSuite:
         def refuse(cause: str) -> None:
             raise SuiteError(f"suite {self.name}: {cause}")
 
+        if not isinstance(self.name, str) or not re.fullmatch(r"[^\s,=@:/\\]+", self.name):
+            raise SuiteError(
+                f"a suite is named {show(self.name)}: give a name without blanks, slashes and any of , = @ :"
+            )
         if not self.tasks:
             refuse("tasks is empty: name each task and its prompt")
         for task, prompt in self.tasks.items():
-            if not task or re.search(r"[\s/\\,=]", task):
-                refuse(f"the task '{task}' has a blank, a comma or a slash in its name: use dashes")
-            if not prompt.strip():
-                refuse(f"the prompt of '{task}' is empty: say what the arm is to do")
+            if not isinstance(task, str) or not re.fullmatch(r"[^\s/\\,=]+", task):
+                refuse(f"a task is named {show(task)}: give a name without blanks, slashes, commas and =")
+            if not isinstance(prompt, str) or not prompt.strip():
+                refuse(f"the prompt of '{task}' is {show(prompt)}: say what the arm is to do")
         for part in ("seen", "unseen", "reversible", "played"):
             for task in getattr(self, part):
                 if task not in self.tasks:
@@ -120,6 +138,12 @@ class TaskSuite:
                         f"{part} is given, but the arm goes to no points: name x, y and z in proprioception "
                         f"(position) and actions (delta_position), or leave {part} out"
                     )
+
+        for part in ("simulate", "expert"):
+            make = getattr(self, part)
+            if make is not None:
+                inner = make.make if isinstance(make, _OfTasks) else make
+                object.__setattr__(self, part, _OfTasks(inner, self.tasks))
 
     def make(self, task: str, **settings: Any) -> "TaskEnv":
         """A Gymnasium environment of a task. settings: of `sail_envs.environment.TaskEnv`. Raises SuiteError,

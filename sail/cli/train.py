@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sail.training.base_config import base_config
     from sail.training.base_weights import train_base
     from sail.training.checkpointed_fit import NOTHING
-    from sail.training.recipes import check_suites
+    from sail.training.recipes import check_training
     from sail_models.saving import load_model
 
     config = base_config(overrides)
@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
         load_model(Path(config.autoencoder), "autoencoder")  # before anything is collected
     if config.planner_start != NOTHING:
         load_model(Path(config.planner_start), "planner")
-    check_suites(config)
+    data = arguments.data[0] if arguments.data else arguments.out / "episodes"
+    check_training(config, data)
     out = writable_folder(arguments.out)
-    data = arguments.data[0] if arguments.data else out / "episodes"
     title = f"base weights into {out}, from the episodes in {data}"
     with going_on_with("the same command"), LiveTable(title) as progress:
         train_base(config, data, out, progress, arguments.workers, print)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from sail.config.overrides import Described, Range, check_limits
+from sail.config.overrides import ConfigError, Described, Range, check_limits
+from sail.errors import show
 
 # Values with a meaning of their own: SHIPPED as a path means the weights that ship, NO_WORDS as
 # prior.negative the empty text.
@@ -12,6 +13,7 @@ SHIPPED, NO_WORDS = "shipped", "none"
 NO_PRIOR = "none"
 # The suite of tasks that no simulation has: what an arm does in the world.
 NO_SUITE = "none"
+LONGEST_PROMPT = 500
 
 # Who shows the seen tasks.
 Demonstrator = Literal["expert", "suboptimal"]
@@ -198,3 +200,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_limits(self, "")
+        says = self.prompt
+        if says and (not says.strip() or not says.isprintable() or len(says) > LONGEST_PROMPT):
+            raise ConfigError(
+                f"prompt is {show(says)}: say what the arm is to do, on one line of at most {LONGEST_PROMPT} "
+                "characters"
+            )

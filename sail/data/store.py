@@ -65,6 +65,15 @@ class EpisodeStore:
         name: whose embodiment this is, for the message. Raises EmbodimentError where the store's own
         embodiment, which stays, or its episodes do not fit it.
         """
+        self.check(embodiment, name)
+        if self.embodiment is not None:
+            return
+        with file_errors(self.folder / FILE, "write", StoreError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / FILE, embodiment.as_json())
+
+    def check(self, embodiment: Embodiment, name: str) -> None:
+        """What `settle` refuses, without writing anything. Raises EmbodimentError."""
         cure = "give each arm and camera a store of its own"
         there = self.embodiment
         if there is not None:
@@ -82,9 +91,6 @@ class EpisodeStore:
                     raise EmbodimentError(
                         f"{what} is {found} in {self.folder / record.file}, {wanted} in {name}: {cure}"
                     )
-        with file_errors(self.folder / FILE, "write", StoreError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.folder / FILE, embodiment.as_json())
 
     def add(self, episode: Episode) -> str:
         """Write `episode` durably and return its id; the same sequence of calls gives the same ids.

@@ -16,7 +16,8 @@ from sail.types import Episode
 def find_filter(config: RunConfig) -> Filter:
     """The filter that a configuration names. Raises PlugInError, FilterError, and WeightsError where a
     verifier lacks its weights."""
-    made = FILTERS.find(config.filter)(config)
+    with FILTERS.blamed(config.filter):
+        made = FILTERS.find(config.filter)(config)
     if not callable(getattr(made, "keep", None)) or not isinstance(getattr(made, "knows_truth", None), bool):
         raise FilterError(
             f"{config.filter} makes no filter: return an object with knows_truth (a bool) and "
@@ -31,8 +32,10 @@ def kept_of(config: RunConfig, folder: RunFolder, store: EpisodeStore, iteration
     step = f"filter_{iteration:03d}"
     records = store.records(source="self", iteration=iteration)
     if not folder.step_done(step):
-        result = find_filter(config).keep(store, records)
-        ends = result.ends or [None] * len(records)
+        judge = find_filter(config)
+        with FILTERS.blamed(config.filter):
+            result = judge.keep(store, records)
+            ends = result.ends or [None] * len(records)
         counts = {len(records), len(result.mask), len(result.reasons), len(ends)}
         if len(counts) > 1:
             raise FilterError(

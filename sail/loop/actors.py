@@ -44,6 +44,15 @@ class _Followed:
     cursor: int
 
 
+def check_plan_length(agent: PlanningAgent, config: RunConfig) -> None:
+    """Raise PlanLengthError where more frames are to be followed than are planned."""
+    if config.planner.replan_every > agent.planned_frames:
+        raise PlanLengthError(
+            f"planner.replan_every is {config.planner.replan_every}: "
+            f"these weights plan {agent.planned_frames} frames, choose at most that"
+        )
+
+
 class PlannerActor:
     """Plans, follows `replan_every` planned frames with inverse dynamics, plans again.
 
@@ -53,11 +62,7 @@ class PlannerActor:
     """
 
     def __init__(self, agent: PlanningAgent, config: RunConfig, explorer: Explorer) -> None:
-        if config.planner.replan_every > agent.planned_frames:
-            raise PlanLengthError(
-                f"planner.replan_every is {config.planner.replan_every}: "
-                f"these weights plan {agent.planned_frames} frames, choose at most that"
-            )
+        check_plan_length(agent, config)
         self._agent, self._planner, self._prompt = agent, agent.video_planner, prompt_of_run(config)
         self._config = config.planner
         self._explorer = explorer

@@ -29,7 +29,7 @@ from sail.data.demonstrations import (
 )
 from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.selection import find_filter, quality
-from sail.loop.actors import check_suite
+from sail.loop.actors import check_plan_length, check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
 from sail.loop.evaluation import evaluate, evaluate_random, successes
@@ -49,7 +49,10 @@ def check_run(config: RunConfig) -> None:
     suite = suite_of_run(config)
     refuse_unfit(suite, list(dict.fromkeys([config.task, *suite.seen])))
     if find_method(config.method).needs_weights:
-        check_suite(learner_of(config).agent, suite)
+        agent = learner_of(config).agent
+        check_suite(agent, suite)
+        if isinstance(agent, Agent):
+            check_plan_length(agent, config)
         find_filter(config)
 
 

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 def find_prior(config: RunConfig, agent: "Agent") -> Denoiser | None:
     """The prior that a configuration names. Raises PlugInError, PriorError and WeightsError."""
-    made: Denoiser | None = PRIORS.find(config.prior.kind)(config, agent)
+    kind = config.prior.kind
+    with PRIORS.blamed(kind):
+        made: Denoiser | None = PRIORS.find(kind)(config, agent)
     missing = [
         name
         for name in ("latent_shape", "frames", "text_width", "alphas", "predict_noise")
         if made is not None and not hasattr(made, name)
     ]
     if missing:
-        raise PriorError(f"{config.prior.kind} makes no prior: its object lacks {missing[0]} (see Denoiser)")
+        raise PriorError(f"{kind} makes no prior: its object lacks {missing[0]} (see Denoiser)")
     return made
 
 

@@ -2,7 +2,8 @@
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -45,6 +46,23 @@ class PlugIns:
             return _imported(self.kind, name)
         return _imported(self.kind, {**_installed(self.group), **self.built_in}[name])
 
+    @contextmanager
+    def blamed(self, name: str) -> Iterator[None]:
+        """Within, what an object that somebody else wrote raises is its own fault, told in one line. Raises
+        PlugInError."""
+        try:
+            yield
+        except SailError:
+            raise
+        except Exception as error:
+            if name in self.built_in:
+                raise
+            raise PlugInError(f"the {self.kind} {show(name)} raises {_told(error)}: mend it") from error
+
+
+def _told(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
 
 @cache  # every installed distribution is looked at: 40 ms
 def _installed(group: str) -> Mapping[str, str]:
@@ -59,9 +77,16 @@ def _imported(kind: str, name: str) -> Any:
         sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, ValueError, TypeError) as error:
+    except SailError:
+        raise
+    except (ImportError, ValueError) as error:
+        cause = " ".join(str(error).split())
         raise PlugInError(
-            f"cannot import {show(module_name)} for the {kind} ({error}): install it, or begin in its folder"
+            f"cannot import {show(module_name)} for the {kind} ({cause}): install it, or begin in its folder"
+        ) from error
+    except (Exception, SystemExit) as error:  # whatever a module of somebody else's raises
+        raise PlugInError(
+            f"importing {show(module_name)} for the {kind} raises {_told(error)}: mend the module"
         ) from error
     if not hasattr(module, attribute):
         public = [known for known in vars(module) if not known.startswith("_")]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sail.embodiment import Embodiment, EmbodimentError
+from sail.errors import show
 from sail.system.doctor import Check
 from sail.types import Float32, UInt8
 from sail_envs.cameras import Camera, FreeCamera
@@ -147,8 +149,15 @@ def _split(suite: TaskSuite) -> Check:
 
 
 def _spaces(trial: Trial) -> Check:
-    """Frames, proprioception and actions are what the embodiment says."""
+    """Frames, proprioception and actions are what the embodiment says, and frames can be encoded."""
+    from sail_models.spaces.autoencoder import latent_sides  # here: it imports PyTorch
+
     size, simulation = trial.suite.embodiment, trial.simulation
+    try:
+        latent_sides(size)
+    except EmbodimentError as error:
+        cause, _, cure = str(error).partition(": ")
+        return Check("", False, cause, cure)
     simulation.reset(1)
     for action in (-1.0, 1.0, 0.0):
         frame, numbers = trial.frame(), simulation.proprioception()
@@ -238,7 +247,13 @@ def _success(trial: Trial) -> Check:
         simulation.reset(seed)
         first = trial.frame()
         for step, action in enumerate(trial.random_actions(seed, trial.horizon), 1):
-            simulation.step(expert(simulation) if expert else action)
+            if expert is not None:
+                action = expert(simulation)
+                refused = _no_action(action, suite.embodiment)
+                if refused:
+                    cure = f"an expert gives float32 ({len(suite.embodiment.actions)},) in -1..1"
+                    return Check("", False, f"the expert's action is {refused}", cure)
+            simulation.step(action)
             if simulation.outcome() == "success":
                 steps.append(step)
                 break
@@ -254,6 +269,17 @@ def _success(trial: Trial) -> Check:
     return Check(
         "", True, f"the expert {len(steps)} of {trial.episodes}, after {int(np.median(steps))} steps"
     )
+
+
+def _no_action(action: object, embodiment: Embodiment) -> str:
+    """What is wrong with an expert's action; "" where nothing is."""
+    numbers = np.asarray(action) if isinstance(action, np.ndarray | list | tuple) else None
+    if numbers is None or numbers.shape != (len(embodiment.actions),):
+        return show(action)
+    for dimension, number in zip(embodiment.actions, numbers, strict=True):
+        if not -1.001 <= number <= 1.001:  # holds for NaN too
+            return f"{number:g} for {dimension.name}"
+    return ""
 
 
 def _picture(trial: Trial) -> Check:

@@ -59,6 +59,7 @@ def train_base(
     recipe = recipe_of(config, store)
     embodiment = recipe.embodiment
     latent_sides(embodiment)  # refuses a frame that cannot be encoded
+    recipe.check(store)
     begin(asdict(config), out / SETTINGS)
     write_atomically(out / FILE, embodiment.as_json())
     recipe.prepare(store, progress, workers)

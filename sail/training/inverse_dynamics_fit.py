@@ -47,7 +47,7 @@ def sample_dynamics_batch(
 ) -> DynamicsBatch:
     """`count` pairs of current and goal frame, uniform over `starts`, int64 (N, 2), pairs of an episode's
     index and a frame; where None, over all frames that a chunk of actions follows."""
-    offsets = (int(NEAREST * chunk), int(FURTHEST * chunk))
+    offsets = (max(1, int(NEAREST * chunk)), int(FURTHEST * chunk))
     lengths = [len(episode.frames) for episode in episodes]
     window = sample_inverse_windows(rng, lengths, count, chunk, offsets, starts)
     pick = [

@@ -13,6 +13,7 @@ from typing import Protocol
 from sail.config.schema import NO_SUITE
 from sail.data.demonstrations import (
     DEMONSTRATED,
+    PLAY_STEPS,
     Job,
     collect,
     demonstration_jobs,
@@ -33,6 +34,7 @@ from sail.training.verifier_fit import Shown, shown_by, shown_in
 from sail.types import Progress
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_envs.suite import Directions, TaskSuite, find_suites
+from sail_models.spaces.autoencoder import latent_sides
 
 
 class Recipe(Protocol):
@@ -58,8 +60,12 @@ class Recipe(Protocol):
         """The words of the captions of play; None where no play is captioned."""
         ...
 
+    def check(self, store: EpisodeStore) -> None:
+        """Refuse a store that does not fit, without writing anything. Raises TrainError, EmbodimentError."""
+        ...
+
     def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
-        """Collect the episodes that the store lacks, or refuse the store. Raises TrainError."""
+        """Collect the episodes that the store lacks."""
         ...
 
     def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
@@ -75,9 +81,13 @@ class Recipe(Protocol):
         ...
 
 
-def check_suites(config: BaseConfig) -> None:
-    """Refuse suites that are wrong in themselves, before anything is written. Raises what `find_suite` and
-    `refuse_unfit` raise."""
+def check_training(config: BaseConfig, data: Path) -> None:
+    """Refuse what can be refused before anything is written: suites that are wrong in themselves, frames that
+    cannot be encoded, and a store that does not fit. data: the store's folder. Raises SailError."""
+    store = EpisodeStore(data)
+    recipe = recipe_of(config, store)
+    latent_sides(recipe.embodiment)
+    recipe.check(store)
     for suite in find_suites(config.suite) if config.suite != NO_SUITE else ():
         refuse_unfit(suite, suite.seen)
 
@@ -147,15 +157,24 @@ class Simulated:
             jobs += play_jobs(other, config.play_other, suite.reference)
         return jobs
 
-    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
-        """Collect the jobs that the store does not hold yet."""
-        store.settle(self.embodiment, f"suite {self.suites[0].name}")
+    def check(self, store: EpisodeStore) -> None:
+        """Refuse another arm's store, plans too far apart, and a suite without demonstrations."""
+        store.check(self.embodiment, f"suite {self.suites[0].name}")
+        if self.embodiment.frame_skip > PLAY_STEPS:
+            raise TrainError(
+                f"frame_skip is {self.embodiment.frame_skip}, and an episode of play has {PLAY_STEPS} "
+                "control steps: plan frames that are nearer to each other"
+            )
         for suite in self.suites:
             if suite.expert is None and not any(recorded_successes(store, task) for task in suite.seen):
                 raise TrainError(
                     f"suite {suite.name} has no experts, and {store.folder} holds no successful "
                     "demonstration of its seen tasks: add some (source expert or teleop)"
                 )
+
+    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
+        """Collect the jobs that the store does not hold yet."""
+        store.settle(self.embodiment, f"suite {self.suites[0].name}")
         missing = missing_jobs(store, self.jobs())
         if missing:
             progress.stage("collect", len(missing))
@@ -209,8 +228,9 @@ class Recorded:
         """None: nobody says which tasks are opposites."""
         return {}
 
-    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
-        """Refuse a store without a successful demonstration, or with frames of another size."""
+    def check(self, store: EpisodeStore) -> None:
+        """Refuse a store without a successful demonstration, with frames of another size, or with episodes
+        that are shorter than a chunk of actions."""
         if not self.demonstrations(store):
             raise TrainError(
                 f"{store.folder} holds no successful demonstration: record some (docs/robot.md), and label "
@@ -223,6 +243,15 @@ class Recorded:
                     f"{record.file} in {store.folder} has frames of {record.width}×{record.height} pixels, "
                     f"not {width}×{height}: record it again, or leave it out"
                 )
+        longest, skip = max(record.length for record in store.records()), self.embodiment.frame_skip
+        if longest < skip:
+            raise TrainError(
+                f"the longest episode in {store.folder} has {longest} control steps, and planned frames are "
+                f"{skip} apart: record longer ones"
+            )
+
+    def prepare(self, store: EpisodeStore, progress: Progress, workers: int) -> None:
+        """Nothing is collected."""
 
     def demonstrations(self, store: EpisodeStore) -> list[EpisodeRecord]:
         """Every success of an expert or a person."""

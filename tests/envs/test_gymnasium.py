@@ -32,8 +32,8 @@ def dots(**changes: Any) -> TaskSuite:
         "environments": {"near": "tiny_environments:TinyDots-v0"},
         "prompts": {"near": "move the dot"},
         "success": "told.there",
-        "height": 30,
-        "width": 30,
+        "height": 32,
+        "width": 32,
     }
     return gymnasium_suite(**{**given, **changes})
 
@@ -68,7 +68,7 @@ def test_an_environment_of_ones_own_runs_in_workers_until_its_success() -> None:
             steps += 1
             assert not truncated  # the environment's own limit is 5 steps
         success.append(info["success"])
-        assert observation["frame"].shape == (30, 30, 3)
+        assert observation["frame"].shape == (32, 32, 3)
     assert all(success) and steps > 25
     with VectorEnv("dots-near", 2, 1, REFERENCE) as several:
         frames = {index: one["frame"] for index, one in several.reset({0: 7, 1: 8}).items()}
@@ -242,7 +242,14 @@ class Plain(gymnasium.Env[np.ndarray, Any]):
         ({"environments": {}, "prompts": {}}, ["no environments"]),
         ({"prompts": {}}, ["'near' has no prompt"]),
         ({"prompts": {"near": "a", "far": "b"}}, ["'far' has no environment"]),
-        ({"prompts": {"near": " "}}, ["prompt", "empty"]),
+        ({"prompts": {"near": " "}}, ["prompt", "' '"]),
+        ({"prompts": {"near": 7}}, ["prompt", "7"]),
+        ({"success": 5}, ["success is 5"]),
+        ({"frame_skip": "4"}, ["frame_skip is '4'"]),
+        ({"frame_skip": 2.5}, ["frame_skip is 2.5"]),
+        ({"action_dimensions": [{"name": 5}, {}]}, ["name is 5"]),
+        ({"action_dimensions": [{"unit": None}, {}]}, ["unit", "None"]),
+        ({"actions": [(1, 1), (0, 1)]}, ["number 0 of an action"]),
         ({"seen": ["naer"]}, ["naer", "'near'"]),
         ({"environments": {"near": lambda: Plain(spaces.Discrete(4))}}, ["Discrete(4)", "continuous"]),
         (

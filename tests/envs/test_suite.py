@@ -23,6 +23,8 @@ from sail_envs.suite import (
     task_sets,
 )
 
+from helpers import assert_one_line
+
 EVERY = list(map(find_suite, SUITES.names()))
 
 
@@ -104,8 +106,10 @@ def test_an_unknown_suite_is_one_line(reference: str, error: type[SailError], li
     ("change", "cause"),
     [
         ({"tasks": {}}, "tasks is empty"),
-        ({"tasks": {"a b": "words"}}, "the task 'a b' has a blank"),
-        ({"tasks": {"pour": " "}}, "the prompt of 'pour' is empty"),
+        ({"tasks": {"a b": "words"}}, "a task is named 'a b'"),
+        ({"tasks": {1: "words"}}, "a task is named 1"),
+        ({"tasks": {"pour": " "}}, "the prompt of 'pour' is ' '"),
+        ({"tasks": {"pour": 7}}, "the prompt of 'pour' is 7"),
         ({"seen": ("reach", "pour")}, "unknown task in seen 'pour'"),
         ({"played": ("pour",)}, "unknown task in played 'pour'"),
         ({"unseen": ("door-open",)}, "'door-open' is both seen and unseen"),
@@ -114,6 +118,42 @@ def test_an_unknown_suite_is_one_line(reference: str, error: type[SailError], li
 def test_a_suite_that_makes_no_sense_is_refused(change: dict[str, Any], cause: str) -> None:
     with pytest.raises(SuiteError, match=f"suite metaworld: {cause}"):
         replace(METAWORLD, **change)
+
+
+@pytest.mark.parametrize("suite", EVERY, ids=lambda suite: suite.name)
+def test_a_suite_makes_its_own_tasks_alone(suite: TaskSuite) -> None:
+    for make in (suite.simulate, suite.expert, replace(suite, name="other").simulate):
+        assert make is not None
+        with pytest.raises(UnknownNameError, match=f"unknown task '{suite.name}-beige'"):
+            make(f"{suite.name}-beige")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a,b", "a/b", "a@8", "m:A", "a\n", 5, None])
+def test_a_suites_name_can_be_written_in_a_command(name: Any) -> None:
+    with pytest.raises(SuiteError) as error:
+        replace(METAWORLD, name=name)
+    assert_one_line(error, "a suite is named", repr(name))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("def (", "raises SyntaxError"),
+        ("raise RuntimeError('no\\nlicence')", "raises RuntimeError: no licence: mend the module"),
+        ("raise SystemExit(3)", "raises SystemExit: 3"),
+        ("'4' < 4", "raises TypeError"),
+        ("from sail.errors import SailError\nraise SailError('mine')", "mine"),
+        ("import nowhere_at_all", "install it"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_line(
+    content: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "brought_by_a_user.py").write_text(content)
+    with pytest.raises(SailError) as error:
+        find_suite("brought_by_a_user:SUITE")
+    assert_one_line(error, says)
 
 
 @pytest.mark.parametrize("suite", EVERY, ids=lambda suite: suite.name)

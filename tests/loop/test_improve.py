@@ -31,7 +31,7 @@ from sail_models.networks.policy import Policy
 from sail_models.saving import load_model, model_identity
 
 from embodied import FEW_SEEN
-from helpers import assert_one_line
+from helpers import assert_one_line, files_below
 
 SMALL = (
     "suite=embodied:FEW_SEEN",
@@ -66,12 +66,6 @@ def run_loop(folder: Path, config: RunConfig, resume: bool = False) -> dict[str,
 def without_seconds(results: dict[str, Any]) -> dict[str, Any]:
     rows = [{key: value for key, value in row.items() if key != "seconds"} for row in results["iterations"]]
     return {**results, "iterations": rows}
-
-
-def files_below(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 # What a killed process runs: the loop, with one of its functions replaced by one that does half its work.

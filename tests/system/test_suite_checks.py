@@ -26,7 +26,7 @@ def changed(make: Any = Dots, **changes: Any) -> TaskSuite:
     given: dict[str, Any] = {"proprioception": "dot", "seen": ["near"], "expert": dots_expert}
     tasks = {"near": lambda: make(render_mode="rgb_array")}
     return gymnasium_suite(
-        "dots", tasks, {"near": "move it"}, "told.there", height=30, width=30, **{**given, **changes}
+        "dots", tasks, {"near": "move it"}, "told.there", height=32, width=32, **{**given, **changes}
     )
 
 
@@ -44,7 +44,7 @@ def test_a_fit_suite_passes_every_check() -> None:
     assert [check.name for check in checks] == NAMES
     assert all(check.ok and not check.cure for check in checks)
     assert told == [pair.task] == ["dots-near"]
-    assert (pair.whose, pair.first.shape) == ("expert", (30, 30, 3))
+    assert (pair.whose, pair.first.shape) == ("expert", (32, 32, 3))
     assert not np.array_equal(pair.first, pair.last)
     assert "3 of 3" in checks[NAMES.index("success")].detail
     assert "60x80 pixels" in checks[NAMES.index("frames")].detail
@@ -115,12 +115,24 @@ def test_what_is_wrong_is_told_with_a_cure(make: Any, name: str, words: str) -> 
         ({"success": lambda *all: True}, "success", "before the arm has moved"),
         ({"success": lambda *all: False}, "success", "failed 2 times in 60 steps"),
         ({"success": "tolt"}, "spaces", "'tolt'"),
+        ({"expert": lambda task: lambda simulation: None}, "success", "action is None"),
+        ({"expert": lambda task: lambda simulation: np.full(2, np.nan)}, "success", "action is nan"),
+        ({"expert": lambda task: lambda simulation: [50.0, 0.0]}, "success", "action is 50"),
+        ({"expert": lambda task: lambda simulation: np.zeros(3)}, "success", "action is array"),
+        ({"height": 100}, "spaces", "height is 100 pixels"),
     ],
 )
 def test_success_that_is_never_or_always_told_is_wrong(
     changes: dict[str, Any], name: str, words: str
 ) -> None:
-    given = {"proprioception": "dot", "expert": dots_expert, "height": 30, "width": 30, **changes}
+    given = {
+        "proprioception": "dot",
+        "expert": dots_expert,
+        "success": "told.there",
+        "height": 32,
+        "width": 32,
+        **changes,
+    }
     make = lambda: Dots(render_mode="rgb_array")  # noqa: E731
     found = wrong(gymnasium_suite("dots", {"near": make}, {"near": "a"}, given.pop("success"), **given))
     assert found.name == name and words in found.detail
@@ -163,7 +175,7 @@ def test_frames_of_another_shape_than_the_embodiments_are_wrong() -> None:
         return simulation
 
     found = wrong(dataclasses.replace(DOTS, simulate=tall))
-    assert found.name == "spaces" and "(9, 8, 3)" in found.detail and "(30, 30, 3)" in found.cure
+    assert found.name == "spaces" and "(9, 8, 3)" in found.detail and "(32, 32, 3)" in found.cure
 
 
 def test_built_in_suites_are_not_examined_before_a_run() -> None:

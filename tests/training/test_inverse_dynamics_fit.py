@@ -15,7 +15,7 @@ from sail.training.trainer import Trainer
 from sail.types import Episode
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
-from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig, frames_to_tensor
 
 from embodied import sizes
 from helpers import make_episode
@@ -66,6 +66,18 @@ def test_a_gripper_moves_where_it_opens_or_closes_by_a_fifth_within_a_chunk() ->
     found = gripping_starts([still, moves, short], METAWORLD.embodiment)
     assert found.tolist() == [[1, start] for start in range(4, 12)]
     assert gripping_starts([still], METAWORLD.embodiment).shape == (0, 2)
+
+
+def test_goals_of_frames_one_step_apart_are_one_step_ahead() -> None:
+    episode = make_episode(steps=6, shape=(64, 64))
+    frames = [frames_to_tensor(frame) for frame in episode.frames]
+
+    def number(frame: torch.Tensor) -> int:
+        return next(index for index, other in enumerate(frames) if torch.equal(frame, other))
+
+    batch = sample_dynamics_batch([episode], np.random.default_rng(0), 40, chunk=1)
+    ahead = {number(goal) - number(frame) for frame, goal in zip(batch.current, batch.goal, strict=True)}
+    assert ahead == {1}
 
 
 def test_the_loss_falls() -> None:

@@ -1,6 +1,7 @@
 """What base weights are made from, by suite and for recorded demonstrations."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ import pytest
 from sail.config.schema import Demonstrator
 from sail.data.demonstrations import DEMONSTRATED, Job
 from sail.data.store import EpisodeStore
+from sail.errors import SailError
 from sail.training.base_config import BaseConfig
-from sail.training.recipes import Simulated, recipe_of
+from sail.training.recipes import Simulated, check_training, recipe_of
 from sail_envs.metaworld.metaworld_tasks import METAWORLD
 from sail_envs.panda.panda_tasks import CUPS, DRAWERS, EMBODIMENT
 
-from helpers import make_episode
+from helpers import assert_one_line, files_below, make_episode
 
 OWN = BaseConfig(suite="none", camera="lab/left")
 PANDA = BaseConfig(suite="cups,drawers")
@@ -82,6 +84,30 @@ def test_what_is_recorded_is_demonstrated_by_its_successes(tmp_path: Path) -> No
         store.add(make_episode(task="pour", source=source, seed=seed))  # odd seeds succeed
     found = recipe_of(OWN, store).demonstrations(store)
     assert [(record.source, record.success) for record in found] == [("expert", True), ("teleop", True)]
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        (replace(PANDA, suite="cups@100"), "height is 100 pixels"),
+        (replace(PANDA, suite="cups@8"), "height is 8 pixels, and the networks want 16 or more"),
+        (replace(PANDA, suite="fetch"), "height is 64 in .*, 96 in suite fetch"),
+        (replace(PANDA, suite="embodied:APART"), "frame_skip is 1000"),
+        (OWN, "the longest episode in .* has 3 control steps, and planned frames are 8 apart"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_nothing_is_written(
+    config: BaseConfig, line: str, tmp_path: Path
+) -> None:
+    store = EpisodeStore(tmp_path)
+    store.add(make_episode(3, 1, (64, 64), source="expert"))
+    before = files_below(tmp_path)
+    with pytest.raises(SailError, match=line) as error:
+        check_training(config, tmp_path)
+    assert_one_line(error)
+    assert files_below(tmp_path) == before
+    check_training(PANDA, tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize(("config", "left_out"), [(BaseConfig(), METAWORLD.unseen), (PANDA, CUPS.unseen)])

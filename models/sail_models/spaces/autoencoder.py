@@ -11,6 +11,8 @@ from sail.types import UInt8
 
 # Pixels a side of the square that one place of the latents stands for.
 STEP = 8
+# Pixels of the smallest side: inverse dynamics halves a frame four times.
+LEAST = 16
 # Pixels that are encoded or decoded together, which bounds the memory: 256 frames of 64 pixels a side.
 _PIXELS = 256 * 64 * 64
 
@@ -125,9 +127,14 @@ class Autoencoder(nn.Module):
 
 def latent_sides(embodiment: Embodiment) -> tuple[int, int]:
     """Height and width of the latents of an embodiment's frames. Raises EmbodimentError where the frame is no
-    multiple of the autoencoder's step."""
+    multiple of the autoencoder's step, or smaller than the networks' coarsest level."""
     for name in ("height", "width"):
         side = getattr(embodiment, name)
+        if side < LEAST:
+            raise EmbodimentError(
+                f"{name} is {side} pixels, and the networks want {LEAST} or more: record or render larger "
+                "frames"
+            )
         if side % STEP:
             raise EmbodimentError(
                 f"{name} is {side} pixels, and the autoencoder wants multiples of {STEP}: "

@@ -20,8 +20,8 @@ _IDS = {
 # different; seen from rather high, the arm hides little of the table. The slide's table is longer.
 _FRONT = FreeCamera(lookat=(1.31, 0.75, 0.5), distance=0.95, azimuth=150.0, elevation=-52.0, fovy=42.0)
 _SLIDE_FRONT = FreeCamera(lookat=(1.3, 0.75, 0.45), distance=1.9, azimuth=180.0, elevation=-42.0, fovy=28.0)
-# The radius at which the goal is drawn, in metres. At the environment's 0.02 the goal has 4 pixels across, and
-# the gripper hides the goal more often.
+# The radius at which the goal is drawn, in metres. At the environment's 0.02 the goal has 4 pixels across,
+# and the gripper hides the goal more often.
 _BALL = 0.035
 
 

@@ -99,12 +99,14 @@ def exported_as(tiny_panda: Path, tiny_prior: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def exported(exported_as: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(
+    exported_as: tuple[str, ...], two_episodes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder that `sail export` made of the tiny base and prior. Read it, don't write into it."""
     from sail.cli import main as cli
 
     folder = tmp_path_factory.mktemp("exported") / "folder"
-    assert cli.main(["export", *exported_as, "--out", str(folder)]) == 0
+    assert cli.main(["export", *exported_as, "--frames", str(two_episodes), "--out", str(folder)]) == 0
     return folder
 
 

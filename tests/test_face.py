@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import sail
+from sail.config.resolution import load_config
 from sail.errors import SailError
+from sail.loop.run_folder import create_run
 from sail.types import Unwatched
 from sail_envs.suite import SuiteError, TaskSuite, find_suite, reference_of
 
@@ -72,7 +74,7 @@ def test_what_does_not_fit_is_refused_before_there_is_a_run_folder(tiny_base: Pa
         (lambda folder: sail.load(5), "where is 5"),
         (lambda folder: sail.load(None), "where is None"),
         (lambda folder: sail.load(folder / "base", 3), "iteration is 3, but .* is no run"),
-        (lambda folder: sail.load(folder / "run", 99), "iteration is 99: .* has checkpoints 0 to 1"),
+        (lambda folder: sail.load(folder / "run", 99), "iteration is 99: .* has checkpoints 0 to 0"),
         (lambda folder: sail.load(folder / "run", -1), "iteration is -1"),
         (lambda folder: sail.load(folder / "run", "a"), "iteration is 'a'"),
         (lambda folder: sail.improve("cups", "cups-red", folder / "new", ["iterations=1"]), "settings are"),
@@ -83,10 +85,10 @@ def test_what_does_not_fit_is_refused_before_there_is_a_run_folder(tiny_base: Pa
     ],
 )
 def test_arguments_of_another_kind_are_refused(
-    call: Callable[[Path], object], line: str, tiny_base: Path, finished: Path, tmp_path: Path
+    call: Callable[[Path], object], line: str, tiny_base: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "base").symlink_to(tiny_base)
-    (tmp_path / "run").symlink_to(finished)
+    create_run(tmp_path / "run", load_config("smoke", None, ["task=door-close", f"base={tiny_base}"]))
     with pytest.raises(SailError, match=line) as refused:
         call(tmp_path)
     assert len(str(refused.value).splitlines()) == 1 and not (tmp_path / "new").exists()

@@ -82,6 +82,7 @@ def test_guidance_temperature_and_fewer_frames_are_free(planner: ExportedPlanner
     assert off(plan.frames, expected.frames) < 0.05
 
 
+@pytest.mark.slow
 def test_a_student_is_exported_like_any_planner(exported_student: Path, tiny_student: Path) -> None:
     student = load_base(str(tiny_student))
     once = Sampling(steps=1)

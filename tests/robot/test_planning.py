@@ -1,13 +1,15 @@
 """The planning thread: newest frame, newest prompt, newest model, and nothing that is out of date."""
 
+import shutil
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sail.export.folder import read_planner_config, write_config
 from sail.types import UInt8
 from sail_envs.panda.panda_tasks import EMBODIMENT
 from sail_models.interfaces import Plan, Sampling
@@ -130,9 +132,9 @@ def plans_what_it_is_asked(model: LoadedPlanner) -> None:
     assert plans[0].made == 7.0 and plans[0].model == model.identity and plans[0].score > 0.0
 
 
-def test_another_exported_planner_takes_over_while_plans_are_made(
-    exported: Path, exported_student: Path
-) -> None:
+def test_another_exported_planner_takes_over_while_plans_are_made(exported: Path, tmp_path: Path) -> None:
+    another = Path(shutil.copytree(exported, tmp_path / "another"))
+    write_config(another, replace(read_planner_config(another), identity="another"))
     first, plans, failures = load_exported_planner(str(exported), 1), list[FinishedPlan](), list[str]()
     made = threading.Semaphore(0)
 
@@ -152,7 +154,7 @@ def test_another_exported_planner_takes_over_while_plans_are_made(
     watching = threading.Thread(target=camera)
     watching.start()
     assert made.acquire(timeout=60)
-    second = load_exported_planner(str(exported_student), 1)  # planning goes on meanwhile
+    second = load_exported_planner(str(another), 1)  # planning goes on meanwhile
     before = len(plans)
     thread.use(second)
     while plans[-1].model != second.identity:

@@ -118,6 +118,7 @@ def test_the_grid_is_run_and_gone_on_with(capsys: Capture, words: tuple[str, ...
     assert code == 0 and "cells are left" in told and (out / CELLS).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_one_learner_of_two_tasks_is_run_and_gone_on_with(
     capsys: Capture, words: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_a_task_of_a_suite_keeps_its_words() -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_the_loop_on_the_arm_learns_it(tiny_panda: Path, tmp_path: Path) -> None:
     pytest.importorskip("rclpy", reason="ROS 2's wheels are there for Python 3.11 on Linux alone")
     from sail_robot.nodes.arm_processes import ArmProcesses

@@ -28,7 +28,7 @@ from arms import TURNING, robot_file
 from embodied import plan_sizes
 from helpers import make_episode
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,7 @@ def policy(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "exported"
 
 
-@pytest.mark.parametrize(
-    ("output", "plans"), [("twist", True), pytest.param("pose", False, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("output", "plans"), [("twist", True), ("pose", False)])
 def test_it_moves_and_turns_and_what_it_did_is_recorded(
     output: str, plans: bool, base: Path, limits: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

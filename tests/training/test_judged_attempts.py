@@ -14,6 +14,7 @@ from sail.training.judged_attempts import EVERY, STEPS, AttemptJob, judged_attem
 from helpers import assert_one_line
 
 
+@pytest.mark.slow
 def test_an_expert_is_done_and_goes_off_and_the_flag_is_of_the_moment() -> None:
     shown, late, cut = (make_attempt(AttemptJob("drawer-close", "", index)) for index in (0, 2, 3))
     for one in (shown, late, cut):

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from sail_models.networks.unet import UNet
 
-SHAPES = [((16, 32), 1, 1, 2), ((32, 16, 48), 2, 2, 4), ((16, 32), 0, 1, 2), ((16,), 1, 1, 1)]
+# Widths, plain levels, layers, heads, and a picture's height and width.
+SHAPES = [
+    ((16, 32), 1, 1, 2, (8, 8)),
+    ((32, 16, 48), 2, 2, 4, (7, 11)),
+    ((16, 32), 0, 1, 2, (7, 11)),
+    ((16,), 1, 1, 1, (8, 8)),
+]
 
 
 def seeded(make: Callable[[], nn.Module]) -> nn.Module:
@@ -16,8 +22,7 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
     return make()
 
 
-@pytest.mark.parametrize("side", [(8, 8), (7, 11)])
-@pytest.mark.parametrize(("widths", "plain", "layers", "heads"), SHAPES)
+@pytest.mark.parametrize(("widths", "plain", "layers", "heads", "side"), SHAPES)
 def test_it_is_diffusers_to_the_bit(
     widths: tuple[int, ...], plain: int, layers: int, heads: int, side: tuple[int, int]
 ) -> None:
@@ -50,9 +55,7 @@ def test_it_is_diffusers_to_the_bit(
     same_weights_and_gradients(ours, theirs, found, expected)
 
 
-@pytest.mark.parametrize(
-    ("widths", "plain", "layers", "heads", "side"), [(*SHAPES[0], (8, 8)), (*SHAPES[1], (7, 11))]
-)
+@pytest.mark.parametrize(("widths", "plain", "layers", "heads", "side"), SHAPES)
 def test_with_motion_modules_too(
     widths: tuple[int, ...], plain: int, layers: int, heads: int, side: tuple[int, int]
 ) -> None:

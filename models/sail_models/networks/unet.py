@@ -66,9 +66,10 @@ class UNet(nn.Module):
 
     def forward(self, pictures: Tensor, timestep: Tensor, tokens: Tensor) -> Tensor:
         """See the class."""
-        clips, number = pictures.shape[0] // self._pictures, self._pictures
-        time = self.time_embedding(timestep.expand(clips), pictures.dtype).repeat_interleave(number, dim=0)
-        tokens = tokens.repeat_interleave(number, dim=0)
+        clips = pictures.shape[0] // self._pictures
+        time = self.time_embedding(timestep.expand(clips), pictures.dtype)
+        if self._pictures > 1:
+            time, tokens = (one.repeat_interleave(self._pictures, dim=0) for one in (time, tokens))
         skips = [self.conv_in(pictures)]
         for level in self.down_blocks:
             skips += level(skips[-1], time, tokens)

@@ -17,6 +17,13 @@ def not_found(kind: str, name: str, known: Sequence[str]) -> str:
     return f"{line} (allowed: {', '.join(known)})" if len(known) <= 20 else f"{line}, one of {len(known)}"
 
 
+def one_line(error: BaseException) -> str:
+    """What another library's or a user's code raised, on one line: its kind and its words; the words alone
+    of an error of ours."""
+    words = str(error) if isinstance(error, SailError) else f"{type(error).__name__}: {error}"
+    return " ".join(words.split())
+
+
 def show(value: object) -> str:
     """A value as it was given, on one line and short."""
     text = repr(value)

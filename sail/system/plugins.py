@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from sail.errors import SailError, not_found, show
+from sail.errors import SailError, not_found, one_line, show
 
 
 class PlugInError(SailError):
@@ -57,11 +57,7 @@ class PlugIns:
         except Exception as error:
             if name in self.built_in:
                 raise
-            raise PlugInError(f"the {self.kind} {show(name)} raises {_told(error)}: mend it") from error
-
-
-def _told(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+            raise PlugInError(f"the {self.kind} {show(name)} raises {one_line(error)}: mend it") from error
 
 
 @cache  # every installed distribution is looked at: 40 ms
@@ -86,7 +82,7 @@ def _imported(kind: str, name: str) -> Any:
         ) from error
     except (Exception, SystemExit) as error:  # whatever a module of somebody else's raises
         raise PlugInError(
-            f"importing {show(module_name)} for the {kind} raises {_told(error)}: mend the module"
+            f"importing {show(module_name)} for the {kind} raises {one_line(error)}: mend the module"
         ) from error
     if not hasattr(module, attribute):
         public = [known for known in vars(module) if not known.startswith("_")]

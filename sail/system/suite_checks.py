@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sail.embodiment import Embodiment, EmbodimentError
-from sail.errors import show
+from sail.errors import one_line, show
 from sail.system.doctor import Check
 from sail.types import Float32, UInt8
 from sail_envs.cameras import Camera, FreeCamera
@@ -106,13 +106,8 @@ def _examined(
             if done[-1].needed and not done[-1].ok:
                 break
     except Exception as error:  # whatever a simulation of somebody else's raises
-        cause = (
-            " ".join(str(error).split())
-            if isinstance(error, SuiteError)
-            else f"{type(error).__name__}: {error}"
-        )
         cure = "mend the suite" if isinstance(error, SuiteError) else "mend the simulation, which raises this"
-        done.append(Check(name, False, " ".join(cause.split()), cure))
+        done.append(Check(name, False, one_line(error), cure))
     return done, trial.pair if trial is not None else None
 
 

@@ -30,7 +30,7 @@ BASE: dict[str, dict[str, Any]] = {
         "play_seen": 12,
         "autoencoder_steps": 800,
         "planner_steps": 2500,
-        "inverse_dynamics_steps": 1500,
+        "inverse_dynamics_steps": 3000,
     },
 }
 RUN: dict[str, dict[str, Any]] = {

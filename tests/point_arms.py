@@ -6,6 +6,7 @@ gripper; REACHED four joints that go where they are sent.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,3 +177,7 @@ REACHED = suite(
     (*numbers("joint_position", "rad", 3.0, *JOINTS[:4]), *GRIPPER),
     (*numbers("joint_position", "rad", 3.0, *JOINTS[:4]), *GRIPPER),
 )
+# Workspace and play lie in one plane above the thing; BURIED's play aims at the thing, too.
+PLANE = Workspace(low=(-0.35, 0.45, 0.3), high=(0.35, 0.9, 0.3))
+BURIED = replace(CARTESIAN, workspace=PLANE)
+FLOORED = replace(BURIED, floor=0.3)

@@ -52,7 +52,10 @@ def _wander(rng: Generator, near_object: float) -> Scripted:
         nonlocal wanders
         if wanders is None:
             arm, workspace = env.embodiment, env.suite.workspace
-            wanders = _walk(arm, rng) if workspace is None else _to_points(arm, workspace, rng, near_object)
+            if workspace is None:
+                wanders = _walk(arm, rng)
+            else:
+                wanders = _to_points(arm, workspace, rng, near_object, env.suite.floor)
         return wanders(env)
 
     return act
@@ -63,7 +66,9 @@ def _walk(arm: Embodiment, rng: Generator) -> Scripted:
     return lambda env: walk.step(env.proprioception()).astype(np.float32)
 
 
-def _to_points(arm: Embodiment, workspace: Workspace, rng: Generator, near_object: float) -> Scripted:
+def _to_points(
+    arm: Embodiment, workspace: Workspace, rng: Generator, near_object: float, floor: float | None
+) -> Scripted:
     # With this gain a motion makes its share of the way.
     gain = 1.0 / (PACE * scaling(arm.actions, arm.displacement)[1])
     orientation, walk = Orientation(arm), ActionWalk(arm, rng, arm.rest)
@@ -81,6 +86,8 @@ def _to_points(arm: Embodiment, workspace: Workspace, rng: Generator, near_objec
             if rng.random() < near_object and len(things):
                 thing = things[0] if len(things) == 1 else things[rng.integers(len(things))]
                 target = thing + rng.normal(scale=0.06, size=3)
+                if floor is not None:
+                    target[2] = max(floor, target[2])
             grippers, steps_left = np.array([rng.choice([-1.0, 1.0]) for _ in arm.grippers]), LONGEST
             aim = orientation.drawn(rng)
         steps_left -= 1

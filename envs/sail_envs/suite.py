@@ -88,6 +88,7 @@ class TaskSuite:
     directions: the words for motion along x, y and z. With them the planner of base weights learns play, too,
     under captions of its motion (see `sail.data.captions`).
     played: tasks in whose scenes base weights see play, besides the seen ones.
+    floor: the lowest height that play aims at, in metres: below it the hand would only press on something.
     reference: the name by which `find_suite` finds this suite again; worker processes do.
 
     Raises SuiteError.
@@ -107,6 +108,7 @@ class TaskSuite:
     reversible: tuple[str, ...] = ()
     directions: Directions | None = None
     played: tuple[str, ...] = ()
+    floor: float | None = None
     reference: str = ""
 
     def __post_init__(self) -> None:

@@ -50,3 +50,12 @@ def test_play_knows_nothing_of_the_goal() -> None:
     env._state = state.copy()
     env._state[36:] += 0.1
     np.testing.assert_array_equal(play(np.random.default_rng(0))(env), before)
+
+
+def test_play_aims_no_lower_than_the_floor() -> None:
+    def lowest(name: str) -> float:
+        env = TaskEnv("do", f"point_arms:{name}", horizon=400, hold=None)
+        heights = record_episode(env, play(np.random.default_rng(0)), 0, "play").proprioception[:, 2]
+        return float(heights[100:].min())
+
+    assert lowest("FLOORED") > 0.2 > 0.1 > lowest("BURIED")

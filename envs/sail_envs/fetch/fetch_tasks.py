@@ -60,4 +60,6 @@ FETCH = TaskSuite(
     directions=(("backward", "forward"), ("to the right", "to the left"), ("down", "up")),
     # Here alone the gripper moves; the other tasks hold it shut.
     played=("fetch-pick-and-place",),
+    # The fingers' middle, at half of the cube's height.
+    floor=0.42,
 )

@@ -11,7 +11,7 @@ FILTERS = PlugIns(
         "oracle": "sail.filters.oracle:make_filter",
         "none": "sail.filters.no_filter:make_filter",
         "verifier": "sail.filters.verifier_filter:make_filter",
-        "vlm": "sail.filters.vlm:make_filter",
+        "vlm": "sail.filters.vlm.vlm_filter:make_filter",
         "human": "sail.filters.human.human_filter:make_filter",
     },
 )

@@ -118,15 +118,17 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class VlmConfig:
-    """The vision-language model that the filter "vlm" asks (sail/filters/vlm.py).
+    """The vision-language model that the filter "vlm" asks (sail/filters/vlm/).
 
-    endpoint: address of an API like OpenAI's, up to /v1. frames: how many of an episode's frames are shown,
-    spread evenly. timeout: seconds that an answer may take. retries: further tries after an answer that did
-    not come or said neither yes nor no.
+    endpoint: address of an API like OpenAI's, up to /v1; a key is read from the variable SAIL_VLM_KEY alone.
+    temperature: of the answers; left out where the endpoint refuses it. frames: how many of an episode's
+    frames are shown, spread evenly. timeout: seconds that an answer may take. retries: further tries after an
+    answer that did not come or said neither yes nor no.
     """
 
     endpoint: str = "http://127.0.0.1:8000/v1"
     model: str = "default"
+    temperature: Annotated[float, Range(0, 2)] = 0.0
     frames: Annotated[int, Range(1, 64)] = 6
     timeout: Annotated[float, Range(0.01, 3600)] = 60.0
     retries: Annotated[int, Range(0, 20)] = 2

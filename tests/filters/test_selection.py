@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from sail.config.resolution import load_config
-from sail.config.schema import VlmConfig
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters import vlm
 from sail.filters.filter import FilterResult
 from sail.filters.human.labels import FILE, add_label
 from sail.filters.selection import find_filter, kept_of, quality
-from sail.filters.vlm import Verdict
+from sail.filters.vlm.verdicts import Verdict
+from sail.filters.vlm.vlm_filter import VlmFilter
 from sail.loop.run_folder import create_run, open_run
 from sail.system.plugins import PlugInError
 from sail.types import UInt8
@@ -92,11 +91,11 @@ def test_what_a_judge_said_stays_and_is_measured(tmp_path: Path, monkeypatch: py
         store.add(make_episode(seed=seed, iteration=1))
     says = iter([True, True, False, False])
 
-    def judge(config: VlmConfig, frames: UInt8, prompt: str) -> Verdict:
+    def judge(self: VlmFilter, frames: UInt8, prompt: str) -> Verdict:
         assert frames.shape == (6, 6, 5, 3) and prompt == "press the handle"
         return Verdict(next(says), "said so")
 
-    monkeypatch.setattr(vlm, "judge", judge)
+    monkeypatch.setattr(VlmFilter, "judge", judge)
     kept = kept_of(config, folder, store, 1)
     assert [one.seed for one in kept] == [0, 1]
     assert kept_of(config, open_run(folder.path), store, 1) == kept  # not asked again

@@ -1,16 +1,18 @@
-"""Models on disk: a folder with config.json (kind, version, configuration) and model.safetensors."""
+"""Models on disk: a folder with config.json (kind, version, configuration, SHA-256) and model.safetensors."""
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from sail.embodiment import cartesian
 from sail.errors import SailError
@@ -23,7 +25,8 @@ from sail_models.networks.verifier import Verifier, VerifierNetworkConfig
 from sail_models.prior.compact import CompactPrior, CompactPriorConfig
 from sail_models.spaces.autoencoder import STEP, Autoencoder, AutoencoderConfig
 
-FORMAT = 3
+# From format 4 on, config.json has the SHA-256 of everything else in it and of the weights.
+FORMAT, CHECKED_FORMAT = 4, 4
 # No network of format 1 says what its arm is, nor any before format 3 how many frames it plans: all have this
 # one.
 _FIRST_EMBODIMENT = cartesian("unknown", 1.0, 0.01)
@@ -55,11 +58,27 @@ def save_model(folder: Path, model: nn.Module, half: bool = False) -> None:
         for name, tensor in model.state_dict().items()
     }
     configuration = dataclasses.asdict(model.config)  # type: ignore[call-overload]
+    weights = safetensors.torch.save(tensors)
+    description = {"format": FORMAT, "kind": kind, "config": configuration}
+    description["sha256"] = checksum(description, weights)
     with file_errors(folder, "write the model to", WeightsError):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / WEIGHTS, safetensors.torch.save(tensors))
-        text = json.dumps({"format": FORMAT, "kind": kind, "config": configuration}, indent=2)
-        write_atomically(folder / CONFIG, (text + "\n").encode())
+        write_atomically(folder / WEIGHTS, weights)
+        write_atomically(folder / CONFIG, (json.dumps(description, indent=2) + "\n").encode())
+
+
+def checksum(description: Mapping[str, Any], weights: bytes) -> str:
+    """The SHA-256, in hexadecimal digits, of a config.json's other entries and of the weights' bytes."""
+    entries = {name: value for name, value in description.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
+    digest.update(weights)
+    return digest.hexdigest()
+
+
+def saved_checksum(folder: Path) -> str:
+    """The checksum in a model folder's config.json, which `load_model` compares; "" where the folder is of an
+    older format. Raises WeightsError."""
+    return str(_description(folder).get("sha256", ""))
 
 
 def load_model(folder: Path, kind: str) -> Any:
@@ -68,29 +87,89 @@ def load_model(folder: Path, kind: str) -> Any:
     Raises WeightsError, which names the file and the cause.
     """
     config_class, make = _KINDS[kind]
-    config_path, weights_path = folder / CONFIG, folder / WEIGHTS
-    try:
-        description = json.loads(config_path.read_text())
-        tensors = safetensors.torch.load(weights_path.read_bytes())
-    except OSError as error:
-        raise WeightsError(
-            f"cannot read {error.filename}: {error.strerror}; is {folder} a {kind}?"
-        ) from error
-    except (ValueError, SafetensorError) as error:
-        raise WeightsError(f"{folder} is damaged ({error}): copy or train it again") from error
-    found: Any = description.get("format") if isinstance(description, dict) else None
-    if found not in range(1, FORMAT + 1):
-        raise WeightsError(f"{config_path} has format {found}; this version reads 1 to {FORMAT}")
+    description, weights_path = _description(folder), folder / WEIGHTS
+    with file_errors(weights_path, "read", WeightsError, f"is {folder} a {kind}?"):
+        weights = weights_path.read_bytes()
+    found = description["format"]
+    if found >= CHECKED_FORMAT and description.get("sha256") != checksum(description, weights):
+        raise WeightsError(f"{folder} is damaged (wrong SHA-256): copy or train it again")
     if description.get("kind") != kind:
         raise WeightsError(f"{folder} holds a {description.get('kind')}, not a {kind}")
     try:
+        tensors = safetensors.torch.load(weights)
+    except (ValueError, SafetensorError) as error:
+        raise WeightsError(f"{folder} is damaged ({error}): copy or train it again") from error
+    _refuse_nonsense(folder, tensors)
+    try:
         values = {name: _tuples(value) for name, value in description["config"].items()}
-        model = make(config_class(**_upgraded(kind, values, found)))
+        config = config_class(**_upgraded(kind, values, found))
+        # Without memory first: a configuration may ask for more than there is.
+        with torch.device("meta"), _at_most(len(tensors)):
+            _compare(make(config), tensors)
+        model = make(config)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
         cause = " ".join(" ".join(str(error).splitlines()[:2]).split())[:300]
         raise WeightsError(f"{folder} does not fit a {kind} of this version: {cause}") from error
     return model.eval().requires_grad_(False)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """The content of config.json. Raises WeightsError."""
+    path = folder / CONFIG
+    with file_errors(path, "read", WeightsError, f"is {folder} a folder with a model?"):
+        content = path.read_bytes()
+    try:
+        description = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path} is damaged ({error}): copy or train it again") from error
+    found: Any = description.get("format") if isinstance(description, dict) else None
+    if found not in range(1, FORMAT + 1):
+        raise WeightsError(f"{path} has format {found}; this version reads 1 to {FORMAT}")
+    return cast(dict[str, Any], description)
+
+
+def _refuse_nonsense(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that no training leaves. Raises WeightsError."""
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise WeightsError(
+                f"{folder} has weights that are no numbers (the first: {name}): its training failed, take "
+                "other weights"
+            )
+    if not any(bool(tensor.any()) for tensor in tensors.values()):
+        raise WeightsError(f"{folder} has no weights but zeros: nothing was trained, take other weights")
+
+
+@contextmanager
+def _at_most(count: int) -> Iterator[None]:
+    """Within, making a network with more than `count` parameters raises ValueError."""
+    made = 0
+
+    def refuse(*_: object) -> None:
+        nonlocal made
+        made += 1
+        if made > count:
+            raise ValueError(f"its configuration has more than the {count} tensors in {WEIGHTS}")
+
+    hook = register_module_parameter_registration_hook(refuse)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _compare(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Compare names and shapes. Raises ValueError."""
+    wanted = model.state_dict()
+    for name in sorted({*wanted, *tensors}):
+        if name not in tensors:
+            raise ValueError(f"{WEIGHTS} lacks {name}")
+        if name not in wanted:
+            raise ValueError(f"{WEIGHTS} has {name}, which its configuration does not have")
+        if tensors[name].shape != wanted[name].shape:
+            shapes = [list(one.shape) for one in (tensors[name], wanted[name])]
+            raise ValueError(f"{name} has shape {shapes[0]} in {WEIGHTS}, {shapes[1]} by its configuration")
 
 
 def _upgraded(kind: str, values: dict[str, Any], found: int) -> dict[str, Any]:

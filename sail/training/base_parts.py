@@ -90,8 +90,9 @@ def _inverse_dynamics(embodiment: Embodiment, config: BaseConfig, held: int) -> 
 
     def loss(network: Any, count: int, generator: torch.Generator) -> Tensor:
         current, goal = (_noise(generator, count, 3, shape.height, shape.width) for _ in range(2))
-        arm = _noise(generator, count, len(shape.ranges))
-        batch = DynamicsBatch(current, goal, arm, _noise(generator, count, shape.chunk, shape.actions))
+        arm, reached = (_noise(generator, count, len(shape.ranges)) for _ in range(2))
+        actions = _noise(generator, count, shape.chunk, shape.actions)
+        batch = DynamicsBatch(current, goal, arm, actions, reached)
         return dynamics_loss(autoencoder.to(generator.device), count)(network, batch, generator)
 
     steps = config.inverse_dynamics_steps

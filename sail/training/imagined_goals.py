@@ -102,10 +102,13 @@ def sample_imagined_batch(imagined: ImaginedGoals, rng: Generator, count: int, c
     window, frame = whole[rng.integers(len(whole), size=count)].T
     astray = before[window, frame] + rng.integers(-ASTRAY, ASTRAY, size=count, endpoint=True)
     current = np.clip(astray, 0, lengths[window] - chunk)
-    pick = [(imagined.episodes[e], c) for e, c in zip(imagined.episode[window], current, strict=True)]
+    reached = before[window, frame] + chunk
+    which = imagined.episode[window]
+    pick = [(imagined.episodes[e], c, g) for e, c, g in zip(which, current, reached, strict=True)]
     return DynamicsBatch(
-        frames_to_tensor(np.stack([one.frames[at] for one, at in pick])),
+        frames_to_tensor(np.stack([one.frames[at] for one, at, _ in pick])),
         frames_to_tensor(imagined.frames[window, frame]),
-        torch.from_numpy(np.stack([one.proprioception[at] for one, at in pick])),
-        torch.from_numpy(np.stack([one.actions[at : at + chunk] for one, at in pick])),
+        torch.from_numpy(np.stack([one.proprioception[at] for one, at, _ in pick])),
+        torch.from_numpy(np.stack([one.actions[at : at + chunk] for one, at, _ in pick])),
+        torch.from_numpy(np.stack([one.proprioception[goal] for one, _, goal in pick])),
     )

@@ -30,12 +30,14 @@ ARM_NOISE, LEAST_SHARE, MOST_SHARE = 0.005, 0.005, 0.03
 
 @dataclass(frozen=True)
 class DynamicsBatch:
-    """current, goal: (B, 3, H, W) in -1..1. arm: proprioception (B, P). actions: (B, chunk, A) in -1..1."""
+    """current, goal: (B, 3, H, W) in -1..1. arm, reached: proprioception (B, P) at either. actions:
+    (B, chunk, A) in -1..1."""
 
     current: Tensor
     goal: Tensor
     arm: Tensor
     actions: Tensor
+    reached: Tensor
 
 
 def sample_dynamics_batch(
@@ -59,6 +61,7 @@ def sample_dynamics_batch(
         frames_to_tensor(np.stack([one.frames[goal] for one, _, goal, _ in pick])),
         torch.from_numpy(np.stack([one.proprioception[current] for one, current, _, _ in pick])),
         torch.from_numpy(np.stack([one.actions[actions] for one, _, _, actions in pick])),
+        torch.from_numpy(np.stack([one.proprioception[goal] for one, _, goal, _ in pick])),
     )
 
 
@@ -99,7 +102,7 @@ def dynamics_loss(
                 goal[:decoded] = autoencoder.decode(latents + spread).to(goal)
             arm = disturb_arm(batch.arm, model.arm, generator)
             current, goal = disturb(batch.current, generator), disturb(goal, generator)
-            return model.loss(current, goal, arm, batch.actions, generator)
+            return model.loss(current, goal, arm, batch.actions, batch.reached, generator)
 
     return loss
 

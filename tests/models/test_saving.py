@@ -3,16 +3,30 @@
 import errno
 import json
 import os
+import resource
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
-from sail_models.saving import PRETRAINED, WeightsError, find_base, load_model, model_identity, save_model
+from sail_models.saving import (
+    PRETRAINED,
+    WeightsError,
+    checksum,
+    find_base,
+    load_model,
+    model_identity,
+    save_model,
+    saved_checksum,
+)
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 from embodied import sizes
@@ -53,8 +67,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def rewrite(folder: Path, **changes: object) -> None:
+    """Change config.json, and sign the folder again: damage would be told by the checksum alone."""
     path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    description = json.loads(path.read_text()) | changes
+    description["sha256"] = checksum(description, (folder / "model.safetensors").read_bytes())
+    path.write_text(json.dumps(description))
+
+
+def reweigh(folder: Path, weights: dict[str, torch.Tensor]) -> None:
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    rewrite(folder)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -127,7 +149,7 @@ def test_another_kind(folder: Path) -> None:
     assert "holds a autoencoder, not a planner" in refusal(folder, "planner")
 
 
-@pytest.mark.parametrize("version", [4, None, "1"])
+@pytest.mark.parametrize("version", [5, None, "1"])
 def test_another_format(folder: Path, version: object) -> None:
     rewrite(folder, format=version)
     assert f"format {version}; this version reads 1" in refusal(folder)
@@ -159,7 +181,7 @@ def test_a_config_that_does_not_fit(folder: Path, config: object) -> None:
 def test_weights_of_other_shapes_are_named(folder: Path) -> None:
     weights = safetensors.torch.load_file(folder / "model.safetensors")
     weights["encoder.0.weight"] = weights["encoder.0.weight"][:4].clone()
-    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    reweigh(folder, weights)
     assert "encoder.0.weight" in refusal(folder)
 
 
@@ -245,3 +267,70 @@ def test_weights_of_the_second_format_say_one_side(name: str, old: dict[str, int
     rewrite(tmp_path, format=2, config=content["config"] | old)
     again = load_model(tmp_path, kind)
     assert (again.config, model_identity(again)) == (model.config, SHIPPED[name])
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["config.json", "model.safetensors"]),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(0, 7),
+)
+def test_no_bit_flips_silently(folder: Path, name: str, place: float, bit: int) -> None:
+    path = folder / name
+    whole = path.read_bytes()
+    broken = bytearray(whole)
+    broken[int(place * len(whole))] ^= 1 << bit
+    path.write_bytes(broken)
+    try:
+        before = json.loads(whole) if name == "config.json" else None
+        same = before is not None and json_of(bytes(broken)) == before  # a blank between two values
+        if same:
+            load_model(folder, "autoencoder")
+        else:
+            refusal(folder)
+    finally:
+        path.write_bytes(whole)
+
+
+def json_of(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "no numbers"), (np.inf, "no numbers"), (0.0, "zeros")])
+def test_weights_that_no_training_leaves(folder: Path, value: float, said: str) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    reweigh(folder, {name: torch.full_like(tensor, value) for name, tensor in weights.items()})
+    assert said in refusal(folder)
+
+
+def test_one_weight_that_is_no_number_is_named(folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights["encoder.0.weight"].view(-1)[3] = -np.inf
+    reweigh(folder, weights)
+    assert "encoder.0.weight" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "config", [{"widths": [8, 16, 2**40]}, {"widths": [8] * 100_000}, {"latent_channels": 2**62}]
+)
+def test_a_configuration_that_asks_for_too_much_is_soon_refused(
+    folder: Path, config: dict[str, object]
+) -> None:
+    whole = json.loads((folder / "config.json").read_text())["config"]
+    rewrite(folder, config=whole | config)
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    assert "does not fit" in refusal(folder)
+    assert time.monotonic() - begun < 5.0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_weights_of_an_older_format_have_no_checksum(folder: Path) -> None:
+    path = folder / "config.json"
+    description = json.loads(path.read_text()) | {"format": 3}
+    del description["sha256"]
+    path.write_text(json.dumps(description))
+    assert model_identity(load_model(folder, "autoencoder")) == model_identity(MODELS["autoencoder"])
+    assert saved_checksum(folder) == ""

@@ -62,7 +62,7 @@ def groundings() -> tuple[nn.Module, Callable[..., Tensor], Any]:
 def dynamics() -> tuple[nn.Module, Callable[..., Tensor], Any]:
     def batch(count: int) -> DynamicsBatch:
         frames, arm, actions = seen(count)
-        return DynamicsBatch(frames, frames, arm, actions)
+        return DynamicsBatch(frames, frames, arm, actions, arm)
 
     autoencoder = Autoencoder(AutoencoderConfig()).cuda()
     return InverseDynamics(InverseDynamicsConfig(**sizes())).cuda(), dynamics_loss(autoencoder, 6), batch

@@ -79,9 +79,9 @@ def test_policies_and_inverse_dynamics_are_fitted_and_act_where_they_are(head: s
     batch = PolicyBatch(frames, TEXT.to(META), arm, actions)
     assert policy_loss(acting, batch, GENERATOR).device == META  # type: ignore[arg-type]
     autoencoder = Autoencoder(AutoencoderConfig()).to(META)
-    shown = DynamicsBatch(frames, frames, arm, actions)
+    shown = DynamicsBatch(frames, frames, arm, actions, arm)
     dynamics = InverseDynamics(InverseDynamicsConfig(head=head, **sizes())).to(META)  # type: ignore[arg-type]
-    assert dynamics.loss(frames, frames, arm, actions, GENERATOR).device == META  # type: ignore[arg-type]
+    assert dynamics.loss(frames, frames, arm, actions, arm, GENERATOR).device == META  # type: ignore[arg-type]
     assert dynamics_loss(autoencoder, BATCH)(dynamics, shown, GENERATOR).device == META  # type: ignore[arg-type]
     assert dynamics(frames, frames, arm, noise).device == META
     assert acting(frames, TEXT.to(META), arm, noise).device == META

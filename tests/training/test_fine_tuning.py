@@ -143,7 +143,7 @@ def test_inverse_dynamics_rehearses_what_was_demonstrated(
 
         def loss(model: InverseDynamics, batch: DynamicsBatch, generator: torch.Generator) -> Tensor:
             batches.append(batch)
-            return model.loss(batch.current, batch.goal, batch.arm, batch.actions, generator)
+            return model.loss(batch.current, batch.goal, batch.arm, batch.actions, batch.reached, generator)
 
         return loss
 

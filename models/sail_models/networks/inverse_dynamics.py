@@ -14,6 +14,9 @@ from sail_models.networks.action_head import ArmInput, Head, Ranges, chunk_noise
 from sail_models.networks.sizes import arm_sizes, halvings, with_finer
 from sail_models.spaces.autoencoder import frames_to_tensor
 
+# A chunk of actions moves an arm by about a tenth of half of its range; scaled by this the change is about 1.
+_CHANGE_SCALE = 10.0
+
 
 @dataclass(frozen=True)
 class InverseDynamicsConfig:
@@ -23,7 +26,9 @@ class InverseDynamicsConfig:
     simulation). chunk: actions a goal, as many as there are control steps between two planned frames.
     features: width of the input of the head. height, width: of a frame, in pixels. actions: numbers of one
     action. ranges: lowest and highest value of each number of proprioception. proprioception: whether
-    proprioception is an input beside the two frames. diffusion_steps: denoising steps of the diffusion head.
+    proprioception is an input beside the two frames. state: whether the network estimates the goal's
+    proprioception first; its difference from the arm's is then an input, too. diffusion_steps: denoising
+    steps of the diffusion head.
     """
 
     ranges: Ranges
@@ -36,23 +41,32 @@ class InverseDynamicsConfig:
     widths: tuple[int, ...] = (32, 64, 96, 128)
     features: int = 256
     proprioception: bool = True
+    state: bool = False
     diffusion_steps: int = 5
 
 
 def dynamics_config(embodiment: Embodiment, head: Head = "regression") -> InverseDynamicsConfig:
-    """Inverse dynamics for an embodiment: a larger frame has finer levels before the others."""
+    """Inverse dynamics for an embodiment: a larger frame has finer levels before the others, and an arm that
+    feels anything has its state estimated."""
     widths = with_finer(InverseDynamicsConfig.widths, halvings(embodiment.height, embodiment.width), 16)
-    return InverseDynamicsConfig(**arm_sizes(embodiment), head=head, widths=widths)
+    state = len(embodiment.proprioception) > 0
+    return InverseDynamicsConfig(**arm_sizes(embodiment), head=head, widths=widths, state=state)
 
 
 class InverseDynamics(nn.Module):
-    """A convolutional network over both frames and their difference, with coordinate channels."""
+    """A convolutional network over both frames and their difference, with coordinate channels.
+
+    Raises ValueError for a configuration that estimates a state without proprioception.
+    """
 
     coordinates: Tensor
 
     def __init__(self, config: InverseDynamicsConfig) -> None:
         super().__init__()
         self.config = config
+        felt = len(config.ranges)
+        if config.state and not (config.proprioception and felt):
+            raise ValueError("there is no proprioception whose value at the goal could be estimated")
         layers: list[nn.Module] = []
         channels = 3 * 3 + 2
         for width in config.widths:
@@ -60,8 +74,13 @@ class InverseDynamics(nn.Module):
             channels = width
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         pixels = (config.height // 2 ** len(config.widths)) * (config.width // 2 ** len(config.widths))
+        inputs = channels * pixels
+        if config.state:
+            self.state = nn.Sequential(
+                nn.Linear(inputs, config.features), nn.SiLU(), nn.Linear(config.features, felt)
+            )
         self.features = nn.Sequential(
-            nn.Linear(channels * pixels + len(config.ranges), config.features),
+            nn.Linear(inputs + felt * (2 if config.state else 1), config.features),
             nn.SiLU(),
             nn.Linear(config.features, config.features),
             nn.SiLU(),
@@ -75,15 +94,20 @@ class InverseDynamics(nn.Module):
         """Numbers of a flat chunk, chunk × A."""
         return self.config.chunk * self.config.actions
 
-    def encode(self, current: Tensor, goal: Tensor, proprioception: Tensor) -> Tensor:
-        """Features (B, features) of frames (B, 3, H, W) in -1..1 and unscaled proprioception (B, P)."""
+    def encode(self, current: Tensor, goal: Tensor, proprioception: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (B, features) of frames (B, 3, H, W) in -1..1 and unscaled proprioception (B, P); and the
+        scaled estimate of the goal's proprioception (B, P), None where the network estimates no state."""
         coordinates = self.coordinates.expand(current.shape[0], -1, -1, -1)
         flat = self.convolutions(torch.cat([current, goal, goal - current, coordinates], dim=1))
         arm: Tensor = self.arm(proprioception)
         if not self.config.proprioception:
             arm = torch.zeros_like(arm)
-        features: Tensor = self.features(torch.cat([flat, arm], dim=1))
-        return features
+        inputs, state = [flat, arm], None
+        if self.config.state:
+            state = self.state(flat)
+            inputs.append(_CHANGE_SCALE * (state - arm))
+        features: Tensor = self.features(torch.cat(inputs, dim=1))
+        return features, state
 
     def loss(
         self,
@@ -91,10 +115,16 @@ class InverseDynamics(nn.Module):
         goal: Tensor,
         proprioception: Tensor,
         actions: Tensor,
+        reached: Tensor,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The head's mean squared error of the action chunk (B, chunk, A) in -1..1 (one scalar)."""
-        return self.head.loss(self.encode(current, goal, proprioception), actions.flatten(1), generator)
+        """The head's mean squared error of the action chunk (B, chunk, A) in -1..1, and that of the estimate
+        of the goal's unscaled proprioception `reached` (B, P), if there is one (one scalar)."""
+        features, state = self.encode(current, goal, proprioception)
+        loss = self.head.loss(features, actions.flatten(1), generator)
+        if state is not None:
+            loss = loss + (state - self.arm(reached)).square().mean()
+        return loss
 
     @torch.inference_mode()
     def act(
@@ -119,5 +149,6 @@ class InverseDynamics(nn.Module):
 
         current, goal: (B, 3, H, W) in -1..1. noise: (B, chunk × A), which only the diffusion head uses.
         """
-        chunk = self.head.sample(self.encode(current, goal, proprioception), noise)
+        features, _ = self.encode(current, goal, proprioception)
+        chunk = self.head.sample(features, noise)
         return chunk.clamp(-1.0, 1.0).reshape(-1, self.config.chunk, self.config.actions)

@@ -52,6 +52,7 @@ def test_a_visible_move_is_learnt(head: Head) -> None:
             frames_to_tensor(goal),
             torch.from_numpy(arm),
             torch.from_numpy(actions),
+            torch.from_numpy(arm),
         )
         optimizer.zero_grad()
         loss.backward()
@@ -116,8 +117,9 @@ def test_a_head_that_says_a_constant(head: Head) -> None:
     torch.nn.init.constant_(bias, 0.25)
     current, goal, arm, actions = moving_square(np.random.default_rng(0), 6)
     np.testing.assert_allclose(model.act(current, goal, arm), 0.25, atol=1e-6)
+    felt = torch.from_numpy(arm)
     loss = model.loss(
-        frames_to_tensor(current), frames_to_tensor(goal), torch.from_numpy(arm), torch.from_numpy(actions)
+        frames_to_tensor(current), frames_to_tensor(goal), felt, torch.from_numpy(actions), felt
     )
     assert float(loss.detach()) == pytest.approx(np.square(actions - 0.25).mean(), rel=1e-5)
 
@@ -139,3 +141,41 @@ def test_the_diffusion_head_follows_ddim(monkeypatch: pytest.MonkeyPatch) -> Non
         alpha = cosine_alphas()[timestep][:, None]
         noise = (noisy - alpha.sqrt() * 0.25) / (1 - alpha).sqrt()
         torch.testing.assert_close(noise, start, rtol=1e-3, atol=1e-3)
+
+
+def test_the_goals_state_is_read_off_its_frame() -> None:
+    """The arm feels where the square is: x and y in pixels. The estimate is of the goal's square."""
+    rng, ranges = np.random.default_rng(0), ((0.0, 12.0), (0.0, 12.0))
+    torch.manual_seed(0)
+    model = InverseDynamics(replace(CONFIG, ranges=ranges, state=True))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+
+    def drawn(count: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+        current, goal, _, actions = moving_square(rng, count)
+        places = [
+            np.stack([np.argwhere(frame[..., 0] > 100)[0][::-1] for frame in frames]).astype(np.float32)
+            for frames in (current, goal)
+        ]
+        felt, reached = map(torch.from_numpy, places)
+        return [*map(frames_to_tensor, (current, goal)), felt, torch.from_numpy(actions)], reached
+
+    for _ in range(400):
+        seen, reached = drawn(64)
+        loss = model.loss(*seen, reached)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    (current, goal, felt, actions), reached = drawn(200)
+    _, state = model.encode(current, goal, felt)
+    assert state is not None
+    pixels = 6.0 * state + 6.0
+    assert (pixels - reached).abs().mean() < 0.8 < 1.5 < (pixels - felt).abs().mean()
+    with torch.inference_mode():
+        chunk = model(current, goal, felt, torch.zeros(200, model.size))
+    assert (chunk - actions)[..., :2].abs().mean() < 0.15
+
+
+def test_nothing_felt_is_no_state_to_estimate() -> None:
+    for changes in ({"ranges": ()}, {"proprioception": False}):
+        with pytest.raises(ValueError, match="no proprioception"):
+            InverseDynamics(replace(CONFIG, state=True, **changes))  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def test_at_64_pixels_networks_have_the_sizes_that_they_always_had() -> None:
     here = METAWORLD.embodiment
     assert planner_config("compact", here) == PlannerNetworkConfig(8, 8, 8)
     assert planner_config("wide", here) == PlannerNetworkConfig(8, 8, 8, widths=(256, 256))
-    assert dynamics_config(here) == InverseDynamicsConfig(**sizes())
+    assert dynamics_config(here) == InverseDynamicsConfig(**sizes(), state=True)
     assert policy_config("compact", here) == PolicyConfig(**sizes(), diffusion_steps=2)
     assert policy_config("wide", here).widths == (64, 128, 256, 512)
     assert verifier_config(64, 64, arm=False) == VerifierNetworkConfig(64, 64, arm=False)

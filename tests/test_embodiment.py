@@ -101,7 +101,7 @@ def test_networks_of_format_1_scale_proprioception_as_they_were_trained(tmp_path
     centre, scale = torch.tensor([0.0, 0.65, 0.2, 0.5]), torch.tensor([0.3, 0.3, 0.2, 0.5])
     assert torch.equal(model.arm(place), (place - centre) / scale)
     save_model(tmp_path, model)
-    assert json.loads((tmp_path / "config.json").read_text())["format"] == 3
+    assert json.loads((tmp_path / "config.json").read_text())["format"] == 4
     assert torch.equal(load_model(tmp_path, "inverse_dynamics").arm(place), model.arm(place))
 
 

@@ -21,8 +21,9 @@ BASE: dict[str, dict[str, Any]] = {
         "play_seen": 8,
         "play_unseen": 200,
         "autoencoder_steps": 400,
+        "grounding_steps": 1000,
         "planner_steps": 1500,
-        "inverse_dynamics_steps": 1000,
+        "inverse_dynamics_steps": 2000,
         "gripping_share": 0.3,
     },
     "bottles": {

@@ -19,7 +19,7 @@ help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(INSTALLED) ## Improve an arm on an unseen task, into OUT=runs/quick; a second time goes on with it
-	$(VENV)/bin/sail run --preset quick --out $(OUT) $(if $(wildcard $(OUT)),--resume)
+	$(VENV)/bin/sail run --preset quick --out $(OUT) $(if $(wildcard $(OUT)/manifest.json),--resume)
 
 check: $(INSTALLED) ## Lint, format and type check, and the fast tests: under 90 seconds
 	$(VENV)/bin/ruff check

@@ -78,7 +78,7 @@ def checksum(description: Mapping[str, Any], weights: bytes) -> str:
 def saved_checksum(folder: Path) -> str:
     """The checksum in a model folder's config.json, which `load_model` compares; "" where the folder is of an
     older format. Raises WeightsError."""
-    return str(_description(folder).get("sha256", ""))
+    return str(_description(folder, "model").get("sha256", ""))
 
 
 def load_model(folder: Path, kind: str) -> Any:
@@ -87,7 +87,7 @@ def load_model(folder: Path, kind: str) -> Any:
     Raises WeightsError, which names the file and the cause.
     """
     config_class, make = _KINDS[kind]
-    description, weights_path = _description(folder), folder / WEIGHTS
+    description, weights_path = _description(folder, kind), folder / WEIGHTS
     with file_errors(weights_path, "read", WeightsError, f"is {folder} a {kind}?"):
         weights = weights_path.read_bytes()
     found = description["format"]
@@ -114,10 +114,10 @@ def load_model(folder: Path, kind: str) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def _description(folder: Path) -> dict[str, Any]:
+def _description(folder: Path, kind: str) -> dict[str, Any]:
     """The content of config.json. Raises WeightsError."""
     path = folder / CONFIG
-    with file_errors(path, "read", WeightsError, f"is {folder} a folder with a model?"):
+    with file_errors(path, "read", WeightsError, f"is {folder} a {kind}?"):
         content = path.read_bytes()
     try:
         description = json.loads(content)

@@ -192,7 +192,7 @@ def _candidates(
         if folder is None or iteration == 0:
             yield acting("base weights", 0, base.agent)
         else:
-            agent = base.at(folder.checkpoint(iteration)).agent
+            agent = base.at(folder.finished_checkpoint(iteration)).agent
             yield acting(f"iteration {iteration}", iteration, agent)
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sail.config.method import find_method
 from sail.config.resolution import load_config
 from sail.config.schema import RunConfig
 from sail.errors import SailError, not_found
@@ -84,14 +83,7 @@ def run_or_config(arguments: argparse.Namespace) -> tuple[RunFolder | None, RunC
 
 def iterations_of(asked: int | None, folder: RunFolder | None) -> list[int]:
     """The checkpoint asked for, or the base (0) and every checkpoint there is. Raises UsageError."""
-    there = [0]
-    if folder is not None:
-        checkpoints = {k: folder.checkpoint(k) for k in range(1, folder.config.iterations + 1)}
-        there += [
-            k
-            for k, path in checkpoints.items()
-            if (path / find_method(folder.config.method).acts / "config.json").is_file()
-        ]
+    there = list(range(1 + (folder.last_checkpoint() if folder is not None else 0)))
     if asked is None:
         return there
     if asked not in there:
@@ -103,7 +95,7 @@ def checkpoint_of(asked: int | None, folder: RunFolder | None) -> Path | None:
     """The folder of the checkpoint asked for, or of the last there is; None where that is the base. Raises
     UsageError."""
     iteration = iterations_of(asked, folder)[-1]
-    return folder.checkpoint(iteration) if folder is not None and iteration else None
+    return folder.finished_checkpoint(iteration) if folder is not None and iteration else None
 
 
 def overrides_of(words: Sequence[str]) -> list[str]:

@@ -44,7 +44,7 @@ def load(where: str | Path, iteration: int | None = None) -> Agent:
     if not isinstance(number, int) or not 0 <= number <= last:
         raise ArgumentError(f"iteration is {show(iteration)}: {where} has checkpoints 0 to {last}")
     agent = load_agent(folder.config)
-    return agent if number == 0 else with_checkpoint(agent, folder.checkpoint(number))
+    return agent if number == 0 else with_checkpoint(agent, folder.finished_checkpoint(number))
 
 
 def improve(

@@ -26,6 +26,12 @@ def find_filter(config: RunConfig) -> Filter:
     return cast(Filter, made)
 
 
+def judge_of(judge: Filter) -> dict[str, str]:
+    """The identity of a filter that has one, a network's for example; else nothing."""
+    identity = getattr(judge, "identity", None)
+    return {"filter": identity} if isinstance(identity, str) else {}
+
+
 def kept_of(config: RunConfig, folder: RunFolder, store: EpisodeStore, iteration: int) -> list[EpisodeRecord]:
     """The episodes of one iteration that teach. The filter judges once, and the verdicts stay in the run
     folder: a filter may be slow, or say something else the second time."""

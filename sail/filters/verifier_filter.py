@@ -12,7 +12,7 @@ from sail.data.store import EpisodeRecord, EpisodeStore
 from sail.filters.filter import FilterResult
 from sail.types import Float32, UInt8
 from sail_models.networks.verifier import Judgement, Verifier
-from sail_models.saving import find_base, load_model
+from sail_models.saving import find_base, load_model, model_identity
 from sail_models.spaces.text_encoder import TextEncoder
 
 # Control steps between two looks of the verifier, and looks that must agree: one frame alone may deceive it.
@@ -42,6 +42,7 @@ class VerifierFilter:
 
     def __init__(self, verifier: Verifier, threshold: float) -> None:
         self.verifier, self.threshold, self.text = verifier, threshold, TextEncoder()
+        self.identity = model_identity(verifier)
 
     def keep(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord]) -> FilterResult:
         """See `Filter`."""

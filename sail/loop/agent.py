@@ -62,6 +62,20 @@ class Agent:
             check_fit(self.prior, self.planner)
 
     @property
+    def parts(self) -> dict[str, str]:
+        """The identity of each part that acts, the planner's first; of a foreign prior the name of its
+        class."""
+        found = {
+            "planner": self.identity,
+            "autoencoder": model_identity(self.autoencoder),
+            "inverse_dynamics": model_identity(self.inverse_dynamics),
+        }
+        if self.prior is not None:
+            known = isinstance(self.prior, nn.Module)
+            found["prior"] = model_identity(self.prior) if known else type(self.prior).__name__  # type: ignore[arg-type]
+        return found
+
+    @property
     def frame_skip(self) -> int:
         """Control steps between two planned frames: the actions of one chunk."""
         return self.inverse_dynamics.config.chunk
@@ -103,6 +117,11 @@ class PolicyAgent:
     text: TextEncoder
     identity: str
     embodiment: Embodiment
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The identity of the policy."""
+        return {"policy": self.identity}
 
     def decide(
         self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]

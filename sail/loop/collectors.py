@@ -16,6 +16,7 @@ from sail.loop.monitors import explored
 from sail.loop.probes import SCENES
 from sail.loop.results import IterationResult, Way
 from sail.loop.rollout import Outcome, run_episodes
+from sail.loop.run_folder import EPISODES
 from sail.loop.seeds import collection_seeds
 from sail.loop.session import Session
 
@@ -38,9 +39,10 @@ def collect_simulated(session: Session, learner: Learner, iteration: int, last: 
         started, store = time.monotonic(), session.store
         store.discard([record.id for record in store.records(source="self", iteration=iteration)])
         outcomes, ways = _outcomes(session, learner, iteration, last)
+        ids = []
         for outcome in outcomes:
             assert outcome.episode is not None
-            store.add(replace(outcome.episode, iteration=iteration, model=learner.agent.identity))
+            ids.append(store.add(replace(outcome.episode, iteration=iteration, model=learner.agent.identity)))
         seconds = time.monotonic() - started
         values = {"successes": successes(outcomes), "episodes": len(outcomes), "seconds": seconds}
         session.folder.record("collect", iteration, 0, values)
@@ -50,6 +52,7 @@ def collect_simulated(session: Session, learner: Learner, iteration: int, last: 
         found = {**explored(outcomes, ways, embodiment), **learner.plan_spread(session.config, begun)}
         session.rest()
         session.folder.finish(f"explored_{iteration:03d}", found)
+        session.folder.finish(f"{EPISODES}{iteration:03d}", ids)
         session.folder.finish(step, seconds)
     return float(session.folder.payload(step))
 

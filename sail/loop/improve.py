@@ -28,7 +28,7 @@ from sail.data.demonstrations import (
     recorded_demonstrations,
 )
 from sail.data.store import EpisodeRecord, EpisodeStore
-from sail.filters.selection import find_filter, quality
+from sail.filters.selection import find_filter, judge_of, quality
 from sail.loop.actors import check_plan_length, check_suite
 from sail.loop.agent import Agent, PolicyAgent
 from sail.loop.collectors import collect_simulated
@@ -36,9 +36,10 @@ from sail.loop.evaluation import evaluate, evaluate_random, successes
 from sail.loop.learners import Learner, learner_of
 from sail.loop.monitors import monitored
 from sail.loop.results import IterationResult
-from sail.loop.run_folder import RunFolder
+from sail.loop.run_folder import END, EPISODES, RunFolder, RunFolderError
 from sail.loop.session import Film, Session, unfilmed
 from sail.loop.update import learn
+from sail.system.locks import locked
 from sail.system.suite_checks import refuse_unfit
 from sail.types import Episode, Progress
 
@@ -84,15 +85,30 @@ def improve_jointly(
     in other company."""
     tasks = [config.task for config, _ in several]
     with ExitStack() as stack:
+        for _, folder in several:
+            stack.enter_context(locked(folder.path, RunFolderError))
+        if until is None and all(folder.step_done(END) for _, folder in several):
+            return [_read(folder, progress) for _, folder in several]
         sessions = []
         for config, folder in several:
             folder.begin_jointly(tasks)
             store, suite = EpisodeStore(folder.episodes), suite_of_run(config)
             if find_method(config.method).needs_weights:  # chance keeps no episodes
                 store.settle(suite.embodiment, f"suite {suite.name}")
+            folder.check_episodes(
+                {one.id: one.iteration if one.source == "self" else None for one in store.records()}
+            )
             session = Session(config, folder, store, progress, film, joint=len(several) > 1)
             sessions.append(stack.enter_context(closing(session)))
         return _improve(sessions, sessions[0].config.iterations if until is None else until, show)
+
+
+def _read(folder: RunFolder, progress: Progress) -> dict[str, Any]:
+    """What a finished run found: nothing of it is computed again."""
+    results = folder.results()
+    for row in results["iterations"]:
+        progress.iteration(row)
+    return results
 
 
 def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict[str, Any]]:
@@ -106,7 +122,7 @@ def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict
         base.check()
     results: list[list[IterationResult]] = []
     for session in sessions:
-        session.folder.begin_from(base.agent.identity)
+        session.folder.begin_from(base.agent.parts | judge_of(session.filter))
         _demonstrate(session, show)
         results.append([_evaluate(session, base.agent, 0, {})])
         session.folder.write_results(base.agent.identity, results[-1])
@@ -120,15 +136,25 @@ def _improve(sessions: Sequence[Session], last: int, show: Collect) -> list[dict
         training = 0.0
         if method.learns:
             training = learn(sessions, learner, iteration, before)
-            learner = base.at(sessions[0].folder.checkpoint(iteration))
+            learner = base.at(sessions[0].folder.finished_checkpoint(iteration))
         for session, rows, seconds, teaching in zip(sessions, results, collecting, kept, strict=True):
             stages = {"collect": seconds, "train": training}
             rows.append(_evaluate(session, learner.agent, iteration, stages, teaching))
             session.folder.write_results(base.agent.identity, rows)
     return [
-        session.folder.write_results(base.agent.identity, rows, sections=_sections(session, learner, last))
+        _write(session, base.agent.identity, rows, _sections(session, learner, last))
         for session, rows in zip(sessions, results, strict=True)
     ]
+
+
+def _write(
+    session: Session, model: str, rows: Sequence[IterationResult], sections: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The run's last results.json."""
+    results = session.folder.write_results(model, rows, sections=sections)
+    if rows[-1].iteration == session.config.iterations:
+        session.folder.finish(END)
+    return results
 
 
 def _demonstrate(session: Session, show: Collect) -> None:
@@ -152,9 +178,11 @@ def _demonstrate(session: Session, show: Collect) -> None:
         episodes = show(jobs, config.workers)
     store.discard([record.id for record in demonstrations_in(store)])
     session.progress.stage("demonstrations", count * len(suite.seen))
+    ids = []
     for episode in episodes:
-        store.add(episode)
+        ids.append(store.add(episode))
         session.progress.advance()
+    session.folder.finish(f"{EPISODES}000", ids)
     session.folder.finish("demonstrations")
 
 

@@ -4,6 +4,7 @@ manifest.json lists the finished steps and is replaced whole after each one. Any
 process left behind is either complete or written again.
 """
 
+import hashlib
 import json
 import math
 import time
@@ -17,10 +18,18 @@ from sail.config.suites import suite_of_run
 from sail.errors import SailError
 from sail.loop.results import IterationResult
 from sail.system.files import cut_unfinished_line, file_errors, write_atomically
+from sail.system.locks import LOCK
 from sail.system.versions import environment_versions
 
 SCHEMA = 1
 CONFIG, MANIFEST, METRICS, RESULTS = "config.yaml", "manifest.json", "metrics.jsonl", "results.json"
+# Describes a network in its folder of a checkpoint (see `sail_models.saving`).
+PART = "config.json"
+# The step that is finished when nothing is left to do.
+END = "end"
+# Begins the name of a step whose payload are the ids of the episodes that an iteration recorded; 0 stands for
+# the demonstrations.
+EPISODES = "episodes_"
 
 
 class RunFolderError(SailError):
@@ -44,6 +53,33 @@ class RunFolder:
         """The folder of an iteration's checkpoint: planner/ and, where trained, inverse_dynamics/."""
         return self.path / "checkpoints" / f"iteration_{iteration:03d}"
 
+    def finish_checkpoint(self, iteration: int) -> None:
+        """Write down that an iteration's checkpoint is whole, with the SHA-256 of its parts."""
+        self.finish(f"checkpoint_{iteration:03d}", self._parts(iteration))
+
+    def finished_checkpoint(self, iteration: int) -> Path:
+        """The folder of an iteration's checkpoint, to read. Raises RunFolderError where it is not as it was
+        written."""
+        path, step = self.checkpoint(iteration), f"checkpoint_{iteration:03d}"
+        found = self._parts(iteration)
+        written = self.payload(step) if self.step_done(step) else found
+        wrong = sorted(name for name in written if found.get(name) != written[name])
+        if wrong or not found:
+            what = f"{wrong[0]} is missing or another" if wrong else "there is none"
+            raise RunFolderError(
+                f"{path} is not the checkpoint that this run wrote ({what}): bring it back from a copy"
+            )
+        return path
+
+    def _parts(self, iteration: int) -> dict[str, str]:
+        """The SHA-256 of each network's config.json, which has that of its weights."""
+        path = self.checkpoint(iteration)
+        with file_errors(path, "read", RunFolderError):
+            return {
+                file.parent.name: hashlib.sha256(file.read_bytes()).hexdigest()
+                for file in sorted(path.glob(f"*/{PART}"))
+            }
+
     def step_done(self, name: str) -> bool:
         """Whether `finish` has been called with this name, in this process or an earlier one."""
         return name in self._finished
@@ -58,16 +94,42 @@ class RunFolder:
         write_json(self.path / MANIFEST, {"schema": SCHEMA, "finished": finished})
         self._finished = finished
 
-    def begin_from(self, model: str) -> None:
-        """Write down the identity of the base weights. Raises RunFolderError where the run began from
-        others."""
+    def begin_from(self, models: Mapping[str, str]) -> None:
+        """Write down the identities of all that acts and judges in iteration 0, by their parts. Raises
+        RunFolderError where the run began from others."""
         if not self.step_done("base"):
-            self.finish("base", model)
-        elif self.payload("base") != model:
-            raise RunFolderError(
-                f"{self.path} began from other weights ({self.payload('base')}) than {self.config.base!r} "
-                f"holds now ({model}): bring those back, or choose another --out"
-            )
+            self.finish("base", dict(models))
+        began = self.payload("base")
+        if isinstance(began, str):  # an earlier version wrote down what plans or decides alone
+            began = {next(iter(models)): began}
+        for part, identity in began.items():
+            if models.get(part) != identity:
+                raise RunFolderError(
+                    f"{self.path} began with another {part.replace('_', ' ')} ({identity}) than "
+                    f"{self.config.base!r} holds now ({models.get(part, 'none')}): bring that back, or "
+                    "choose another --out"
+                )
+
+    def check_episodes(self, there: Mapping[str, int | None]) -> None:
+        """Compare the store with the episodes that this run wrote. there: each episode's iteration, by its
+        id; None for a demonstration. Raises RunFolderError."""
+        for step, ids in self._finished.items():
+            if not step.startswith(EPISODES) or ids is None:
+                continue
+            missing = [one for one in ids if one not in there]
+            if missing:
+                raise RunFolderError(
+                    f"{len(missing)} of the episodes that this run recorded are not in {self.episodes} (the "
+                    f"first: {missing[0]}): bring them back from a copy; without them the run would learn otherwise"
+                )
+            iteration = int(step.removeprefix(EPISODES)) or None
+            known = set(ids)
+            more = [one for one, its in there.items() if its == iteration and one not in known]
+            if more:
+                raise RunFolderError(
+                    f"{self.episodes} holds {more[0]}, which this run did not record: remove it, and give "
+                    "other episodes a store of their own"
+                )
 
     def begin_jointly(self, tasks: Sequence[str]) -> None:
         """Write down the tasks whose runs share one learner with this run. Raises RunFolderError where the
@@ -117,7 +179,8 @@ class RunFolder:
         environment: Mapping[str, Any] | None = None,
         sections: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Write results.json and return it.
+        """Write results.json and return its content. Results never shrink: while a run is gone on with, what
+        holds more iterations stays.
 
         model: the identity of the planner the run started from. sections: further top-level entries.
         """
@@ -134,8 +197,16 @@ class RunFolder:
             "environment": dict(environment_versions() if environment is None else environment),
             **(sections or {}),
         }
-        write_json(self.path / RESULTS, results)
+        if self._iterations_there() <= len(iterations):
+            write_json(self.path / RESULTS, results)
         return results
+
+    def _iterations_there(self) -> int:
+        """How many iterations results.json has; 0 where it cannot be read."""
+        try:
+            return len(self.results()["iterations"])
+        except (RunFolderError, LookupError, TypeError):
+            return 0
 
     def last_checkpoint(self) -> int:
         """The last iteration that was trained; 0 before the first."""
@@ -153,9 +224,12 @@ def create_run(path: Path, config: RunConfig, resume: bool = False) -> RunFolder
     another version's, if its configuration differs, or if it cannot be written.
     """
     with file_errors(path, kind=RunFolderError):
-        path.mkdir(parents=True, exist_ok=True)
-        present = {entry.name for entry in path.iterdir()}
-    if MANIFEST in present and resume:
+        if not resume:
+            path.mkdir(parents=True, exist_ok=True)
+        present = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if resume and MANIFEST not in present:
+        raise RunFolderError(f"{path} holds no run to go on with: begin one without --resume")
+    if resume:
         folder = open_run(path)
         _same_config(path, folder.config, config)
         with file_errors(path / METRICS, kind=RunFolderError):
@@ -163,8 +237,13 @@ def create_run(path: Path, config: RunConfig, resume: bool = False) -> RunFolder
         return folder
     if MANIFEST in present:
         raise RunFolderError(f"{path} holds a run: go on with it with --resume, or choose another --out")
-    unstarted = {CONFIG, f".{CONFIG}.tmp", f".{MANIFEST}.tmp"}  # what a kill before the first manifest leaves
-    if present - unstarted if resume else present:
+    unstarted = {
+        CONFIG,
+        LOCK,
+        f".{CONFIG}.tmp",
+        f".{MANIFEST}.tmp",
+    }  # what a kill before the first manifest leaves
+    if present - unstarted:
         raise RunFolderError(f"{path} is neither empty nor a run folder: choose another --out")
     write_text(path / CONFIG, to_yaml(config))
     write_json(path / MANIFEST, {"schema": SCHEMA, "finished": {}})

@@ -71,6 +71,7 @@ def learn(
         for session in sessions:
             for name, network in learnt.items():
                 save_model(session.folder.checkpoint(iteration) / name, network, half=True)
+            session.folder.finish_checkpoint(iteration)
         for session in sessions:
             session.folder.finish(step, (time.monotonic() - started) / len(sessions))
     return float(sessions[0].folder.payload(step))

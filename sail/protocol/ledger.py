@@ -1,6 +1,5 @@
 """The ledger: finished cells on disk, a line of JSON each. One process at a time appends; no line changes."""
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from typing import Any
 from sail.errors import SailError
 from sail.protocol.grid import Cell
 from sail.system.files import append_line, cut_unfinished_line, file_errors
+from sail.system.locks import locked
 
-CELLS, LOCK = "cells.jsonl", ".lock"
+CELLS = "cells.jsonl"
 
 
 class LedgerError(SailError):
@@ -29,16 +29,7 @@ class Ledger:
     def writing(self) -> Iterator[None]:
         """Within, no other process writes here; an unfinished last line is cut off first. Raises
         LedgerError."""
-        with file_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / LOCK).open("a")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise LedgerError(
-                    f"another process writes to {self.folder}: let it end, or choose another --out"
-                ) from error
+        with locked(self.folder, LedgerError):
             with file_errors(self.path):
                 cut_unfinished_line(self.path)
             yield

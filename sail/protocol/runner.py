@@ -19,9 +19,10 @@ from sail.filters.selection import find_filter
 from sail.loop.improve import improve_jointly
 from sail.loop.run_folder import MANIFEST, create_run
 from sail.protocol.grid import Cell, Unit, units
-from sail.protocol.ledger import LOCK, Ledger, LedgerError
+from sail.protocol.ledger import Ledger, LedgerError
 from sail.protocol.parallel_runs import runs_at_once
 from sail.report.clips import write_clips
+from sail.system.locks import LOCK
 from sail.system.versions import environment_versions
 from sail.types import Episode, Progress, Unwatched
 

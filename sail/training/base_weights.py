@@ -18,7 +18,7 @@ from sail.training.autoencoder_fit import OWN, train_autoencoder
 from sail.training.base_config import BaseConfig
 from sail.training.base_parts import DYNAMICS_BATCH, parts_of
 from sail.training.batches import join, reorder
-from sail.training.checkpointed_fit import NOTHING, TrainError, begin, fit, fit_grounding
+from sail.training.checkpointed_fit import NOTHING, TrainError, begin, content_of, fit, fit_grounding
 from sail.training.costs import tell_costs
 from sail.training.held_frames import episodes_within, frames_within
 from sail.training.inverse_dynamics_fit import dynamics_loss, gripping_starts, sample_dynamics_batch
@@ -39,6 +39,8 @@ from sail_models.spaces.autoencoder import Autoencoder, latent_sides
 from sail_models.spaces.text_encoder import TextEncoder
 
 SETTINGS = "training.json"
+# Says which episodes a training began with.
+EPISODES = "episodes.json"
 
 
 def train_base(
@@ -63,6 +65,7 @@ def train_base(
     begin(asdict(config), out / SETTINGS)
     write_atomically(out / FILE, embodiment.as_json())
     recipe.prepare(store, progress, workers)
+    begin({"episodes": content_of(store.records())}, out / EPISODES)
     tell_costs(parts_of(recipe, config, store, out), best_device(), tell)
     if not (out / "autoencoder" / CONFIG).is_file():
         save_model(out / "autoencoder", _autoencoder(store, config, progress), half=True)

@@ -1,14 +1,18 @@
 """Long trainings: checkpoints, and continuing from the last one."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
+import torch
 from numpy.random import Generator
 from safetensors import SafetensorError
 
+from sail.data.store import EpisodeRecord
 from sail.errors import SailError
+from sail.system.checksums import read_checked, sha256, write_checked
 from sail.system.files import write_atomically
 from sail.training.trainer import Batch, Network, Trainer
 from sail.types import Progress
@@ -16,6 +20,8 @@ from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.networks.grounding import Grounding, grounding_loss
 
 CHECKPOINT_EVERY = 500
+# The file of a training's state, and the name in it of the batches' generator's, as JSON's bytes.
+STATE, RNG = "state.checked", "rng"
 # The value of the settings `planner_start` and `prior_start` with which training starts from random weights.
 NOTHING = "nothing"
 
@@ -37,20 +43,25 @@ def fit(
     batch: makes a batch; draws random numbers from `rng` alone. saved: folder of the checkpoint. stage: the
     training's name in progress and messages. Raises TrainError where the checkpoint is damaged.
     """
-    if (saved / "state.json").is_file():
+    state = saved / STATE
+    if state.is_file():
+        content = read_checked(state, TrainError, f"remove {saved} to train the {stage} again")
         try:
-            rng.bit_generator.state = json.loads((saved / "state.json").read_text())
-            trainer.restore(safetensors.torch.load((saved / "state.safetensors").read_bytes()))
+            tensors = safetensors.torch.load(content)
+            rng.bit_generator.state = json.loads(tensors.pop(RNG).numpy().tobytes())
+            trainer.restore(tensors)
         except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-            raise TrainError(f"{saved} is damaged: remove it to train the {stage} again") from error
+            raise TrainError(
+                f"{state} is not of this {stage}: remove {saved} to train the {stage} again"
+            ) from error
     progress.stage(stage, trainer.steps, done=trainer.step_count)
     while trainer.step_count < trainer.steps:
         trainer.step(batch())
         progress.advance()
         if trainer.step_count % CHECKPOINT_EVERY == 0:
-            saved.mkdir(parents=True, exist_ok=True)
-            write_atomically(saved / "state.safetensors", safetensors.torch.save(trainer.state()))
-            write_atomically(saved / "state.json", json.dumps(rng.bit_generator.state).encode())
+            drawn = np.frombuffer(json.dumps(rng.bit_generator.state).encode(), np.uint8)
+            tensors = trainer.state() | {RNG: torch.from_numpy(drawn.copy())}
+            write_checked(state, safetensors.torch.save(tensors))
     return trainer.average
 
 
@@ -70,6 +81,11 @@ def fit_grounding(
     trainer = Trainer(grounding, grounding_loss(network), *schedule)
     fitted = fit(trainer, batch, rng, saved, progress, "grounding")
     grounding.load_state_dict(fitted.state_dict())
+
+
+def content_of(records: Iterable[EpisodeRecord]) -> str:
+    """The SHA-256 of which episodes these are and what they hold, in their order."""
+    return sha256("\n".join(f"{one.id} {one.sha256}" for one in records).encode())
 
 
 def begin(settings: dict[str, object], path: Path) -> None:

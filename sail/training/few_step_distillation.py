@@ -19,8 +19,8 @@ from torch import Tensor
 
 from sail.data.store import EpisodeStore
 from sail.loop.agent import Agent
-from sail.system.files import write_atomically
-from sail.training.checkpointed_fit import TrainError, begin, fit
+from sail.system.checksums import read_checked, write_checked
+from sail.training.checkpointed_fit import TrainError, begin, content_of, fit
 from sail.training.trainer import Trainer
 from sail.types import Progress, UInt8
 from sail_models.device import uniform
@@ -89,7 +89,13 @@ def distil(
     """
     if agent.planner.config.distilled:
         raise TrainError("this planner is a student itself: distil its teacher")
-    settings = {"teacher": agent.identity, "prompts": list(prompts), **asdict(sampling), **asdict(config)}
+    settings = {
+        "teacher": agent.parts,
+        "episodes": content_of(store.records()),
+        "prompts": list(prompts),
+        **asdict(sampling),
+        **asdict(config),
+    }
     begin(settings, out / SETTINGS)
     pairs = _pairs(agent, sampling, store, prompts, config, out / "pairs", progress)
     rng = np.random.default_rng(config.seed)
@@ -127,17 +133,19 @@ def _pairs(
     progress.stage("teacher", config.pairs)
     first_frames, futures, used = [], [], []
     for begin_at, (frames, prompt) in _scenes(store, prompts, config):
-        file = folder / f"{begin_at:06d}.safetensors"
+        file = folder / f"{begin_at:06d}.checked"
         if not file.is_file():
             seeds = list(range(begin_at, begin_at + len(prompt)))
             planned = agent.video_planner.plan_latents(frames, prompt, seeds, sampling).cpu()
             first = agent.autoencoder.encode_frames(frames)
             tensors = {"first_frame": first.half().contiguous(), "future": planned.half().contiguous()}
-            write_atomically(file, safetensors.torch.save(tensors))
+            write_checked(file, safetensors.torch.save(tensors))
+        cure = "remove it to draw its plans again"
+        content = read_checked(file, TrainError, cure)
         try:
-            tensors = safetensors.torch.load(file.read_bytes())
+            tensors = safetensors.torch.load(content)
         except SafetensorError as error:
-            raise TrainError(f"{file} is damaged: remove it to draw its plans again") from error
+            raise TrainError(f"{file} holds no plans ({error}): {cure}") from error
         first_frames.append(tensors["first_frame"])
         futures.append(tensors["future"])
         used.extend(prompt)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sail.config.resolution import flatten
 from sail.config.schema import RunConfig
 from sail.config.suites import suite_of_run
 from sail.data.store import EpisodeStore
@@ -52,7 +53,12 @@ def distil_policy(
     milliseconds that each takes for one action. Raises TrainError where the teacher never succeeds.
     """
     settings = {"teacher": teacher.identity, "task": run.task, "seed": run.seed, **asdict(config)}
-    begin(settings, out / SETTINGS)
+    decides = {
+        key: value
+        for key, value in flatten(run).items()
+        if key == "horizon" or key.split(".")[0] in ("planner", "prior", "suite", "prompt")
+    }
+    begin(settings | decides | {"parts": teacher.parts}, out / SETTINGS)
     successes = [episode for episode in _rollouts(teacher, run, config, out, progress) if episode.success]
     if not successes:
         raise TrainError(

@@ -90,7 +90,7 @@ def test_a_run_with_a_damaged_episode_is_refused_in_one_line(
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
-    del manifest["finished"]["train_001"]
+    del manifest["finished"]["train_001"], manifest["finished"]["end"]
     (copy / "manifest.json").write_text(json.dumps(manifest))
     next((copy / "episodes").glob("*.zip")).write_bytes(b"PK")
     assert "wrong SHA-256" in refused(capsys, "run", "--resume", "--out", copy)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from sail.cli import main as cli
+from sail_models.saving import checksum, save_model
+from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
 from helpers import Capture, refused, sail
 
@@ -90,12 +92,10 @@ def damage(base: Path, how: str) -> None:
     elif how == "another shape":
         values = json.loads(description.read_text())
         values["config"]["widths"] = [64]
+        values["sha256"] = checksum(values, (base / "planner" / "model.safetensors").read_bytes())
         description.write_text(json.dumps(values))
     elif how == "another base":
         values = json.loads((base / "autoencoder" / "config.json").read_text())
-        from sail_models.saving import save_model
-        from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
-
         widths = tuple(values["config"]["widths"])
         save_model(base / "autoencoder", Autoencoder(AutoencoderConfig(8, widths)))
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from sail.loop.seeds import evaluation_seeds
 from sail.report.clips import write_clips
 from sail.report.live_table import LiveTable
 from sail.report.page import write_report
+from sail.system.locks import locked
 from sail.training.fine_tuning import finetune_policy
 from sail.types import Episode
 from sail_models.networks.policy import Policy
@@ -90,9 +92,10 @@ def half_a_model(folder, *_, **__):
 
 add = EpisodeStore.add
 def add_one(store, episode):
-    add(store, episode)
+    id = add(store, episode)
     if episode.source == "self":
         die()
+    return id
 
 if __name__ == "__main__":
     folder, config, where = sys.argv[1:]
@@ -101,7 +104,7 @@ if __name__ == "__main__":
     else:
         sail.loop.update.save_model = half_a_model
     config = from_yaml(Path(config).read_text())
-    run = create_run(Path(folder), config, True)
+    run = create_run(Path(folder), config, (Path(folder) / "manifest.json").exists())
     sail.loop.improve.improve(config, run, LiveTable("killed"), film=write_clips)
 """
 
@@ -246,6 +249,60 @@ def test_resuming_a_finished_run_changes_nothing(finished: Path, config: RunConf
     before = files_below(finished)
     run_loop(finished, config, resume=True)
     assert files_below(finished) == before
+
+
+def test_a_finished_run_is_read_and_not_replayed(
+    finished: Path, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even without its checkpoints, its weights and its episodes."""
+    run = shutil.copytree(finished, tmp_path / "run")
+    for part in ("checkpoints", "episodes"):
+        shutil.rmtree(run / part)
+    monkeypatch.setattr("sail.loop.improve.learner_of", None)
+    assert run_loop(run, config, resume=True) == json.loads((finished / "results.json").read_text())
+
+
+def unfinished(finished: Path, run: Path, *steps: str) -> None:
+    """A copy of a finished run, without some steps."""
+    shutil.copytree(finished, run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    for step in (*steps, "end"):
+        del manifest["finished"][step]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("lost", ["expert", "self"])
+def test_lost_episodes_are_told_before_anything_is_trained(
+    finished: Path, config: RunConfig, tmp_path: Path, lost: str
+) -> None:
+    run = tmp_path / "run"
+    unfinished(finished, run, "train_001", "evaluate_001")
+    for file in (run / "episodes").glob(f"*-{lost}-*"):
+        file.unlink()
+    (run / "episodes" / "index.jsonl").unlink()
+    before = files_below(run)
+    with pytest.raises(RunFolderError) as error:
+        run_loop(run, config, resume=True)
+    assert_one_line(error, "of the episodes that this run recorded", f"-{lost}-", "bring them back")
+    changed = {name for name, content in files_below(run).items() if before.get(name) != content}
+    assert changed <= {".lock", "episodes/index.jsonl"}
+
+
+def test_a_lost_checkpoint_is_told(finished: Path, config: RunConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    unfinished(finished, run, "evaluate_001")
+    shutil.rmtree(run / "checkpoints" / "iteration_001" / "inverse_dynamics")
+    results = (run / "results.json").read_bytes()
+    with pytest.raises(RunFolderError) as error:
+        run_loop(run, config, resume=True)
+    assert_one_line(error, "iteration_001", "inverse_dynamics is missing")
+    assert (run / "results.json").read_bytes() == results
+
+
+def test_two_processes_do_not_run_one_run(finished: Path, config: RunConfig) -> None:
+    with locked(finished), pytest.raises(RunFolderError) as error:
+        run_loop(finished, config, resume=True)
+    assert_one_line(error, "another process works on")
 
 
 @pytest.mark.usefixtures("without_probes")

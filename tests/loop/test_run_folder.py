@@ -48,9 +48,9 @@ def test_an_empty_folder_is_taken_and_one_with_anything_in_it_is_not(tmp_path: P
     assert "--resume" in refused(tmp_path / "empty")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").touch()
-    for resume in (False, True):
-        assert "neither empty nor a run folder" in refused(tmp_path / "other", resume=resume)
-    assert (tmp_path / "other" / "thesis.tex").exists()
+    assert "neither empty nor a run folder" in refused(tmp_path / "other")
+    assert "holds no run" in refused(tmp_path / "other", resume=True)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.tex"]
 
 
 def test_resume_knows_what_is_finished_and_its_payload(run: RunFolder) -> None:
@@ -63,21 +63,80 @@ def test_resume_knows_what_is_finished_and_its_payload(run: RunFolder) -> None:
     assert again.payload("iteration_000/evaluate") == {"successes": 5, "seconds": 1.5}
 
 
-def test_resume_starts_where_nothing_is_or_a_kill_came_before_the_manifest(tmp_path: Path) -> None:
-    assert not create_run(tmp_path / "new", CONFIG, resume=True).step_done("x")
-    (tmp_path / "killed").mkdir()
-    (tmp_path / "killed" / "config.yaml").write_text("preset: sm")
-    (tmp_path / "killed" / ".manifest.json.tmp").write_text('{"sch')
-    assert create_run(tmp_path / "killed", CONFIG, resume=True).config == CONFIG
-    assert open_run(tmp_path / "killed").config == CONFIG
+def test_resume_of_what_is_not_there_begins_nothing(tmp_path: Path) -> None:
+    assert "begin one without --resume" in refused(tmp_path / "mistyped", resume=True)
+    assert not (tmp_path / "mistyped").exists()
+    killed = tmp_path / "killed"  # before its first manifest
+    killed.mkdir()
+    (killed / "config.yaml").write_text("preset: sm")
+    (killed / ".manifest.json.tmp").write_text('{"sch')
+    assert "begin one without --resume" in refused(killed, resume=True)
+    assert (killed / "config.yaml").read_text() == "preset: sm"
+    assert create_run(killed, CONFIG).config == open_run(killed).config == CONFIG
 
 
-def test_resume_with_other_base_weights_is_refused(run: RunFolder) -> None:
-    run.begin_from("0123456789ab")
-    create_run(run.path, CONFIG, resume=True).begin_from("0123456789ab")
-    with pytest.raises(RunFolderError, match="began from other weights") as error:
-        create_run(run.path, CONFIG, resume=True).begin_from("ba9876543210")
-    assert len(str(error.value).splitlines()) == 1
+MODELS = {"planner": "0123456789ab", "inverse_dynamics": "456789abcdef"}
+
+
+@pytest.mark.parametrize("part", MODELS)
+def test_resume_with_another_part_of_the_base_is_refused(run: RunFolder, part: str) -> None:
+    run.begin_from(MODELS)
+    create_run(run.path, CONFIG, resume=True).begin_from(MODELS)
+    for others in (MODELS | {part: "ba9876543210"}, {one: MODELS[one] for one in MODELS if one != part}):
+        with pytest.raises(RunFolderError, match=f"another {part.replace('_', ' ')}") as error:
+            create_run(run.path, CONFIG, resume=True).begin_from(others)
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_an_earlier_versions_run_knows_its_planner_alone(run: RunFolder) -> None:
+    run.finish("base", MODELS["planner"])
+    run.begin_from(MODELS)
+    with pytest.raises(RunFolderError, match="another planner"):
+        run.begin_from(MODELS | {"planner": "ba9876543210"})
+
+
+def test_results_never_shrink(run: RunFolder) -> None:
+    rows = [IterationResult(k, 4, k, 0, 0, {}) for k in range(3)]
+    whole = run.write_results("", rows, environment={})
+    again = create_run(run.path, CONFIG, resume=True)
+    again.write_results("", rows[:1], environment={})
+    assert again.results() == whole
+    (run.path / "results.json").write_text("{")
+    again.write_results("", rows[:1], environment={})
+    assert len(again.results()["iterations"]) == 1
+
+
+def checkpoint(run: RunFolder) -> Path:
+    for part in MODELS:
+        (run.checkpoint(1) / part).mkdir(parents=True)
+        (run.checkpoint(1) / part / "config.json").write_text(part)
+    run.finish_checkpoint(1)
+    return run.finished_checkpoint(1)
+
+
+@pytest.mark.parametrize("part", MODELS)
+def test_a_checkpoint_that_is_gone_or_another_is_told(run: RunFolder, part: str) -> None:
+    config = checkpoint(run) / part / "config.json"
+    for damage in (lambda: config.write_text("another"), config.unlink):
+        damage()
+        with pytest.raises(RunFolderError, match=f"{part} is missing or another") as error:
+            create_run(run.path, CONFIG, resume=True).finished_checkpoint(1)
+        assert len(str(error.value).splitlines()) == 1
+    with pytest.raises(RunFolderError, match="there is none"):
+        run.finished_checkpoint(2)
+
+
+def test_episodes_are_compared_with_those_that_the_run_recorded(run: RunFolder) -> None:
+    run.finish("episodes_000", ["shown"])
+    run.finish("episodes_001", ["a", "b"])
+    there = {"shown": None, "a": 1, "b": 1}
+    run.check_episodes({**there, "begun": 2})  # an iteration that was cut off
+    for lost in there:
+        with pytest.raises(RunFolderError, match=f"1 of the episodes .* {lost}"):
+            run.check_episodes({one: its for one, its in there.items() if one != lost})
+    for iteration in (None, 1):
+        with pytest.raises(RunFolderError, match="holds other"):
+            run.check_episodes({**there, "other": iteration})
 
 
 def test_resume_with_other_settings_names_the_first_that_differs(run: RunFolder) -> None:

@@ -76,7 +76,7 @@ def test_a_line_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
 def test_two_do_not_write_to_one_folder(tmp_path: Path) -> None:
     with Ledger(tmp_path).writing(), pytest.raises(LedgerError) as error, Ledger(tmp_path).writing():
         pass
-    assert_one_line(error, "another process writes to")
+    assert_one_line(error, "another process works on")
     with Ledger(tmp_path).writing():
         pass
 

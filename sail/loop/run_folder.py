@@ -120,7 +120,8 @@ class RunFolder:
             if missing:
                 raise RunFolderError(
                     f"{len(missing)} of the episodes that this run recorded are not in {self.episodes} (the "
-                    f"first: {missing[0]}): bring them back from a copy; without them the run would learn otherwise"
+                    f"first: {missing[0]}): bring them back from a copy; without them the run would learn "
+                    "otherwise"
                 )
             iteration = int(step.removeprefix(EPISODES)) or None
             known = set(ids)

@@ -16,6 +16,7 @@ from sail.report.live_table import LiveTable
 from sail.training.checkpointed_fit import TrainError
 from sail.training.few_step_distillation import StudentConfig, distil, distillation_loss
 from sail.training.fine_tuning import finetune_planner
+from sail.types import Unwatched
 from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
 from sail_models.diffusion.schedule import cosine_alphas
 from sail_models.interfaces import Sampling
@@ -142,3 +143,18 @@ def test_going_on_draws_no_plan_again(
     assert_one_line(error, "damaged", "remove it")
     with LiveTable("other") as live, pytest.raises(TrainError):
         distil(agent, sampling, store, PROMPTS, replace(config, pairs=9), tmp_path, live)
+
+
+def test_a_store_that_has_grown_is_another_teachers(
+    teacher: tuple[Agent, Sampling], two_episodes: Path, tmp_path: Path
+) -> None:
+    """Plans are drawn at frames of certain episodes: with others every plan would have another prompt."""
+    agent, sampling = teacher
+    store, config = EpisodeStore(tmp_path / "store"), StudentConfig(pairs=8, steps=1, batch=2)
+    for record in EpisodeStore(two_episodes).records():
+        store.add(EpisodeStore(two_episodes).read(record.id))
+    distil(agent, sampling, store, PROMPTS, config, tmp_path / "student", Unwatched())
+    store.add(store.read(store.records()[0].id))
+    with pytest.raises(TrainError) as error:
+        distil(agent, sampling, store, PROMPTS, config, tmp_path / "student", Unwatched())
+    assert_one_line(error, "was begun with episodes=")

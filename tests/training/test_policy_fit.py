@@ -72,6 +72,8 @@ def test_a_planner_is_distilled_into_a_policy_that_acts_alone(capsys: Capture, t
     row = json.loads(told)["rows"][0]
     assert row["successes"] == results["student"]["successes"] and row["model"] != results["teacher"]
     assert "was begun with steps=20" in refused(capsys, *words[:-4], "--steps", 30, "--batch", 8)
+    for other in ("planner.steps=3", "planner.guidance=7", "horizon=50"):
+        assert f"was begun with {other.split('=')[0]}=" in refused(capsys, *words, other)
     from_policy = (f"base={out}", "method=bc-loop", *settings, "--out", tmp_path / "again", "--batch", 8)
     code, told, error = sail(capsys, "distill", "policy", *from_policy, "--rollouts", 4, "--steps", 20)
     assert code == 0, error

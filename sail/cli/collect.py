@@ -3,7 +3,6 @@ broad corpus' clips."""
 
 import argparse
 import shlex
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         refuse_unfit(find_suite(arguments.suite), tasks)
     out = writable_folder(arguments.out)
-    from sail.data.demonstrations import collect, expert_jobs, play_jobs, suboptimal_jobs
+    from sail.data.demonstrations import collect, expert_jobs, missing_jobs, play_jobs, suboptimal_jobs
     from sail.data.store import EpisodeStore
     from sail.report.live_table import LiveTable
     from sail_envs.suite import suite_of
@@ -76,9 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     kinds = {"expert": expert_jobs, "random": suboptimal_jobs, "play": play_jobs}
     store, suite = EpisodeStore(out), suite_of(tasks[0], arguments.suite)
     store.settle(suite.embodiment, f"suite {suite.name}")
-    there = Counter(record.task for record in store.records(source=arguments.source))
-    wanted = kinds[arguments.source](tasks, arguments.episodes, arguments.suite)
-    jobs = [job for job in wanted if job.index >= there[job.task]]
+    jobs = missing_jobs(store, kinds[arguments.source](tasks, arguments.episodes, arguments.suite))
     if arguments.horizon is not None:
         jobs = [replace(job, horizon=arguments.horizon) for job in jobs]
     title = f"{len(jobs)} {arguments.source} episodes of {', '.join(tasks)}, into {out}"

@@ -15,6 +15,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from sail.errors import SailError
+from sail.system.checksums import sha256
 from sail.system.files import append_line, file_errors, write_atomically
 from sail.types import UInt8
 from sail_envs.broad.clip import Clip
@@ -59,10 +60,12 @@ class Corpus:
             return
         frames = np.concatenate([clip.frames for clip in clips])
         first = np.cumsum([0, *(len(clip.frames) for clip in clips)])
+        content = safetensors.numpy.save({"frames": frames})
         rows = [
             {
                 "shard": shard,
                 "of": len(clips),
+                "sha256": sha256(content),
                 "first": int(start),
                 "frames": len(clip.frames),
                 **clip.row(),
@@ -73,21 +76,25 @@ class Corpus:
             if self._torn:
                 write_atomically(self.folder / MANIFEST, _lines(self.rows))
                 self._torn = False
-            write_atomically(self._path(shard), safetensors.numpy.save({"frames": frames}))
+            write_atomically(self._path(shard), content)
             append_line(self.folder / MANIFEST, _lines(rows))
         self.rows += rows
 
     def frames(self, shard: str) -> UInt8:
-        """All frames of a shard: uint8 (N, H, W, 3)."""
+        """All frames of a shard: uint8 (N, H, W, 3). Raises CorpusError where the shard is not as it was
+        written."""
         path = self._path(shard)
         with file_errors(path, "read", CorpusError, "collect the corpus again"):
             content = path.read_bytes()
+        damaged = f"{path} is damaged: remove its lines from {MANIFEST} and collect again"
+        # Corpora of earlier versions have no checksums.
+        written = {row["sha256"] for row in self.rows if row["shard"] == shard and "sha256" in row}
+        if written and written != {sha256(content)}:
+            raise CorpusError(damaged)
         try:
             frames: UInt8 = safetensors.numpy.load(content)["frames"]
         except (SafetensorError, KeyError) as error:
-            raise CorpusError(
-                f"{path} is damaged: remove its lines from {MANIFEST} and collect again"
-            ) from error
+            raise CorpusError(damaged) from error
         return frames
 
     def _path(self, shard: str) -> Path:

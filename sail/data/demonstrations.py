@@ -1,7 +1,6 @@
 """Episodes that need no planner: expert demonstrations, experts mixed with random actions, and play."""
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -80,24 +79,50 @@ def collect(jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
     return in_workers(_run_job, jobs, workers)
 
 
+def seeds_of(job: Job) -> range:
+    """The seeds of which one is the job's episode's: an expert is tried on several, in this order."""
+    if job.seed is not None:
+        return range(job.seed, job.seed + 1)
+    if job.source == "play":
+        return range(PLAY_SEEDS + job.index, PLAY_SEEDS + job.index + 1)
+    if job.source == "random":
+        return range(DEMONSTRATION_SEEDS + job.index, DEMONSTRATION_SEEDS + job.index + 1)
+    suite = suite_of(job.task, job.suite)
+    place = list(suite.tasks).index(job.task) if suite.one_scene else 0
+    first = DEMONSTRATION_SEEDS + place * TASKS_APART + job.index * ATTEMPTS
+    return range(first, first + ATTEMPTS)
+
+
+def recorded(store: EpisodeStore, jobs: Sequence[Job]) -> dict[Job, EpisodeRecord]:
+    """The jobs' episodes that the store holds."""
+    there = {(one.task, one.source, one.seed): one for one in store.records()}
+    found = {}
+    for job in jobs:
+        episode = next(
+            filter(None, (there.get((job.task, job.source, seed)) for seed in seeds_of(job))), None
+        )
+        if episode is not None:
+            found[job] = episode
+    return found
+
+
 def missing_jobs(store: EpisodeStore, jobs: Sequence[Job]) -> list[Job]:
-    """The jobs whose episodes the store lacks. The episodes of one task and source are added in order."""
-    there = Counter((record.task, record.source) for record in store.records())
-    return [job for job in jobs if job.index >= there[job.task, job.source]]
+    """The jobs whose episodes the store lacks."""
+    there = recorded(store, jobs)
+    return [job for job in jobs if job not in there]
 
 
 def collect_once(store: EpisodeStore, jobs: Sequence[Job], workers: int = 2) -> Iterator[Episode]:
     """Like `collect`, but read the episodes that the store holds, and add those that it lacks."""
-    missing = missing_jobs(store, jobs)
-    made = collect(tuple(missing), workers)
+    there = recorded(store, jobs)
+    made = collect([job for job in jobs if job not in there], workers)
     for job in jobs:
-        if missing and job == missing[0]:
-            missing.pop(0)
+        if job in there:
+            yield store.read(there[job].id)
+        else:
             episode = next(made)
             store.add(episode)
-        else:
-            episode = store.read(store.records(task=job.task, source=job.source)[job.index].id)
-        yield episode
+            yield episode
 
 
 def suboptimal_jobs(tasks: Sequence[str], episodes: int, suite: str = "") -> list[Job]:
@@ -145,19 +170,15 @@ def _environment(task: str, suite: str, horizon: int, hold: int | None) -> TaskE
 def _run_job(job: Job) -> Episode:
     held = HELD * suite_of(job.task, job.suite).embodiment.frame_skip
     env = _environment(job.task, job.suite, job.horizon, None if job.source == "play" else held)
+    seeds = seeds_of(job)
     if job.seed is not None:
         return record_episode(env, expert(env), job.seed, "expert")
     if job.source == "play":
-        seed = PLAY_SEEDS + job.index
-        return record_episode(env, play(np.random.default_rng(seed)), seed, "play")
+        return record_episode(env, play(np.random.default_rng(seeds[0])), seeds[0], "play")
     if job.source == "random":
-        seed = DEMONSTRATION_SEEDS + job.index
-        policy = mixed_with_random(expert(env), np.random.default_rng(seed), SUBOPTIMAL_SHARE)
-        return record_episode(env, policy, seed, "random")
-    suite = env.suite
-    place = list(suite.tasks).index(job.task) if suite.one_scene else 0
-    for attempt in range(ATTEMPTS):
-        seed = DEMONSTRATION_SEEDS + place * TASKS_APART + job.index * ATTEMPTS + attempt
+        policy = mixed_with_random(expert(env), np.random.default_rng(seeds[0]), SUBOPTIMAL_SHARE)
+        return record_episode(env, policy, seeds[0], "random")
+    for attempt, seed in enumerate(seeds):
         # Later attempts are perturbed less: some tasks forgive little.
         level = max(0.0, 1.0 - attempt / (ATTEMPTS - 5))
         rng = np.random.default_rng(seed)

@@ -14,12 +14,14 @@ from typing import Any, Literal, TypeVar
 
 from sail.embodiment import Embodiment, embodiment_of
 from sail.errors import SailError
+from sail.system.checksums import sha256
 from sail.system.files import file_errors
 from sail_models.interfaces import Sampling
 
-# Version of config.json. Version 2 also has `frame_size`, which the embodiment says.
-FORMAT = 3
-_READ = (2, FORMAT)
+# Version of config.json. Version 2 also has `frame_size`, which the embodiment says; from version 4 on
+# config.json has the SHA-256 of all else in it.
+FORMAT, CHECKED = 4, 4
+_READ = (2, 3, FORMAT)
 CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"
 PLAN, DECODE, TEXT, DYNAMICS = "plan.onnx", "decode.onnx", "text.onnx", "inverse_dynamics.onnx"
 POLICY = "policy.onnx"
@@ -105,8 +107,15 @@ def write_config(folder: Path, config: ExportedConfig) -> None:
     """Write config.json."""
     kind: Kind = "planner" if isinstance(config, ExportedPlannerConfig) else "policy"
     content = {"format": FORMAT, "kind": kind, **asdict(config), "embodiment": config.embodiment.as_dict()}
+    content["checksum"] = checksum_of(content)
     text = json.dumps(content, indent=2)
     (folder / CONFIG).write_text(text + "\n")
+
+
+def checksum_of(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of all entries of a config.json but the one that keeps it."""
+    others = {name: value for name, value in content.items() if name != "checksum"}
+    return sha256(json.dumps(others, sort_keys=True).encode())
 
 
 def kind_of(folder: Path) -> Kind:
@@ -164,12 +173,18 @@ def _read(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise ExportError(f"{path} is damaged ({error}): export again") from error
-    found = content.pop("format", None) if isinstance(content, dict) else None
+    found = content.get("format") if isinstance(content, dict) else None
     if found not in _READ:
         raise ExportError(
-            f"{path} has format {found}, this version of sail reads {' and '.join(map(str, _READ))}: "
+            f"{path} has format {found}, this version of sail reads {_READ[0]} to {_READ[-1]}: "
             "export again, or install the version that wrote it"
         )
+    if found >= CHECKED and content.pop("checksum", None) != checksum_of(content):
+        raise ExportError(
+            f"{path} is not as it was exported (wrong SHA-256): copy it again, or change the settings and "
+            "export again"
+        )
+    content.pop("format")
     content.pop("frame_size", None)
     if content.get("kind") not in KINDS:
         raise ExportError(f"{path} lacks something (the kind of what was exported): export again")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sail.export.folder import ExportError
 from sail.system import versions
+from sail.system.files import write_atomically
 
 # Our name and ONNX Runtime's name of each provider, the fastest first.
 PROVIDERS: Mapping[str, str] = {
@@ -166,13 +167,13 @@ def load_optimised(
 ) -> onnxruntime.InferenceSession:
     """Load a graph as it was optimised for the first provider, from `folder`, or optimise and keep it there.
 
-    To optimise a large graph takes most of a cold start. A kept graph that does not load is made again. Where
-    `folder` cannot be written, nothing is kept.
+    To optimise a large graph takes most of a cold start. A kept graph that is damaged or does not load is
+    made again. Where `folder` cannot be written, nothing is kept.
     """
     first = providers[0][0]
-    kept = folder / f"{first}.onnx"
+    kept, written = folder / f"{first}.onnx", folder / f"{first}.sha256"
     level = options.graph_optimization_level
-    if kept.is_file():
+    if kept.is_file() and written.is_file() and written.read_text() == _hash(kept):
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             return onnxruntime.InferenceSession(str(kept), options, providers=providers)
@@ -190,11 +191,18 @@ def load_optimised(
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         # A graph that was optimised for a slower provider must not be found in the place of a faster one's.
         if session.get_providers()[0] == first:
+            found = _hash(part)
             os.replace(part, kept)
+            write_atomically(written, found.encode())
         return session
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class BoundSession:

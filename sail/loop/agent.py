@@ -11,6 +11,7 @@ from sail.config.method import find_method
 from sail.config.schema import NO_PRIOR, NO_WORDS, RunConfig
 from sail.embodiment import Embodiment, read_embodiment
 from sail.loop.priors import find_prior
+from sail.system.checksums import sha256
 from sail.types import Float32, UInt8
 from sail_models.device import best_device, device_of
 from sail_models.diffusion.denoiser import Denoiser
@@ -69,6 +70,7 @@ class Agent:
             "planner": self.identity,
             "autoencoder": model_identity(self.autoencoder),
             "inverse_dynamics": model_identity(self.inverse_dynamics),
+            "embodiment": _identity_of(self.embodiment),
         }
         if self.prior is not None:
             known = isinstance(self.prior, nn.Module)
@@ -120,8 +122,8 @@ class PolicyAgent:
 
     @property
     def parts(self) -> dict[str, str]:
-        """The identity of the policy."""
-        return {"policy": self.identity}
+        """The identities of the policy and of its embodiment."""
+        return {"policy": self.identity, "embodiment": _identity_of(self.embodiment)}
 
     def decide(
         self, frames: UInt8, prompts: Sequence[str], proprioception: Float32, seeds: Sequence[int]
@@ -129,6 +131,10 @@ class PolicyAgent:
         """Action chunks; see `Deciding`."""
         check_prompts(prompts)
         return self.policy.act(frames, self.text(list(prompts)), proprioception, seeds)
+
+
+def _identity_of(embodiment: Embodiment) -> str:
+    return sha256(embodiment.as_json())[:12]
 
 
 def sampling_of(config: RunConfig) -> Sampling:

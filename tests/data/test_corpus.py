@@ -66,7 +66,11 @@ def test_a_corpus_without_places_is_not_taken(folder: Path) -> None:
 
 def test_damage_is_one_line(folder: Path) -> None:
     path = folder / "table-00000.safetensors"
-    path.write_bytes(path.read_bytes()[:20])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20])
+    with pytest.raises(CorpusError, match=r"table-00000.safetensors is damaged.*collect again"):
+        Corpus(folder).frames("table-00000")
+    path.write_bytes(whole[:5000] + bytes(4096) + whole[9096:])
     with pytest.raises(CorpusError, match=r"table-00000.safetensors is damaged.*collect again"):
         Corpus(folder).frames("table-00000")
     path.unlink()

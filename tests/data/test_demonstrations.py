@@ -2,6 +2,8 @@ import itertools
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,15 @@ from sail.data.demonstrations import (
     expert_jobs,
     missing_jobs,
     play_jobs,
+    seeds_of,
     suboptimal_jobs,
 )
 from sail.data.store import EpisodeStore
 from sail.loop.seeds import DEMONSTRATION_SEEDS, PLAY_SEEDS, SELF_SEEDS
 from sail.system.workers import WorkersError
 from sail_envs.environment import TaskEnv
+
+from helpers import make_episode
 
 TASK = "drawer-close"
 
@@ -47,6 +52,30 @@ def test_what_a_store_holds_is_not_collected_again(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(collecting, "_run_job", lambda job: pytest.fail(f"{job} was collected again"))
     again = list(collect_once(EpisodeStore(tmp_path), jobs, 0))
     assert all((one.frames == other.frames).all() for one, other in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("make", [expert_jobs, play_jobs, suboptimal_jobs])
+def test_a_lost_episode_is_collected_again_and_no_other(
+    make: Callable[..., list[Job]], tmp_path: Path
+) -> None:
+    """Seeds are counted, not episodes; of an expert's episode any of its attempts' seeds counts."""
+    jobs, store = make(["drawers-red", "drawers-green"], 3), EpisodeStore(tmp_path)
+    for job in jobs:
+        seed = seeds_of(job)[-1]
+        store.add(replace(make_episode(seed=seed, task=job.task), source=job.source, task=job.task))
+    assert missing_jobs(store, jobs) == []
+    for lost in (1, 3):
+        (tmp_path / store.records()[lost].file).unlink()
+    store = EpisodeStore(tmp_path)
+    store.rebuild_index()
+    assert missing_jobs(store, jobs) == [jobs[1], jobs[3]]
+
+
+def test_no_two_jobs_have_a_seed_in_common() -> None:
+    for make in (expert_jobs, play_jobs, suboptimal_jobs):
+        for tasks in (["drawers-red", "drawers-green"], ["reach"]):
+            seeds = [(job.task, seed) for job in make(tasks, 5) for seed in seeds_of(job)]
+            assert len(set(seeds)) == len(seeds)
 
 
 def test_tasks_of_one_scene_are_demonstrated_in_different_layouts() -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from sail.export.folder import (
     PLAN,
     POLICY,
     ExportError,
+    checksum_of,
     file_hash,
     kind_of,
     read_planner_config,
@@ -22,13 +24,18 @@ from sail.export.parity import PolicySamples, Samples, check_folder, read_sample
 from sail.export.runtime import ExportedInverseDynamics, ExportedPlanner, ExportedPolicy, load_exported
 from sail.loop.agent import sampling_of
 
+from helpers import assert_one_line
+
 
 def copied(folder: Path, to: Path, **changed: object) -> Path:
-    """The folder, with something else in its config.json."""
+    """The folder, with something else in its config.json, signed again."""
     shutil.copytree(folder, to)
-    content = json.loads((to / CONFIG).read_text())
-    (to / CONFIG).write_text(json.dumps(content | changed))
+    rewrite(to, json.loads((to / CONFIG).read_text()) | changed)
     return to
+
+
+def rewrite(folder: Path, content: dict[str, Any]) -> None:
+    (folder / CONFIG).write_text(json.dumps(content | {"checksum": checksum_of(content)}))
 
 
 def test_the_folder_says_what_it_holds(exported: Path, exported_as: tuple[str, ...]) -> None:
@@ -41,13 +48,29 @@ def test_the_folder_says_what_it_holds(exported: Path, exported_as: tuple[str, .
 
 
 def test_a_folder_of_a_newer_version_is_refused(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="has format 4, this version of sail reads 2 and 3"):
-        ExportedPlanner(copied(exported, tmp_path / "newer", format=4))
+    with pytest.raises(ExportError, match="has format 5, this version of sail reads 2 to 4"):
+        ExportedPlanner(copied(exported, tmp_path / "newer", format=5))
 
 
 def test_a_folder_of_the_version_before_says_one_side_and_is_read(exported: Path, tmp_path: Path) -> None:
     older = copied(exported, tmp_path / "older", format=2, frame_size=64)
+    content = json.loads((older / CONFIG).read_text())
+    del content["checksum"]
+    (older / CONFIG).write_text(json.dumps(content))
     assert read_planner_config(older) == read_planner_config(exported)
+
+
+@pytest.mark.parametrize("part", ["camera", "height", "control_seconds", "actions"])
+def test_an_edited_embodiment_is_told(exported: Path, tmp_path: Path, part: str) -> None:
+    folder = shutil.copytree(exported, tmp_path / "edited")
+    content = json.loads((folder / CONFIG).read_text())
+    wider = [{**one, "high": 2 * one["high"]} for one in content["embodiment"]["actions"]]
+    edited = {"camera": "wrist", "height": 72, "control_seconds": 0.1, "actions": wider}
+    content["embodiment"][part] = edited[part]
+    (folder / CONFIG).write_text(json.dumps(content))
+    with pytest.raises(ExportError) as error:
+        check_folder(folder)
+    assert_one_line(error, CONFIG, "not as it was exported")
 
 
 def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:
@@ -93,7 +116,7 @@ def test_a_policys_folder_says_what_it_holds_and_is_checked(exported_policy: Pat
         check_folder(other)
     content = json.loads((other / CONFIG).read_text())
     del content["sha256"]["samples.safetensors"]
-    (other / CONFIG).write_text(json.dumps(content))
+    rewrite(other, content)
     with pytest.raises(ExportError, match=r"actions of .* off their source"):
         check_folder(other)
     (other / POLICY).unlink()

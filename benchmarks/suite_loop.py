@@ -30,8 +30,10 @@ BASE: dict[str, dict[str, Any]] = {
         "demonstrations": 40,
         "play_seen": 12,
         "autoencoder_steps": 800,
-        "planner_steps": 2500,
+        "grounding_steps": 1500,
+        "planner_steps": 5000,
         "inverse_dynamics_steps": 3000,
+        "gripping_share": 0.3,
     },
 }
 RUN: dict[str, dict[str, Any]] = {
@@ -41,7 +43,8 @@ RUN: dict[str, dict[str, Any]] = {
         "training.steps": 150,
         "training.inverse_dynamics_steps": 300,
     },
-    "bottles": {"horizon": 200},
+    # Random motion never turns a bottle upright.
+    "bottles": {"horizon": 200, "rollouts": 60, "exploration.random_fraction": 0.1},
 }
 KEPT = ("suite", "task", "seed", "model", "iterations", "controls", "probes", "environment")
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sail.errors import SailError, not_found, show
+from sail.system.reading import read_file
 
 FILE = "embodiment.json"
 VERSION = 2
@@ -235,13 +236,10 @@ def cartesian(camera: str, control_seconds: float, step_length: float) -> Embodi
 def read_embodiment(folder: Path) -> Embodiment:
     """The embodiment in a folder. Raises EmbodimentError."""
     path = folder / FILE
+    missing = "it says what camera and actions the weights know; sail train writes it"
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_file(path, EmbodimentError, missing=missing))
         return embodiment_of(content)
-    except OSError as error:
-        raise EmbodimentError(
-            f"{path} is not there: it says what camera and actions the weights know; sail train writes it"
-        ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EmbodimentError(
             f"{path} does not say what camera and actions the weights know ({error}): copy or write it again"

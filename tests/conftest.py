@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from endpoints import Answers
 from helpers import LABELLED, SMALL, Labelling
 
 
@@ -209,3 +210,13 @@ def labelling(tmp_path: Path) -> Iterator[Labelling]:
         made.ask("POST", "/finish", {})
     made.thread.join(timeout=10)
     assert not made.thread.is_alive()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    """A stand-in for a vision-language model's endpoint."""
+    from sail.filters.vlm import endpoint
+
+    monkeypatch.setattr(endpoint, "_WAIT", 0.01)
+    with Answers() as server:
+        yield server

@@ -26,8 +26,9 @@ SOURCES = {
 LEAVES: dict[str, set[str]] = {
     "sail.errors": set(),
     "sail.types": set(),
-    "sail.embodiment": {"sail.errors", "sail.types"},
+    "sail.embodiment": {"sail.errors", "sail.types", "sail.system.reading"},
     "sail.system.files": {"sail.errors"},
+    "sail.system.reading": {"sail.errors", "sail.system.files"},
     "sail.system.plugins": {"sail.errors"},
 }
 OURS = {"sail", "sail_envs", "sail_models", "sail_robot"}

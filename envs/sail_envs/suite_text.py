@@ -23,11 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sail.errors import not_found, show
-from sail.system.files import file_errors
 from sail.system.plugins import PlugIns
+from sail.system.reading import parse_yaml, read_file
 from sail_envs.cameras import Camera, FreeCamera, View
 from sail_envs.gymnasium import gymnasium_suite
 from sail_envs.gymnasium_simulation import make_environment
@@ -77,9 +75,7 @@ _CALLED = {
 
 def suite_of_file(path: Path) -> TaskSuite:
     """The suite in a YAML file, alone or under `suite:`. Raises SuiteError."""
-    with file_errors(path, "read the suite", SuiteError):
-        text = path.read_text("utf-8")
-    content = _parsed(text, str(path))
+    content = _parsed(read_file(path, SuiteError, "read the suite"), str(path))
     if isinstance(content, Mapping) and list(content) == ["suite"]:
         content = content["suite"]
     return suite_of_mapping(content, str(path))
@@ -197,10 +193,7 @@ def _point(content: object, origin: str) -> Point:
     raise SuiteError(f"{origin}: a point is three numbers in metres, not {show(content)}")
 
 
-def _parsed(text: str, origin: str) -> Any:
-    with suppress(ValueError):
+def _parsed(text: str | bytes, origin: str) -> Any:
+    with suppress(ValueError, RecursionError):
         return json.loads(text)  # YAML takes some of JSON's numbers for texts
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_yaml(text, origin, SuiteError)

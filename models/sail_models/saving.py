@@ -17,6 +17,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from sail.embodiment import cartesian
 from sail.errors import SailError
 from sail.system.files import file_errors, write_atomically
+from sail.system.reading import parse_json, read_file
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
@@ -88,8 +89,7 @@ def load_model(folder: Path, kind: str) -> Any:
     """
     config_class, make = _KINDS[kind]
     description, weights_path = _description(folder, kind), folder / WEIGHTS
-    with file_errors(weights_path, "read", WeightsError, f"is {folder} a {kind}?"):
-        weights = weights_path.read_bytes()
+    weights = read_file(weights_path, WeightsError, missing=f"is {folder} a {kind}?")
     found = description["format"]
     if found >= CHECKED_FORMAT and description.get("sha256") != checksum(description, weights):
         raise WeightsError(f"{folder} is damaged (wrong SHA-256): copy or train it again")
@@ -117,12 +117,8 @@ def load_model(folder: Path, kind: str) -> Any:
 def _description(folder: Path, kind: str) -> dict[str, Any]:
     """The content of config.json. Raises WeightsError."""
     path = folder / CONFIG
-    with file_errors(path, "read", WeightsError, f"is {folder} a {kind}?"):
-        content = path.read_bytes()
-    try:
-        description = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} is damaged ({error}): copy or train it again") from error
+    content = read_file(path, WeightsError, missing=f"is {folder} a {kind}?")
+    description = parse_json(content, path, WeightsError, "copy or train it again")
     found: Any = description.get("format") if isinstance(description, dict) else None
     if found not in range(1, FORMAT + 1):
         raise WeightsError(f"{path} has format {found}; this version reads 1 to {FORMAT}")

@@ -15,6 +15,7 @@ from sail.filters.selection import find_filter
 from sail.loop.agent import load_agent, with_checkpoint
 from sail.loop.statistics import wilson_interval
 from sail.system.files import write_atomically
+from sail.system.reading import read_file
 from sail.training.fine_tuning import finetune_planner
 from sail_envs.suite import UnknownNameError, suite_of
 from sail_models.saving import save_model
@@ -132,10 +133,10 @@ def read_rounds(out: Path, task: str) -> list[Round]:
     if not path.exists():
         return []
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_file(path, RoundsError))
         if content["task"] != task:
             raise RoundsError(f"{path} is of {content['task']}, not {task}: choose another folder")
         fields = Round.__dataclass_fields__
         return [Round(**{key: row[key] for key in fields}) for row in content["iterations"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RoundsError(f"{path} does not hold rounds on an arm: choose another folder") from error

@@ -12,10 +12,8 @@ from math import inf, pi
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-
 from sail.embodiment import Embodiment, EmbodimentError
-from sail.system.files import file_errors
+from sail.system.reading import parse_yaml, read_file
 from sail_robot.end_effector import Orientation, actions_of, proprioception_of
 from sail_robot.motion import LimitsError, MotionLimits
 
@@ -84,11 +82,7 @@ class Robot:
 
 def read_robot(path: Path) -> Robot:
     """Read a robot file. Raises LimitsError: one line with the file, the key, and what is right."""
-    try:
-        with file_errors(path, "read", LimitsError):
-            tree = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LimitsError(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
+    tree = parse_yaml(read_file(path, LimitsError), path, LimitsError)
     try:
         return _robot(_Group(tree, ""))
     except (LimitsError, EmbodimentError) as error:

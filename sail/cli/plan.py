@@ -17,7 +17,7 @@ from sail.cli.options import (
     writable_folder,
 )
 from sail.errors import SailError
-from sail.system.files import file_errors
+from sail.system.reading import read_file
 
 if TYPE_CHECKING:
     from sail.types import UInt8
@@ -98,8 +98,7 @@ def read_image(path: Path) -> "UInt8":
     import cv2
     import numpy as np
 
-    with file_errors(path, "read the image", ImageError):
-        content = path.read_bytes()
+    content = read_file(path, ImageError, "read the image")
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-
 from sail.errors import SailError, not_found, show
+from sail.system.reading import parse_yaml
 
 Scalar = str | int | float | bool
 Settings = TypeVar("Settings")
@@ -59,15 +58,9 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Sca
             yield prefix + name, value
 
 
-def read_yaml(kind: type[Any], text: str, origin: str) -> dict[str, Scalar]:
+def read_yaml(kind: type[Any], text: str | bytes, origin: str) -> dict[str, Scalar]:
     """The settings in a YAML text. origin: what messages call it. Raises ConfigError."""
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "characters that YAML does not allow"
-        raise ConfigError(f"{origin} is not valid YAML{where}: {problem}") from error
+    tree = parse_yaml(text, origin, ConfigError)
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -160,11 +153,7 @@ def _parsed(key: str, text: str, annotation: Any) -> Scalar:
     if issubclass(_kind(annotation), StrEnum) and text not in _options(annotation):
         raise ConfigError(not_found(f"value of {key}", text, _options(annotation)))
     if text.startswith("{") and isinstance(_mark(annotation), Described):
-        try:
-            mapping = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{key} is not valid YAML: {' '.join(str(error).split())}") from error
-        return _json(key, mapping)
+        return _json(key, parse_yaml(text, key, ConfigError))
     try:
         if _kind(annotation) is bool:
             return {"true": True, "false": False}[text.lower()]

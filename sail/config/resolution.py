@@ -20,7 +20,7 @@ from sail.config.registry import FILTERS, PRIORS
 from sail.config.schema import NO_SUITE, RunConfig
 from sail.config.suites import suite_of_run
 from sail.errors import not_found
-from sail.system.files import file_errors
+from sail.system.reading import read_file
 
 PRESETS = Path(__file__).with_name("presets")
 DEFAULT_PRESET = "quick"
@@ -43,13 +43,8 @@ def load_config(
     """
     values: dict[str, Scalar] = {}
     if file is not None:
-        with file_errors(file, "read the configuration", ConfigError):
-            content = file.read_bytes()
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"cannot read the configuration {file}: not a UTF-8 text") from error
-        values = read_yaml(RunConfig, text, str(file))
+        content = read_file(file, ConfigError, "read the configuration")
+        values = read_yaml(RunConfig, content, str(file))
     name = str(preset if preset is not None else values.get("preset", DEFAULT_PRESET))
     known = preset_names()
     if name not in known:
@@ -71,7 +66,7 @@ def to_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(tree, sort_keys=False)
 
 
-def from_yaml(text: str, origin: str = "config.yaml") -> RunConfig:
+def from_yaml(text: str | bytes, origin: str = "config.yaml") -> RunConfig:
     """A resolved configuration from its YAML. origin: what messages call it. Raises ConfigError."""
     values = read_yaml(RunConfig, text, origin)
     if "preset" not in values:

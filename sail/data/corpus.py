@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from sail.errors import SailError
 from sail.system.checksums import sha256
 from sail.system.files import append_line, file_errors, write_atomically
+from sail.system.reading import read_file
 from sail.types import UInt8
 from sail_envs.broad.clip import Clip
 
@@ -33,14 +34,13 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / MANIFEST
-        with file_errors(path, "read", CorpusError):
-            lines = path.read_text().splitlines() if path.exists() else []
+        lines = read_file(path, CorpusError).splitlines() if path.exists() else []
         rows = []
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
                 rows.append((row["shard"], row["of"], row))
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
                 if number < len(lines):
                     raise CorpusError(f"{path} is damaged in line {number}: remove that line") from error
         # A process that is killed may leave some lines of a shard. The shard is then made again.
@@ -84,8 +84,7 @@ class Corpus:
         """All frames of a shard: uint8 (N, H, W, 3). Raises CorpusError where the shard is not as it was
         written."""
         path = self._path(shard)
-        with file_errors(path, "read", CorpusError, "collect the corpus again"):
-            content = path.read_bytes()
+        content = read_file(path, CorpusError, missing="collect the corpus again")
         damaged = f"{path} is damaged: remove its lines from {MANIFEST} and collect again"
         # Corpora of earlier versions have no checksums.
         written = {row["sha256"] for row in self.rows if row["shard"] == shard and "sha256" in row}

@@ -22,6 +22,7 @@ import numpy as np
 
 from sail.errors import SailError
 from sail.system.files import file_errors
+from sail.system.reading import check_regular
 from sail.types import SOURCES, Episode, Float32, Source, UInt8
 
 SCHEMA = 2
@@ -33,6 +34,8 @@ PNG_LEVEL = 1  # zlib's fastest: collecting never waits for the store
 # What zipfile, json, numpy and OpenCV raise on bytes that are not what the file says they are.
 _DAMAGE = (zipfile.BadZipFile, KeyError, ValueError, EOFError, RuntimeError, struct.error, cv2.error)
 
+# What a PNG file begins with.
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MISSING = "restore it from a copy, or rebuild the index to go on without it"
 
 T = TypeVar("T", str, int, bool)
@@ -156,6 +159,7 @@ def id_of(file_name: str) -> str:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
+    check_regular(path, StoreError, missing=_MISSING)
     try:
         with file_errors(path, "read", StoreError, _MISSING):
             yield
@@ -260,7 +264,10 @@ def _encode_frame(frame: UInt8) -> bytes:
 
 
 def _decode_frame(archive: zipfile.ZipFile, index: int, record: EpisodeRecord) -> UInt8:
-    png = np.frombuffer(_member(archive, _frame_name(index)), np.uint8)
+    content = _member(archive, _frame_name(index))
+    if content[:8] != _PNG or struct.unpack(">II", content[16:24]) != (record.width, record.height):
+        raise ValueError(f"{_frame_name(index)} is not a frame of {record.width}x{record.height} pixels")
+    png = np.frombuffer(content, np.uint8)
     bgr = cv2.imdecode(png, cv2.IMREAD_COLOR)
     if bgr is None or bgr.dtype != np.uint8 or bgr.shape != (record.height, record.width, 3):
         raise ValueError(f"{_frame_name(index)} is not a frame of {record.width}x{record.height} pixels")
@@ -274,7 +281,13 @@ def _encode_array(array: Float32) -> bytes:
 
 
 def _decode_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, int]) -> Float32:
-    array = np.load(io.BytesIO(_member(archive, name)), allow_pickle=False)
-    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
+    content = _member(archive, name)
+    # A header may claim gigabytes: the memory is what the record says, and what is there.
+    stream = io.BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name} is an array of another format")
+    claimed, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    numbers = content[stream.tell() :]
+    if dtype != np.float32 or claimed != shape or fortran or len(numbers) != 4 * shape[0] * shape[1]:
         raise ValueError(f"{name} is not a float32 array of shape {shape}")
-    return array
+    return np.frombuffer(numbers, dtype).reshape(shape).copy()

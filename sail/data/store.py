@@ -31,6 +31,7 @@ from sail.data.episode_file import (
 )
 from sail.embodiment import FILE, Embodiment, EmbodimentError, check_fit, read_embodiment
 from sail.system.files import append_line, file_errors, write_atomically
+from sail.system.reading import read_file
 from sail.types import Episode, Source, UInt8
 
 __all__ = ["INDEX", "EpisodeRecord", "EpisodeStore", "StoreError"]
@@ -214,11 +215,7 @@ class EpisodeStore:
     def _read_index(self) -> tuple[dict[str, EpisodeRecord], bool]:
         """The records of the sound lines, where the last of an id counts, and whether any was not."""
         path = self.folder / INDEX
-        with file_errors(path, "read", StoreError):
-            try:
-                lines = path.read_bytes().split(b"\n")
-            except FileNotFoundError:
-                lines = []
+        lines = read_file(path, StoreError).split(b"\n") if os.path.lexists(path) else []
         records: dict[str, EpisodeRecord] = {}
         torn = False
         for line in filter(None, lines):

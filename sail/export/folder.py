@@ -16,6 +16,7 @@ from sail.embodiment import Embodiment, embodiment_of
 from sail.errors import SailError
 from sail.system.checksums import sha256
 from sail.system.files import file_errors
+from sail.system.reading import parse_json, read_file
 from sail_models.interfaces import Sampling
 
 # Version of config.json. Version 2 also has `frame_size`, which the embodiment says; from version 4 on
@@ -167,12 +168,8 @@ def _read_as(folder: Path, wanted: Kind, parse: Callable[[dict[str, Any]], Confi
 def _read(folder: Path) -> dict[str, Any]:
     """The content of config.json, with a known format and kind. Raises ExportError."""
     path = folder / CONFIG
-    with file_errors(path, "read", ExportError, "name a folder that sail export wrote"):
-        text = path.read_text()
-    try:
-        content: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise ExportError(f"{path} is damaged ({error}): export again") from error
+    text = read_file(path, ExportError, missing="name a folder that sail export wrote")
+    content: dict[str, Any] = parse_json(text, path, ExportError, "export again")
     found = content.get("format") if isinstance(content, dict) else None
     if found not in _READ:
         raise ExportError(

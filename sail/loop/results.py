@@ -13,7 +13,7 @@ from typing import Any
 
 from sail.errors import SailError
 from sail.loop.statistics import newcombe_difference_interval, wilson_interval
-from sail.system.files import file_errors
+from sail.system.reading import parse_json, read_file
 
 SCHEMA = 1
 ROUNDING = 1e-6  # a computed bound may miss 0, 1 or the rate by this
@@ -175,18 +175,14 @@ def read_results(path: Path) -> Results:
     """Read and check results.json. Raises ResultsError where the file is missing, damaged or foreign."""
     if not path.exists():
         raise ResultsError(f"{path} is missing: is this a run folder? Has iteration 0 finished?")
-    with file_errors(path, "read", ResultsError):
-        content = path.read_bytes()
-    try:
-        data = json.loads(content.decode("utf-8"))
-    except ValueError as error:
-        raise ResultsError(f"{path} is no JSON file: resume the run to write it again") from error
+    content = read_file(path, ResultsError)
+    data = parse_json(content, path, ResultsError, "resume the run to write it again")
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         given = data.get("schema") if isinstance(data, dict) else None
         raise ResultsError(f"{path} has schema {given!r}, this version reads {SCHEMA}: run the loop again")
     try:
         return _parse(data)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         cause = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ResultsError(f"{path} is no run's ({cause}): resume the run to write it again") from error
 
@@ -199,8 +195,7 @@ def read_losses(path: Path) -> tuple[Losses, int]:
     """
     if not path.exists():
         return {}, 0
-    with file_errors(path, "read", ResultsError):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_file(path, ResultsError).decode("utf-8", "replace").splitlines()
     found: dict[int, dict[int, float]] = {}
     unreadable = 0
     for line in filter(str.strip, lines):
@@ -211,7 +206,7 @@ def read_losses(path: Path) -> tuple[Losses, int]:
             loss = float(event["values"]["loss"])
             if math.isfinite(loss):
                 found.setdefault(int(event["iteration"]), {})[int(event["step"])] = loss
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             unreadable += 1
     return {iteration: sorted(steps.items()) for iteration, steps in sorted(found.items())}, unreadable
 

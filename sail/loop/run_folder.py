@@ -19,6 +19,7 @@ from sail.errors import SailError
 from sail.loop.results import IterationResult
 from sail.system.files import cut_unfinished_line, file_errors, write_atomically
 from sail.system.locks import LOCK
+from sail.system.reading import parse_json, read_file
 from sail.system.versions import environment_versions
 
 SCHEMA = 1
@@ -163,11 +164,10 @@ class RunFolder:
         path = self.path / METRICS
         if not path.exists():
             return []
-        with file_errors(path, "read", RunFolderError):
-            content = path.read_bytes()
+        content = read_file(path, RunFolderError)
         try:
             lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RunFolderError(f"{path} is damaged ({error}): remove it to go on without it") from error
         if not all(isinstance(line, dict) and "wall_seconds" in line for line in lines):
             raise RunFolderError(f"{path} is damaged: a line is no metric; remove it to go on without it")
@@ -259,8 +259,7 @@ def open_run(path: Path) -> RunFolder:
     finished = manifest.get("finished")
     if not isinstance(finished, dict):
         raise RunFolderError(f"{path / MANIFEST} is damaged: it does not say what is finished")
-    with file_errors(path / CONFIG, "read", RunFolderError):
-        text = (path / CONFIG).read_text(encoding="utf-8", errors="replace")
+    text = read_file(path / CONFIG, RunFolderError)
     return RunFolder(path, from_yaml(text, str(path / CONFIG)), finished)
 
 
@@ -286,12 +285,8 @@ def _same_config(path: Path, there: RunConfig, given: RunConfig) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    with file_errors(path, "read", RunFolderError):
-        content = path.read_bytes()
-    try:
-        value = json.loads(content)
-    except ValueError as error:
-        raise RunFolderError(f"{path} is damaged: it is not JSON ({error})") from error
+    content = read_file(path, RunFolderError)
+    value = parse_json(content, path, RunFolderError, "bring it back from a copy")
     if not isinstance(value, dict):
         raise RunFolderError(f"{path} is damaged: it does not hold an object")
     if value.get("schema") != SCHEMA:

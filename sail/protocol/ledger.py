@@ -11,6 +11,7 @@ from sail.errors import SailError
 from sail.protocol.grid import Cell
 from sail.system.files import append_line, cut_unfinished_line, file_errors
 from sail.system.locks import locked
+from sail.system.reading import read_file
 
 CELLS = "cells.jsonl"
 
@@ -44,14 +45,13 @@ class Ledger:
         """The finished cells; an unfinished last line is left out. Raises LedgerError."""
         if not self.path.exists():
             return {}
-        with file_errors(self.path, "read"):
-            content = self.path.read_bytes()
+        content = read_file(self.path, LedgerError)
         rows = {}
         for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
             try:
                 row = json.loads(line)
                 fields = {name: row[name] for name in Cell.__dataclass_fields__}
                 rows[Cell(**fields)] = row
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise LedgerError(f"{self.path}, line {number}, is no cell: remove that line") from error
         return rows

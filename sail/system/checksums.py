@@ -7,7 +7,8 @@ import hashlib
 from pathlib import Path
 
 from sail.errors import SailError
-from sail.system.files import file_errors, write_atomically
+from sail.system.files import write_atomically
+from sail.system.reading import read_file
 
 # The first line of a checked file is this and 64 hexadecimal digits.
 _HEAD = b"sha256 "
@@ -26,8 +27,7 @@ def write_checked(path: Path, content: bytes) -> None:
 
 def read_checked(path: Path, kind: type[SailError], cure: str) -> bytes:
     """The content of a file that `write_checked` wrote. Raises `kind` where it is not whole."""
-    with file_errors(path, "read", kind, cure):
-        whole = path.read_bytes()
+    whole = read_file(path, kind, missing=cure)
     content = whole[_LINE:]
     if whole[:_LINE] != _HEAD + sha256(content).encode() + b"\n":
         raise kind(f"{path} is damaged (wrong SHA-256): {cure}")

@@ -14,6 +14,7 @@ from sail.data.store import EpisodeRecord
 from sail.errors import SailError
 from sail.system.checksums import read_checked, sha256, write_checked
 from sail.system.files import write_atomically
+from sail.system.reading import read_file
 from sail.training.trainer import Batch, Network, Trainer
 from sail.types import Progress
 from sail_models.diffusion.denoiser import ChangeDenoiser, PlanBatch
@@ -97,13 +98,13 @@ def begin(settings: dict[str, object], path: Path) -> None:
         write_atomically(path, (json.dumps(settings, indent=2) + "\n").encode())
         return
     try:
-        begun = json.loads(path.read_text())
+        begun = json.loads(read_file(path, TrainError))
         other = [key for key, value in settings.items() if begun[key] != value]
     except KeyError as error:
         raise TrainError(
             f"{path} lacks {error}: another version of SAIL began this training; choose another --out"
         ) from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise TrainError(f"{path} is damaged: remove {path.parent} and train again") from error
     if other:
         was = ", ".join(f"{key}={begun[key]}" for key in other)

@@ -192,4 +192,4 @@ def test_flatten_names_every_setting_once_in_order() -> None:
     keys = list(flat)
     assert keys[:4] == ["preset", "suite", "task", "prompt"]
     assert keys.index("planner.steps") < keys.index("exploration.action_noise") < keys.index("training.steps")
-    assert len(flat) == 17 + 5 + 7 + 5 + 11 + 2 + 5 + 1
+    assert len(flat) == 17 + 5 + 7 + 5 + 11 + 2 + 6 + 1

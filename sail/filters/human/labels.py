@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from sail.errors import SailError
 from sail.system.files import append_line, file_errors
+from sail.system.reading import read_file
 
 Label = Literal["success", "failure", "skip"]
 LABELS: tuple[Label, ...] = get_args(Label)
@@ -20,18 +21,18 @@ class LabelsError(SailError):
 def read_labels(path: Path, ids: Iterable[str]) -> dict[str, Label]:
     """Episode id -> label of those of these episodes that have one; an unfinished last line is left out.
     Raises LabelsError."""
-    with file_errors(path, "read", LabelsError):
-        content = path.read_bytes() if path.exists() else b""
+    content = read_file(path, LabelsError) if path.exists() else b""
     known, labels = set(ids), dict[str, Label]()
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
         try:
             said = json.loads(line)
             if said["label"] not in LABELS:
                 raise ValueError
-        except (ValueError, KeyError, TypeError) as error:
+            id = str(said["id"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LabelsError(f"{path}, line {number}, is no label: remove that line") from error
-        if said["id"] in known:
-            labels[said["id"]] = said["label"]
+        if id in known:
+            labels[id] = said["label"]
     return labels
 
 

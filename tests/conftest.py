@@ -220,3 +220,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     monkeypatch.setattr(endpoint, "_WAIT", 0.01)
     with Answers() as server:
         yield server
+
+
+@pytest.fixture
+def without_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands beside the curve takes longer than the loop, where that is as small as here."""
+    from sail.loop.learners import PlannerLearner
+
+    monkeypatch.setattr(PlannerLearner, "beside_curve", lambda learner, session: {})

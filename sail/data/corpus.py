@@ -5,6 +5,7 @@ each clip's frames are and what they show. A shard counts when all of its lines 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,8 @@ class Corpus:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
+                if not re.fullmatch(r"[\w-]+", row["shard"]) or not isinstance(row["of"], int):
+                    raise ValueError("no name of a shard, or no number")
                 rows.append((row["shard"], row["of"], row))
             except (ValueError, LookupError, TypeError, RecursionError) as error:
                 if number < len(lines):

@@ -215,7 +215,7 @@ class EpisodeStore:
     def _read_index(self) -> tuple[dict[str, EpisodeRecord], bool]:
         """The records of the sound lines, where the last of an id counts, and whether any was not."""
         path = self.folder / INDEX
-        lines = read_file(path, StoreError).split(b"\n") if os.path.lexists(path) else []
+        lines = read_file(path, StoreError).split(b"\n") if not _gone(path) else []
         records: dict[str, EpisodeRecord] = {}
         torn = False
         for line in filter(None, lines):
@@ -225,6 +225,17 @@ class EpisodeStore:
             except (ValueError, KeyError, RecursionError):
                 torn = True
         return records, torn
+
+
+def _gone(path: Path) -> bool:
+    """Whether nothing is there; a path that cannot be looked at is there."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _number(id: str) -> int:

@@ -87,11 +87,11 @@ def improve_jointly(
     with ExitStack() as stack:
         for _, folder in several:
             stack.enter_context(locked(folder.path, RunFolderError))
+            folder.begin_jointly(tasks)
         if until is None and all(folder.step_done(END) for _, folder in several):
             return [_read(folder, progress) for _, folder in several]
         sessions = []
         for config, folder in several:
-            folder.begin_jointly(tasks)
             store, suite = EpisodeStore(folder.episodes), suite_of_run(config)
             if find_method(config.method).needs_weights:  # chance keeps no episodes
                 store.settle(suite.embodiment, f"suite {suite.name}")

@@ -88,8 +88,8 @@ def broken(**changes: Any) -> str:
     ("text", "cause"),
     [
         (None, "is missing"),
-        ("", "no JSON file"),
-        (json.dumps(RESULTS)[:-40], "no JSON file"),
+        ("", "no JSON"),
+        (json.dumps(RESULTS)[:-40], "no JSON"),
         ("[]", "schema None"),
         (json.dumps({**RESULTS, "schema": 2}), "schema 2, this version reads 1"),
         (json.dumps({**RESULTS, "iterations": []}), "no finished iteration"),

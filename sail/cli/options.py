@@ -105,11 +105,16 @@ def overrides_of(words: Sequence[str]) -> list[str]:
 
 def split_words(words: Sequence[str], paths: int, expected: str) -> tuple[list[Path], list[str]]:
     """At most `paths` paths, and the `key=value` words. expected: what the error asks for."""
-    overrides = [word for word in words if "=" in word]
-    others = [word for word in words if "=" not in word]
+    others = [word for word in words if _is_path(word)]
+    overrides = [word for word in words if not _is_path(word)]
     if len(others) > paths:
         raise UsageError(f"cannot make sense of '{others[paths]}': expected {expected}")
     return [Path(word) for word in others], overrides
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word is a path, as runs/lr=1e-3 is; no key has a separator."""
+    return "=" not in word or "/" in word.partition("=")[0] or Path(word).exists()
 
 
 def only_path(words: Sequence[str], expected: str) -> Path:

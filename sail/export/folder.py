@@ -5,9 +5,11 @@ Imports no torch: a robot's computer reads such a folder without it.
 
 import hashlib
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -26,6 +28,8 @@ _READ = (2, 3, FORMAT)
 CONFIG, TOKENIZER, SAMPLES = "config.json", "tokenizer.json", "samples.safetensors"
 PLAN, DECODE, TEXT, DYNAMICS = "plan.onnx", "decode.onnx", "text.onnx", "inverse_dynamics.onnx"
 POLICY = "policy.onnx"
+# Begins the name of the folder, within the exported one, that is being filled.
+PART = ".part-"
 MODELS = (PLAN, DECODE, TEXT, DYNAMICS)
 Kind = Literal["planner", "policy"]
 KINDS: tuple[Kind, ...] = ("planner", "policy")
@@ -82,26 +86,44 @@ Config = TypeVar("Config", ExportedPlannerConfig, ExportedPolicyConfig)
 
 
 def check_empty(out: Path) -> None:
-    """Check that `out` is a new or empty folder. Raises ExportError."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ExportError(f"{out} is not empty: name another folder, or empty it")
+    """Check that `out` is a new or empty folder; what a killed export left does not count. Raises
+    ExportError."""
+    with file_errors(out, "look into", ExportError):
+        if out.exists() and (not out.is_dir() or not all(map(_is_part, out.iterdir()))):
+            raise ExportError(f"{out} is not empty: name another folder, or empty it")
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith(PART)
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Give an empty folder to fill, and rename it to `out` at the end; after an exception nothing is left.
+    """Give an empty folder to fill, whose files are moved into `out` at the end, config.json last; after an
+    exception nothing is left.
 
-    Raises ExportError where `out` is not empty.
+    `out` may be a link, a mount point or the current folder. Raises ExportError where `out` is not empty or
+    cannot be written, before anything is made.
     """
     check_empty(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-        folder = Path(temporary) / out.name
-        folder.mkdir()
+    there = out.exists()
+    with file_errors(out, "write to", ExportError):
+        out.mkdir(parents=True, exist_ok=True)
+        for part in out.iterdir():
+            shutil.rmtree(part)
+        folder = Path(tempfile.mkdtemp(dir=out, prefix=PART))
+    try:
         yield folder
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not there:
+            with suppress(OSError):
+                out.rmdir()
+        raise
+    with file_errors(out, f"move the finished export from {folder} to", ExportError):
+        for file in sorted(folder.iterdir(), key=lambda file: file.name == CONFIG):
+            os.replace(file, out / file.name)
+        folder.rmdir()
 
 
 def write_config(folder: Path, config: ExportedConfig) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sail.export.folder import ExportError
 from sail.system import versions
+from sail.system.cores import permitted_cores
 from sail.system.files import write_atomically
 
 # Our name and ONNX Runtime's name of each provider, the fastest first.
@@ -77,7 +78,7 @@ def open_session(
     wanted = there[there.index(provider) :] if provider is not None else there
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _SEVERITY
-    threads = threads or os.cpu_count() or 1
+    threads = threads or permitted_cores()
     options.intra_op_num_threads = threads
     # Several sessions take turns. Threads that spin between two runs would take time from the other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -137,7 +138,12 @@ def provider_options(
     if name != "tensorrt":
         return {}
     folder = cache_folder(sha256, batch)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"TensorRT's engines are not kept ({folder}: {error.strerror}): every start builds them again"
+        warnings.warn(told, ProviderWarning, stacklevel=2)
+        return {"trt_cuda_graph_enable": recorded}
     return {
         "trt_cuda_graph_enable": recorded,
         "trt_engine_cache_enable": True,

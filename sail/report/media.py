@@ -50,11 +50,12 @@ def write_gif(path: Path, frames: UInt8, fps: float) -> None:
 
 
 def write_mp4(path: Path, frames: UInt8, fps: float, scale: int = 4) -> None:
-    """Write an MPEG-4 video (codec mp4v), each pixel `scale` times enlarged so that players show it sharp.
+    """Write an MP4 video (codec VP9, which browsers play), each pixel `scale` times enlarged so that players
+    show it sharp.
 
     frames: uint8 (N, H, W, 3). fps: frames a second, above 0. An odd width or height gains one
     repeated column or row, which the codec needs. Raises MediaError if the frames or fps are unfit,
-    the file cannot be written or this OpenCV has no MPEG-4 encoder.
+    the file cannot be written or this OpenCV has no VP9 encoder.
     """
     _check_clip(frames, fps)
     large = upscale(frames, scale)
@@ -62,11 +63,11 @@ def write_mp4(path: Path, frames: UInt8, fps: float, scale: int = 4) -> None:
     height, width = large.shape[1:3]
     with file_errors(path, kind=MediaError):
         path.write_bytes(b"")  # OpenCV names no cause: find an unwritable path here
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"vp09"), fps, (width, height))
     try:
         if not writer.isOpened():
             path.unlink(missing_ok=True)
-            raise MediaError(f"cannot write {path}: this OpenCV has no MPEG-4 encoder; write a .gif instead")
+            raise MediaError(f"cannot write {path}: this OpenCV has no VP9 encoder; write a .gif instead")
         for frame in large:
             writer.write(np.ascontiguousarray(frame[..., ::-1]))
     finally:

@@ -5,6 +5,7 @@ A leaf: this module imports nothing of ours but `sail.errors`, so that `sail_mod
 
 import errno
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ _CAUSES = {
     errno.EEXIST: _FILE_IN_THE_WAY,
     errno.ENOTDIR: _FILE_IN_THE_WAY,
 }
+
+
+_told = False
 
 
 class FileError(SailError):
@@ -70,9 +74,26 @@ def write_atomically(path: Path, content: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(path: Path) -> None:
+    """Make what was renamed in a folder last through a power cut. A file system that cannot goes on without:
+    told once."""
+    global _told
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        if not _told:
+            _told = True
+            warnings.warn(
+                f"{path} is on a file system that flushes no folders: a power cut may cost the last step",
+                RuntimeWarning,
+                stacklevel=3,
+            )
     finally:
         os.close(folder)
 

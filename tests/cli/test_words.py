@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sail.cli import main as cli
+from sail.cli.options import split_words
 from sail_models.saving import checksum, save_model
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
@@ -176,3 +177,10 @@ def test_a_dry_run_writes_nothing(capsys: Capture, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert sail(capsys, "run", "--preset", "smoke", "--dry-run")[0] == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_path_with_an_equals_sign_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("lr=1e-3").mkdir()
+    for word in ("runs/lr=1e-3", "./lr=1e-2", "lr=1e-3"):
+        assert split_words([word, "base=weights/mine"], 1, "") == ([Path(word)], ["base=weights/mine"])

@@ -17,6 +17,7 @@ from sail.export.folder import (
     checksum_of,
     file_hash,
     kind_of,
+    new_folder,
     read_planner_config,
     read_policy_config,
 )
@@ -90,6 +91,41 @@ def test_a_truncated_model_is_refused(exported: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(ExportError, match=r"cannot load .*: export again, or try another provider"):
         ExportedInverseDynamics(sound)
+
+
+@pytest.mark.parametrize("kind", ["new", "empty", "link", "current", "with what a kill left"])
+def test_an_export_is_filled_wherever_a_folder_is(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "there"
+    out = {"link": tmp_path / "link", "current": Path()}.get(kind, there)
+    if kind != "new":
+        there.mkdir()
+    if kind == "link":
+        out.symlink_to(there)
+    if kind == "current":
+        monkeypatch.chdir(there)
+    if kind == "with what a kill left":
+        (there / ".part-abc").mkdir()
+        (there / ".part-abc" / PLAN).touch()
+    with pytest.raises(KeyError), new_folder(out) as folder:
+        (folder / PLAN).touch()
+        raise KeyError
+    assert there.exists() == (kind != "new") and not (there.exists() and any(there.iterdir()))
+    with new_folder(out) as folder:
+        (folder / PLAN).write_text("plan")
+        (folder / CONFIG).write_text("config")
+    assert {path.name for path in there.iterdir()} == {PLAN, CONFIG}
+    with pytest.raises(ExportError, match="not empty"), new_folder(out):
+        pass
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(ExportError) as error, new_folder(out):
+            pytest.fail("begun")
+        assert "\n" not in str(error.value)
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from sail.export import providers
 from sail.export.folder import ExportError
-from sail.export.providers import ProviderWarning, cache_folder, load_optimised
+from sail.export.providers import ProviderWarning, cache_folder, load_optimised, provider_options
 from sail.export.runtime import ExportedPlanner
 
 CPU = [("CPUExecutionProvider", {})]
@@ -95,6 +95,13 @@ def test_what_belongs_to_another_computer_or_version_is_not_found(monkeypatch: p
         monkeypatch.setattr(f"sail.system.versions.{part}", lambda: "another")
         others.add(cache_folder("a" * 64, 1))
     assert len(others) == 6 and first not in others
+
+
+def test_where_no_engine_can_be_kept_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.warns(ProviderWarning, match="every start builds them again"):
+        assert provider_options("tensorrt", "a" * 64, 1, True, 1) == {"trt_cuda_graph_enable": True}
 
 
 def test_providers(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,25 +1,21 @@
 """The page in a real browser: what a person sees, presses, and gets."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from sail.filters.human.labels import read_labels
 
+from browsers import needs_browser, opened_browser
 from helpers import LABELLED_STEPS, Labelling, make_episode
 
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    DRIVER is None, reason="needs Chromium and its driver (Debian: chromium, chromium-driver)"
-)
+pytestmark = needs_browser
 # The colour in the middle of the first frame's first pixel, as the page has painted it. Read from a copy:
 # Chromium complains of a canvas that is read twice, and how often it takes depends on how busy it is here.
 PAINTED = """
@@ -31,16 +27,8 @@ return [...copy.getImageData(5, 5, 1, 1).data];
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    options = ChromeOptions()
-    # As root, as CI is, Chromium has no sandbox; and it is to ask nobody outside for anything.
-    flags = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run")
-    flags += ("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic")
-    for flag in (*flags, f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options, Service(DRIVER))
-    yield driver
-    driver.quit()
+    with opened_browser(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver
 
 
 def place(browser: Chrome, expected: str) -> None:

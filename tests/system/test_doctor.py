@@ -30,6 +30,14 @@ def test_this_machine_runs_python_torch_and_gl() -> None:
         assert check.cure == ""
 
 
+def test_an_empty_frame_is_told_where_python_drops_assertions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_DRAW", doctor._DRAW.replace("<geom size='.1' rgba='1 0 0 1'/>", ""))
+    for level in ("0", "1"):
+        monkeypatch.setenv("PYTHONOPTIMIZE", level)
+        check = doctor.check_gl()
+        assert not check.ok and "the frame is empty" in check.detail + check.cure
+
+
 def test_gl_names_the_back_end_that_works_and_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     tried: list[str] = []

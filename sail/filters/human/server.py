@@ -1,11 +1,14 @@
 """The labelling page's server. It listens on this machine's own address and serves nothing else."""
 
 import json
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,16 +64,27 @@ def film(frames: UInt8) -> bytes:
     return data.tobytes()
 
 
-class _Server(HTTPServer):
-    """Answers one request after the other."""
+class _Server(ThreadingHTTPServer):
+    """Answers each connection by itself: one that asks half a question holds up no other."""
 
-    # A browser may open connections that it asks nothing on.
-    timeout = 1.0
+    timeout = 0.2
+    daemon_threads = True
 
     def __init__(self, store: EpisodeStore, episodes: Sequence[EpisodeRecord], path: Path, port: int) -> None:
         super().__init__((ADDRESS, port), _Handler)
         self.store, self.episodes, self.path = store, episodes, path
         self.finished = False
+        self._writing = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has left is no news; anything else is."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+    def label(self, episode: EpisodeRecord, label: Label) -> None:
+        """Write down a label."""
+        with self._writing:
+            add_label(self.path, episode.id, label)
 
     def labels(self) -> dict[str, Label]:
         """The labels so far."""
@@ -79,6 +93,7 @@ class _Server(HTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
+    # A browser may open connections that it asks nothing on.
     timeout = 5.0
 
     def do_GET(self) -> None:
@@ -106,12 +121,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_ours() or self.headers.get("Content-Type") != "application/json":
             return self.send_error(HTTPStatus.FORBIDDEN)
         try:
-            said = json.loads(self.rfile.read(min(_LONGEST, int(self.headers["Content-Length"]))))
+            length = int(self.headers["Content-Length"])
+            if not 0 < length <= _LONGEST:
+                raise ValueError
+            said = json.loads(self.rfile.read(length))
             episode, label = self._episode(str(said.get("episode"))), said.get("label")
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return self.send_error(HTTPStatus.BAD_REQUEST)
         if self.path == "/labels" and episode is not None and label in LABELS:
-            add_label(self.server.path, episode.id, label)
+            self.server.label(episode, label)
         elif self.path == "/finish" and len(self.server.labels()) == len(self.server.episodes):
             self.server.finished = True
         else:

@@ -8,6 +8,7 @@
 The same things from a shell are `sail plan`, `sail run`, `sail evaluate` and `sail train`.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,11 @@ __all__ = [
     "load",
     "train",
 ]
+
+# ONNX Runtime would write an identifier and events of this machine into the user's cache, and send them. Both
+# are switched off before anything can import ONNX Runtime; a person who sets a variable decides otherwise.
+for _name in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
+    os.environ.setdefault(_name, "1")
 
 # Where the names are that this module offers; each is imported when it is first used.
 _HOMES = {

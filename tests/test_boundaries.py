@@ -164,7 +164,7 @@ def test_no_setup_py_at_the_root() -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("sail/__init__.py", "import os"),
+        ("sail/__init__.py", "import json"),
         ("sail/types.py", "from sail.config.schema import RunConfig"),
         ("sail/types.py", "from . import config"),
         ("sail/errors.py", "from sail.types import Episode"),

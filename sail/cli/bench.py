@@ -12,16 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sail.cli.bench_protocol import configure_protocol, run_protocol
+from sail.cli.command import Command, UsageError
 from sail.cli.export import exportable_of, stage_report
-from sail.cli.options import (
-    OVERRIDES,
-    Command,
-    UsageError,
-    add_config_options,
-    add_json_option,
-    run_or_config,
-    whole_number,
-)
+from sail.cli.options import OVERRIDES, add_config_options, add_json_option, run_or_config, whole_number
 
 if TYPE_CHECKING:
     from sail.export.benchmark import EngineCost, MachinePeak
@@ -106,10 +99,4 @@ def _print(peak: "MachinePeak", rows: "list[EngineCost]") -> None:
     Console().print(table)
 
 
-COMMAND = Command(
-    "bench",
-    "measure what planning costs, or the loop on many tasks",
-    f"{INFERENCE} [RUN_FOLDER or {OVERRIDES}], or {PROTOCOL} [{OVERRIDES}]",
-    configure,
-    run,
-)
+COMMAND = Command(f"{INFERENCE} [RUN_FOLDER or {OVERRIDES}], or {PROTOCOL} [{OVERRIDES}]", configure, run)

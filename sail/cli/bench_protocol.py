@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sail.cli.options import UsageError, config_of, going_on_with, overrides_of, tasks_of, whole_number
+from sail.cli.command import UsageError
+from sail.cli.options import config_of, going_on_with, overrides_of, tasks_of, whole_number
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

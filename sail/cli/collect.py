@@ -6,16 +6,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from sail.cli.options import (
-    Command,
-    UsageError,
-    going_on_with,
-    one_of,
-    overrides_of,
-    tasks_of,
-    whole_number,
-    writable_folder,
-)
+from sail.cli.command import Command, UsageError
+from sail.cli.options import going_on_with, one_of, overrides_of, tasks_of, whole_number, writable_folder
 
 _SOURCES = ("expert", "random", "play")
 
@@ -107,4 +99,4 @@ def _collect_broad(arguments: argparse.Namespace) -> None:
     print(f"{out} holds {len(corpus.rows)} clips")
 
 
-COMMAND = Command("collect", "collect episodes that need no planner", "", configure, run)
+COMMAND = Command("", configure, run)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sail.cli.options import Command, UsageError, add_json_option, only_path
+from sail.cli.command import Command, UsageError
+from sail.cli.options import add_json_option, only_path
 from sail.errors import SailError
 
 if TYPE_CHECKING:
@@ -107,4 +108,4 @@ def _print_table(path: Path, records: "Sequence[EpisodeRecord]") -> None:
     Console().print(table)
 
 
-COMMAND = Command("data", "list or verify a store of episodes or a corpus of clips", "STORE", configure, run)
+COMMAND = Command("STORE", configure, run)

@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
+from sail.cli.command import Command, UsageError
 from sail.cli.export import exportable_of
 from sail.cli.options import (
     OVERRIDES,
-    Command,
-    UsageError,
     add_config_options,
     checkpoint_of,
     going_on_with,
@@ -133,10 +132,4 @@ def _policy(arguments: argparse.Namespace) -> None:
     print(f"distilled: sail evaluate base={out} method=bc-loop task={config.task}")
 
 
-COMMAND = Command(
-    "distill",
-    f"teach a planner of fewer steps, or a small policy: sail distill {FEW_STEP}, sail distill {POLICY}",
-    f"{FEW_STEP} or {POLICY}, then RUN_FOLDER or {OVERRIDES}",
-    configure,
-    run,
-)
+COMMAND = Command(f"{FEW_STEP} or {POLICY}, then RUN_FOLDER or {OVERRIDES}", configure, run)

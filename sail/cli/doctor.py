@@ -4,15 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from sail.cli.options import (
-    Command,
-    FoundWrong,
-    UsageError,
-    add_json_option,
-    overrides_of,
-    tasks_of,
-    whole_number,
-)
+from sail.cli.command import Command, FoundWrong, UsageError
+from sail.cli.options import add_json_option, overrides_of, tasks_of, whole_number
 from sail.errors import SailError
 
 _PICTURE = "picture.png"
@@ -96,6 +89,4 @@ def _examine(arguments: argparse.Namespace) -> None:
         raise FoundWrong(f"suite {suite.name} is wrong in {', '.join(wrong)}: see above")
 
 
-COMMAND = Command(
-    "doctor", "what works on this machine, or in a suite, and what does not", "", configure, run
-)
+COMMAND = Command("", configure, run)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 from rich.table import Table
 
+from sail.cli.command import Command, UsageError
 from sail.cli.options import (
     OVERRIDES,
-    Command,
-    UsageError,
     add_config_options,
     add_json_option,
     iterations_of,
@@ -260,10 +259,4 @@ def _print_table(rows: Sequence[Row]) -> None:
     Console().print(table)
 
 
-COMMAND = Command(
-    "evaluate",
-    "measure success rates: of base weights, or of a run's checkpoints",
-    f"RUN_FOLDER or {OVERRIDES}",
-    configure,
-    run,
-)
+COMMAND = Command(f"RUN_FOLDER or {OVERRIDES}", configure, run)

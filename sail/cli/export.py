@@ -6,16 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from sail.cli.options import (
-    OVERRIDES,
-    Command,
-    UsageError,
-    add_config_options,
-    checkpoint_of,
-    one_of,
-    run_or_config,
-    whole_number,
-)
+from sail.cli.command import Command, UsageError
+from sail.cli.options import OVERRIDES, add_config_options, checkpoint_of, one_of, run_or_config, whole_number
 from sail.config.method import find_method
 from sail.export.folder import PRECISIONS, check_empty
 
@@ -148,10 +140,4 @@ def _tell(folder: Path, parity: Mapping[str, float]) -> None:
     print(f"{folder} is as its source: {plans}relative errors {errors}")
 
 
-COMMAND = Command(
-    "export",
-    "write a planner, or a policy, as ONNX models that run without torch",
-    f"RUN_FOLDER or {OVERRIDES}",
-    configure,
-    run,
-)
+COMMAND = Command(f"RUN_FOLDER or {OVERRIDES}", configure, run)

@@ -10,16 +10,29 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
-from sail.cli import bench, collect, data, distill, doctor, evaluate, export, plan, report, run, train
-from sail.cli.options import Command, FoundWrong, Interrupted, UsageError
+from sail.cli.command import Command, FoundWrong, Interrupted, UsageError
 from sail.errors import SailError, not_found
 from sail.system.versions import package_version
 
-MODULES = (run, evaluate, collect, train, plan, distill, export, bench, report, data, doctor)
-COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in MODULES}
+# Name -> summary. A command's module, sail.cli.NAME, is imported when the command is asked for, so that the
+# help of all is there at once.
+COMMANDS = {
+    "run": "improve at a task: collect, filter, fine-tune, evaluate, again",
+    "evaluate": "measure success rates: of base weights, or of a run's checkpoints",
+    "collect": "collect episodes that need no planner",
+    "train": "train base weights, or a prior",
+    "plan": "imagine the next frames of an image or a task's scene",
+    "distill": "teach a planner of fewer steps, or a policy: sail distill few-step, sail distill policy",
+    "export": "write a planner, or a policy, as ONNX models that run without torch",
+    "bench": "measure what planning costs, or the loop on many tasks",
+    "report": "write a report.html again, of a run or of sail bench protocol",
+    "data": "list or verify a store of episodes or a corpus of clips",
+    "doctor": "what works on this machine, or in a suite, and what does not",
+}
 FOUND_WRONG, ERROR = 1, 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _raising_signals():
             arguments = parse(sys.argv[1:] if argv is None else argv)
-            COMMANDS[arguments.command].run(arguments)
+            _command(arguments.command).run(arguments)
             sys.stdout.flush()
     except FoundWrong as error:
         return _fail(str(error), FOUND_WRONG)
@@ -54,38 +67,45 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line; `words` are those without a dash. Raises UsageError."""
-    parser, commands = _parsers()
     if not argv:
         raise UsageError(f"no command given: choose one of {', '.join(COMMANDS)}; see sail --help")
     if not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise UsageError(not_found("command", argv[0], list(COMMANDS)))
+    parser, command = _parsers(argv[0])
     arguments, rest = parser.parse_known_args(argv)
     for word in rest:
         if word.startswith("-"):
-            options = list(commands[arguments.command]._option_string_actions)
+            options = list(command._option_string_actions)
             raise UsageError(not_found("option", word.partition("=")[0], options))
     # argparse takes positional arguments in one place only; overrides may stand anywhere.
     arguments.words = [*arguments.words, *rest]
     return arguments
 
 
-def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+def _command(name: str) -> Command:
+    command: Command = import_module(f"sail.cli.{name}").COMMAND
+    return command
+
+
+def _parsers(asked: str) -> tuple[_Parser, _Parser]:
+    """The parser of all commands, and that of the command asked for, which alone knows its options."""
     description = "Robot arms that improve at a task by watching themselves."
     parser = _Parser(prog="sail", description=description, allow_abbrev=False)
     parser.add_argument(
         "--version", action="version", version=f"sail {package_version('sail-planner') or '(not installed)'}"
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    parsers: dict[str, _Parser] = {}
-    for command in COMMANDS.values():
-        one = subparsers.add_parser(
-            command.name, help=command.summary, description=command.summary, allow_abbrev=False
-        )
-        hint = command.words_help if command.words else argparse.SUPPRESS
-        one.add_argument("words", nargs="*", metavar=command.words, help=hint)
-        command.configure(one)
-        parsers[command.name] = one
-    return parser, parsers
+    parsers = {
+        name: subparsers.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        for name, summary in COMMANDS.items()
+    }
+    if asked not in parsers:
+        return parser, parser
+    command = _command(asked)
+    hint = command.words_help if command.words else argparse.SUPPRESS
+    parsers[asked].add_argument("words", nargs="*", metavar=command.words, help=hint)
+    command.configure(parsers[asked])
+    return parser, parsers[asked]
 
 
 @contextmanager

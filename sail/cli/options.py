@@ -4,48 +4,16 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from sail.cli.command import Interrupted, UsageError
 from sail.config.resolution import load_config
 from sail.config.schema import RunConfig
-from sail.errors import SailError, not_found
+from sail.errors import not_found
 from sail.loop.run_folder import CONFIG, RunFolder, open_run
 from sail.system.files import file_errors
 
 OVERRIDES = "key=value"
-
-
-class UsageError(SailError):
-    """A command line that cannot be understood."""
-
-
-class FoundWrong(SailError):
-    """What a command was asked to examine is wrong."""
-
-
-class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM. number: the signal's. cure: how to go on."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-        self.cure = "nothing was lost that was finished"
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command. words, words_help: its arguments without a dash in the help, "" if it takes none.
-
-    run takes the parsed arguments, of which `words` are those without a dash.
-    """
-
-    name: str
-    summary: str
-    words: str
-    configure: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
-    words_help: str = "settings, such as task=door-close seed=3 planner.steps=8"
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sail.cli.command import Command, UsageError
 from sail.cli.options import (
     OVERRIDES,
-    Command,
-    UsageError,
     add_config_options,
     config_of,
     overrides_of,
@@ -108,4 +107,4 @@ def read_image(path: Path) -> "UInt8":
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 
-COMMAND = Command("plan", "imagine the next frames of an image or a task's scene", OVERRIDES, configure, run)
+COMMAND = Command(OVERRIDES, configure, run)

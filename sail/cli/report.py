@@ -2,7 +2,8 @@
 
 import argparse
 
-from sail.cli.options import Command, only_path
+from sail.cli.command import Command
+from sail.cli.options import only_path
 from sail.loop.run_folder import open_run
 from sail.protocol.ledger import CELLS
 
@@ -25,6 +26,4 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"report: {write_report(folder.path)}")
 
 
-COMMAND = Command(
-    "report", "write a report.html again, of a run or of sail bench protocol", "FOLDER", configure, run
-)
+COMMAND = Command("FOLDER", configure, run)

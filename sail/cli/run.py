@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from sail.cli.command import Command, UsageError
 from sail.cli.options import (
     OVERRIDES,
-    Command,
-    UsageError,
     add_config_options,
     add_json_option,
     config_of,
@@ -102,6 +101,4 @@ def _print_summary(results: dict[str, Any], report: Path, screen: TextIO) -> Non
     print(f"{results['task']}: {rates}", file=screen)
 
 
-COMMAND = Command(
-    "run", "improve at a task: collect, filter, fine-tune, evaluate, again", OVERRIDES, configure, run
-)
+COMMAND = Command(OVERRIDES, configure, run)

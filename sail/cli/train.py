@@ -4,15 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sail.cli.options import (
-    OVERRIDES,
-    Command,
-    UsageError,
-    going_on_with,
-    overrides_of,
-    whole_number,
-    writable_folder,
-)
+from sail.cli.command import Command, UsageError
+from sail.cli.options import OVERRIDES, going_on_with, overrides_of, whole_number, writable_folder
 from sail.config.overrides import construct, parse_overrides
 
 
@@ -101,4 +94,4 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     print(f"trained: sail train autoencoder={shared}, then sail run --prior-path {out}/prior")
 
 
-COMMAND = Command("train", "train base weights, or a prior", OVERRIDES, configure, run)
+COMMAND = Command(OVERRIDES, configure, run)

@@ -42,6 +42,20 @@ if frame.min() == frame.max():
 """
 
 
+_SIMULATE = """
+from sail_envs.rendering import choose_backend
+choose_backend()
+from sail_envs.environment import TaskEnv
+from sail_envs.suite import SUITES, find_suite
+suite = find_suite(next(iter(SUITES.built_in)))
+env = TaskEnv(suite.seen[0], suite.reference)
+env.reset(seed=0)
+frame = env.step([0.0] * len(suite.embodiment.actions))[0]["frame"]
+if frame.min() == frame.max():
+    raise RuntimeError("the frame is empty")
+"""
+
+
 @dataclass(frozen=True)
 class Check:
     """One finding. cure: what to do, "" where nothing. needed: `make run` fails without it."""
@@ -59,6 +73,7 @@ def run_checks(folder: Path = Path(), base: str = "base") -> list[Check]:
         check_python,
         check_torch,
         check_gl,
+        check_simulation,
         check_memory,
         lambda: check_disk(folder),
         lambda: check_weights(base),
@@ -103,7 +118,7 @@ def check_python() -> Check:
 
 def check_torch() -> Check:
     """PyTorch can be loaded and computes."""
-    error = _fails("import torch; assert torch.ones(2, 2).matmul(torch.ones(2, 2)).sum() == 8")
+    error = _fails("import torch; exit(bool(torch.ones(2, 2).matmul(torch.ones(2, 2)).sum() != 8))")
     version = package_version("torch")
     if error is None:
         return Check("PyTorch", True, f"{version}, {permitted_cores()} cores permitted")
@@ -121,6 +136,16 @@ def check_gl(backends: Sequence[str] = GL_BACKENDS) -> Check:
         errors.append(f"{backend}: {error}")
     cure = "install Debian's libegl1 with libgl1-mesa-dri, or libosmesa6"
     return Check("OpenGL off screen", False, "; ".join(errors), cure)
+
+
+def check_simulation() -> Check:
+    """A scene of the first built-in suite is made, stepped and drawn: the simulator's packages fit."""
+    error = _fails(_SIMULATE)
+    found = ", ".join(f"{name} {package_version(name)}" for name in ("mujoco", "metaworld"))
+    if error is None:
+        return Check("simulation", True, found)
+    cure = "pip install mujoco and metaworld, at the versions in constraints.txt"
+    return Check("simulation", False, f"{found}: {error}", cure)
 
 
 def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Check:

@@ -25,7 +25,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_this_machine_runs_python_torch_and_gl() -> None:
-    for check in (doctor.check_python(), doctor.check_torch(), doctor.check_gl()):
+    for check in (doctor.check_python(), doctor.check_torch(), doctor.check_gl(), doctor.check_simulation()):
         assert check.ok, check
         assert check.cure == ""
 
@@ -36,6 +36,16 @@ def test_an_empty_frame_is_told_where_python_drops_assertions(monkeypatch: pytes
         monkeypatch.setenv("PYTHONOPTIMIZE", level)
         check = doctor.check_gl()
         assert not check.ok and "the frame is empty" in check.detail + check.cure
+
+
+def test_packages_that_do_not_fit_each_other_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "metaworld.py").write_text("raise ImportError('this metaworld is of another mujoco')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check = doctor.check_simulation()
+    assert not check.ok and check.needed
+    assert "another mujoco" in check.detail and "metaworld" in check.cure
 
 
 def test_gl_names_the_back_end_that_works_and_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +138,7 @@ def test_every_check_has_a_name_of_its_own_and_a_cure_where_it_fails(
 ) -> None:
     monkeypatch.setattr(doctor, "_fails", lambda code, environment=None: "broken")
     checks = doctor.run_checks(tmp_path, base="none")
-    assert len({check.name for check in checks}) == len(checks) == 9
+    assert len({check.name for check in checks}) == len(checks) == 10
     assert all(check.cure for check in checks if not check.ok)
     assert all("\n" not in check.detail + check.cure for check in checks)
 

@@ -44,6 +44,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (that of this process if None) and return its exit code."""
+    _take_streams()
     try:
         with _raising_signals():
             arguments = parse(sys.argv[1:] if argv is None else argv)
@@ -63,6 +64,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
     return 0
+
+
+def _take_streams() -> None:
+    """Go on where nobody reads the output, and write signs that its encoding lacks as escapes."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (as long as the process)
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -24,6 +24,7 @@ NEEDED_PYTHON = (3, 11)
 NEEDED_MEMORY = 4 * GIB  # bytes that a run of the quick preset may take
 NEEDED_DISK = 2 * GIB  # bytes that a run's episodes and checkpoints may take
 GL_BACKENDS = ("egl", "osmesa")
+_DEVICE = "MUJOCO_EGL_DEVICE_ID"
 MODEL_PARTS = ("autoencoder", "planner", "inverse_dynamics")
 
 # A frame that is not of one colour proves a back end: a broken one may draw nothing without an error.
@@ -135,6 +136,8 @@ def check_gl(backends: Sequence[str] = GL_BACKENDS) -> Check:
             return Check("OpenGL off screen", True, backend)
         errors.append(f"{backend}: {error}")
     cure = "install Debian's libegl1 with libgl1-mesa-dri, or libosmesa6"
+    if os.environ.get(_DEVICE):
+        cure = f"unset {_DEVICE} (it is {os.environ[_DEVICE]}), or name a device that is there"
     return Check("OpenGL off screen", False, "; ".join(errors), cure)
 
 
@@ -254,7 +257,8 @@ def _fails(code: str, environment: dict[str, str] | None = None) -> str | None:
 
 def _last_line(text: str) -> str:
     """The line of a traceback that names the exception (what is printed after it, if anything, is noise)."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # What fails while the process ends is not why it ends.
+    lines = [line.strip() for line in text.split("Exception ignored in")[0].splitlines() if line.strip()]
     errors = [
         line for line in lines if line.split(":")[0].rpartition(".")[2].endswith(("Error", "Exception"))
     ]

@@ -1,6 +1,8 @@
 """What the command line is given: help, overrides, and one line for whatever is wrong."""
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,10 +12,11 @@ import pytest
 
 from sail.cli import main as cli
 from sail.cli.options import split_words
+from sail.data.store import EpisodeStore
 from sail_models.saving import checksum, save_model
 from sail_models.spaces.autoencoder import Autoencoder, AutoencoderConfig
 
-from helpers import Capture, refused, sail
+from helpers import Capture, make_episode, refused, sail
 
 
 # Words, and what the one line has to contain.
@@ -184,3 +187,18 @@ def test_a_path_with_an_equals_sign_is_a_path(tmp_path: Path, monkeypatch: pytes
     Path("lr=1e-3").mkdir()
     for word in ("runs/lr=1e-3", "./lr=1e-2", "lr=1e-3"):
         assert split_words([word, "base=weights/mine"], 1, "") == ([Path(word)], ["base=weights/mine"])
+
+
+@pytest.mark.parametrize(
+    "words", [("--version",), ("data", "{store}"), ("run", "--dry-run", "--preset", "smoke")]
+)
+def test_output_that_nobody_reads_or_that_knows_few_signs(words: tuple[str, ...], tmp_path: Path) -> None:
+    store = tmp_path / "ä"
+    EpisodeStore(store).add(make_episode(task="schließen", prompt="schließe die Tür"))
+    command = shlex.join([sys.executable, "-m", "sail", *(word.format(store=store) for word in words)])
+    for how in (">&-", "2>&-", ">&- 2>&-", "| head -c 1"):
+        ended = subprocess.run(["bash", "-c", f"{command} {how}"], capture_output=True, timeout=60)
+        assert b"Traceback" not in ended.stderr, how
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    told = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, env=ascii_only)
+    assert told.returncode == 0 and told.stdout.isascii() and not told.stderr

@@ -48,6 +48,12 @@ def test_packages_that_do_not_fit_each_other_are_told(
     assert "another mujoco" in check.detail and "metaworld" in check.cure
 
 
+def test_a_graphics_device_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUJOCO_EGL_DEVICE_ID", "99")
+    check = doctor.check_gl(("egl",))
+    assert not check.ok and "MUJOCO_EGL_DEVICE_ID" in check.cure and "_mjr_context" not in check.detail
+
+
 def test_gl_names_the_back_end_that_works_and_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     tried: list[str] = []

@@ -48,9 +48,11 @@ class EpisodeStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._records: dict[str, EpisodeRecord] = {}
+        self._next = 0
         listed, torn = self._read_index()
         found = [read_record(self.folder / name) for name in self._files() if id_of(name) not in listed]
-        self._records = _in_order([*listed.values(), *found])
+        self._take(_in_order([*listed.values(), *found]))
         if found or torn:
             with suppress(OSError):  # a store that cannot be written can still be read
                 write_atomically(self.folder / INDEX, self._index())
@@ -100,7 +102,7 @@ class EpisodeStore:
         of the episodes that are there, and where writing fails.
         """
         content = encode(episode)
-        number = 1 + max((_number(known) for known in self._records), default=-1)
+        number = self._next
         task = re.sub("[^A-Za-z0-9]+", "-", episode.task)[:64]
         name = f"i{episode.iteration:03d}-{episode.source}-{task}-s{episode.seed}-{number:06d}"
         record = record_of(episode, name, content)
@@ -116,7 +118,7 @@ class EpisodeStore:
             raise StoreError(f"{path} exists already: let only one process write to this store")
         with file_errors(path, "write", StoreError):
             write_atomically(path, content)
-        self._records[name] = record
+        self._records[name], self._next = record, number + 1
         with file_errors(self.folder / INDEX, "write", StoreError):
             append_line(self.folder / INDEX, _index_line(record))
         return name
@@ -178,8 +180,8 @@ class EpisodeStore:
         gone = [self._find(id) for id in dict.fromkeys(ids)]
         if not gone:
             return
-        for record in gone:
-            del self._records[record.id]
+        lost = {record.id for record in gone}
+        self._take({id: record for id, record in self._records.items() if id not in lost})
         # The index first: a file without a line is found again, a line without a file is an error.
         with file_errors(self.folder / INDEX, "write", StoreError):
             write_atomically(self.folder / INDEX, self._index())
@@ -193,9 +195,14 @@ class EpisodeStore:
 
         Raises StoreError where a file is damaged, foreign or of a newer schema.
         """
-        self._records = _in_order(read_record(self.folder / name) for name in self._files())
+        self._take(_in_order(read_record(self.folder / name) for name in self._files()))
         with file_errors(self.folder / INDEX, "write", StoreError):
             write_atomically(self.folder / INDEX, self._index())
+
+    def _take(self, records: dict[str, EpisodeRecord]) -> None:
+        """Hold these episodes, and know the number of the next one."""
+        self._records = records
+        self._next = 1 + max((_number(known) for known in records), default=-1)
 
     def _find(self, id: str) -> EpisodeRecord:
         if id not in self._records:

@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.horizon is not None:
         jobs = [replace(job, horizon=arguments.horizon) for job in jobs]
     title = f"{len(jobs)} {arguments.source} episodes of {', '.join(tasks)}, into {out}"
-    with going_on_with(f"the same command ({shlex.quote(str(out))} goes on)"), LiveTable(title) as progress:
+    again = f"the same command ({shlex.quote(str(out))} goes on)"
+    with going_on_with(again, out), LiveTable(title) as progress:
         progress.stage("collect", len(jobs))
         for episode in collect(jobs, arguments.workers):
             store.add(episode)
@@ -91,7 +92,8 @@ def _collect_broad(arguments: argparse.Namespace) -> None:
     there = corpus.shards()
     missing = [scene for scene in scenes(-(-arguments.episodes // TRIES)) if scene.shard not in there]
     title = f"{len(missing)} scenes of {TRIES} clips, into {out}"
-    with going_on_with(f"the same command ({shlex.quote(str(out))} goes on)"), LiveTable(title) as progress:
+    again = f"the same command ({shlex.quote(str(out))} goes on)"
+    with going_on_with(again, out), LiveTable(title) as progress:
         progress.stage("collect", len(missing))
         for scene, clips in zip(missing, generate(missing, arguments.workers), strict=True):
             corpus.add(scene.shard, clips)

@@ -93,7 +93,7 @@ def _few_step(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     settings = StudentConfig(pairs=arguments.pairs, steps=arguments.steps, batch=arguments.batch)
     with (
-        going_on_with("the same command"),
+        going_on_with("the same command", out),
         LiveTable(f"a student of {agent.identity} into {out}") as progress,
     ):
         distil(agent, teacher.sampling, store, prompts, settings, out, progress)
@@ -120,7 +120,7 @@ def _policy(arguments: argparse.Namespace) -> None:
     out = writable_folder(arguments.out)
     settings = PolicyStudentConfig(arguments.rollouts, arguments.steps, arguments.batch)
     title = f"a policy that does {config.task} as {teacher.identity} does, into {out}"
-    with going_on_with("the same command"), LiveTable(title) as progress:
+    with going_on_with("the same command", out), LiveTable(title) as progress:
         results = distil_policy(teacher, config, settings, out, progress)
     write_atomically(out / FILE, teacher.embodiment.as_json())
     for name in ("teacher", "student"):

@@ -3,7 +3,7 @@
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from sail.cli.command import Interrupted, UsageError
@@ -12,6 +12,7 @@ from sail.config.schema import RunConfig
 from sail.errors import not_found
 from sail.loop.run_folder import CONFIG, RunFolder, open_run
 from sail.system.files import file_errors
+from sail.system.locks import locked
 
 OVERRIDES = "key=value"
 
@@ -140,10 +141,12 @@ def writable_folder(path: Path) -> Path:
 
 
 @contextmanager
-def going_on_with(command: str) -> Iterator[None]:
-    """Within, an interruption names the `command` that goes on with the finished steps."""
+def going_on_with(command: str, folder: Path | None = None) -> Iterator[None]:
+    """Within, an interruption names the `command` that goes on with the finished steps, and no other process
+    works on the folder. Raises FileError where one does."""
     try:
-        yield
+        with nullcontext() if folder is None else locked(folder):
+            yield
     except Interrupted as interrupted:
         interrupted.cure = f"finished steps are kept; go on with: {command}"
         raise

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_training(config, data)
     out = writable_folder(arguments.out)
     title = f"base weights into {out}, from the episodes in {data}"
-    with going_on_with("the same command"), LiveTable(title) as progress:
+    with going_on_with("the same command", out), LiveTable(title) as progress:
         train_base(config, data, out, progress, arguments.workers, print)
     print(f"trained: sail run base={out}")
 
@@ -88,7 +88,7 @@ def _train_broad(arguments: argparse.Namespace, overrides: Sequence[str]) -> Non
     out = writable_folder(arguments.out)
     what = "autoencoder and prior" if config.autoencoder == OWN else "prior"
     title = f"{what} into {out}, from {len(corpus.rows)} clips"
-    with going_on_with("the same command"), LiveTable(title) as progress:
+    with going_on_with("the same command", out), LiveTable(title) as progress:
         train_broad(config, corpus, stores, out, progress)
     shared = f"{out}/autoencoder" if config.autoencoder == OWN else config.autoencoder
     print(f"trained: sail train autoencoder={shared}, then sail run --prior-path {out}/prior")

@@ -10,6 +10,7 @@ import torch
 
 from sail.data.corpus import Corpus
 from sail.data.store import EpisodeStore
+from sail.system.locks import locked
 from sail_envs.broad.clip import Clip, Thing
 from sail_envs.suite import find_suite
 from sail_models.saving import load_model
@@ -221,3 +222,13 @@ def test_train_makes_an_autoencoder_and_a_prior_of_a_corpus(capsys: Capture, tmp
     assert "latents of another autoencoder" in refused(capsys, *plan, "--prior", "compact")
     empty = refused(capsys, "train", "--corpus", tmp_path / "plan", "--out", tmp_path / "other")
     assert "is no corpus" in empty
+
+
+def test_two_commands_do_not_fill_one_folder(capsys: Capture, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("collect", "--source", "play", "--tasks", "cups-red", "--episodes", "1", "--workers", "0")
+    words += ("--horizon", "2")
+    with locked(out):
+        assert "another process works on" in refused(capsys, *words, "--out", out)
+    assert sail(capsys, *words, "--out", out)[0] == 0
+    assert len(EpisodeStore(out).records()) == 1

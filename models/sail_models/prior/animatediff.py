@@ -4,12 +4,13 @@ Guo et al., arXiv 2307.04725 and 2311.16933. The networks run as in diffusers'
 `AnimateDiffSparseControlNetPipeline`; the sampling is ours.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from sail.types import UInt8
@@ -216,8 +217,10 @@ def _part(
         # Without this check a tokenizer without files would be loaded empty, with no error.
         if local and not Path(found).is_dir():
             raise FileNotFoundError("no such folder")
-        return load(where, local_files_only=local, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if "use_safetensors" not in options:
+            return load(where, local_files_only=local, **options)
+        network, info = load(where, local_files_only=local, output_loading_info=True, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         pickles = (
             sorted(path.name for path in Path(found).glob("*") if path.suffix in (".bin", ".ckpt", ".pt"))
             if local
@@ -232,6 +235,24 @@ def _part(
         raise PriorError(
             f"the prior's {name} is not in {found} ({cause}): name a folder in the Hub's layout, or a Hub id"
         ) from error
+    _refuse_missing(f"{name} in {found}", info)
+    return network
+
+
+def _refuse_missing(part: str, info: Mapping[str, Any]) -> None:
+    """Refuse a part whose file lacks tensors, which would stay as they lay in memory. info: what was missing,
+    unexpected and mismatched while loading. Raises PriorError."""
+    missing, unexpected, mismatched = (
+        sorted(map(str, info.get(kind, ())))
+        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
+    lacking = missing or mismatched
+    if lacking:
+        beside = f", and has {unexpected[0]} (of {len(unexpected)}) instead" if unexpected else ""
+        raise PriorError(
+            f"the prior's {part} is not whole: it lacks {lacking[0]} (of {len(lacking)} tensors){beside}; "
+            "take the published files"
+        )
 
 
 def _check(parts: dict[str, Any], images: Any, motion: Any, frames: int) -> None:

@@ -16,6 +16,7 @@ from diffusers import (
     SparseControlNetModel,
 )
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from tiny_animatediff import save_tiny_animatediff
 from torch import Tensor
 
@@ -28,6 +29,8 @@ from sail_models.interfaces import Sampling
 from sail_models.networks.planner_network import FULL, PlannerNetwork
 from sail_models.prior.animatediff import AnimateDiff, AnimateDiffSource, load_animatediff
 from sail_models.prior.compatibility import OverChanges, PriorError, check_fit
+
+from helpers import assert_one_line
 
 FRAMES = 3
 PROMPT, NEGATIVE = "open the door", "blurry"
@@ -207,12 +210,43 @@ def test_a_tokenizer_without_its_words_is_refused(folder: Path, tmp_path: Path) 
         load_animatediff(source)
 
 
-def test_a_truncated_part_is_named(folder: Path, tmp_path: Path) -> None:
+WEIGHTS = {
+    "autoencoder": "stable-diffusion-v1-5/vae/diffusion_pytorch_model.safetensors",
+    "text encoder": "stable-diffusion-v1-5/text_encoder/model.safetensors",
+    "U-Net": "stable-diffusion-v1-5/unet/diffusion_pytorch_model.safetensors",
+    "SparseCtrl controller": "animatediff-sparsectrl-rgb/diffusion_pytorch_model.safetensors",
+    "motion adapter": "animatediff-motion-adapter-v1-5-3/diffusion_pytorch_model.safetensors",
+}
+
+
+@pytest.mark.parametrize("how", ["pointer", "empty", "cut"])
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_part_that_is_no_weights_is_named(name: str, how: str, folder: Path, tmp_path: Path) -> None:
     source, copy = broken(folder, tmp_path)
-    weights = copy / "stable-diffusion-v1-5/vae/diffusion_pytorch_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(PriorError, match="the prior's autoencoder"):
+    weights = copy / WEIGHTS[name]
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    weights.write_bytes({"pointer": pointer, "empty": b"", "cut": weights.read_bytes()[:1000]}[how])
+    with pytest.raises(PriorError) as error:
         load_animatediff(source)
+    assert_one_line(error, f"the prior's {name}", str(weights.parent))
+
+
+@pytest.mark.parametrize("how", ["a third", "prefix"])
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_part_without_all_of_its_tensors_is_refused(
+    name: str, how: str, folder: Path, tmp_path: Path
+) -> None:
+    source, copy = broken(folder, tmp_path)
+    weights = copy / WEIGHTS[name]
+    tensors = load_file(weights)
+    names = sorted(tensors)
+    kept = {f"module.{one}": tensors[one] for one in names}
+    if how == "a third":
+        kept = {one: tensors[one] for at, one in enumerate(names) if at % 3}
+    save_file(kept, weights, {"format": "pt"})
+    with pytest.raises(PriorError) as error:
+        load_animatediff(source)
+    assert_one_line(error, f"the prior's {name}", "lacks", "tensors")
 
 
 def test_parts_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -233,9 +233,7 @@ def test_a_part_that_is_no_weights_is_named(name: str, how: str, folder: Path, t
 
 @pytest.mark.parametrize("how", ["a third", "prefix"])
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_a_part_without_all_of_its_tensors_is_refused(
-    name: str, how: str, folder: Path, tmp_path: Path
-) -> None:
+def test_a_part_that_lacks_tensors_is_refused(name: str, how: str, folder: Path, tmp_path: Path) -> None:
     source, copy = broken(folder, tmp_path)
     weights = copy / WEIGHTS[name]
     tensors = load_file(weights)

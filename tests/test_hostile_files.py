@@ -68,10 +68,12 @@ def run_of(folder: Path) -> None:
         (folder / name).write_bytes((run.path / name).read_bytes())
 
 
+SOUND = {name: in_new_folder(name, run_of) for name in (CONFIG, MANIFEST, METRICS, RESULTS)}
+
+
 def opened(folder: Path) -> None:
     """The run folder that holds one file of a stranger's, and ours."""
-    sound = {name: in_new_folder(name, run_of) for name in (CONFIG, MANIFEST)}
-    for name, content in sound.items():
+    for name, content in SOUND.items():
         if not (folder / name).exists():
             (folder / name).write_bytes(content)
     run = open_run(folder)
@@ -102,12 +104,12 @@ RESULT = ROOT / "results" / "protocol_rehearsed"
 SUITE = (ROOT / "examples" / "maze.yaml").read_bytes()
 
 READERS = {
-    "settings": Reader(CONFIG, in_new_folder(CONFIG, run_of), lambda at: load_config(None, at / CONFIG, [])),
-    "run's settings": Reader(CONFIG, in_new_folder(CONFIG, run_of), opened),
-    "manifest": Reader(MANIFEST, in_new_folder(MANIFEST, run_of), opened),
-    "metrics": Reader(METRICS, in_new_folder(METRICS, run_of), opened),
-    "losses": Reader(METRICS, in_new_folder(METRICS, run_of), lambda at: read_losses(at / METRICS)),
-    "results": Reader(RESULTS, in_new_folder(RESULTS, run_of), lambda at: read_results(at / RESULTS)),
+    "settings": Reader(CONFIG, SOUND[CONFIG], lambda at: load_config(None, at / CONFIG, [])),
+    "run's settings": Reader(CONFIG, SOUND[CONFIG], opened),
+    "manifest": Reader(MANIFEST, SOUND[MANIFEST], opened),
+    "metrics": Reader(METRICS, SOUND[METRICS], opened),
+    "losses": Reader(METRICS, SOUND[METRICS], lambda at: read_losses(at / METRICS)),
+    "results": Reader(RESULTS, SOUND[RESULTS], lambda at: read_results(at / RESULTS)),
     "index": Reader(INDEX, in_new_folder(INDEX, store_of), read_store),
     "episode": Reader("i000-x-000000.episode.zip", in_new_folder("x", episode_of), read_store),
     "labels": Reader(
@@ -230,14 +232,14 @@ def damaged(content: bytes, drawn: random.Random) -> bytes:
 
 
 @every_kind
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_damage(kind: str, tmp_path: Path, seed: int) -> None:
     answers(kind, damaged(READERS[kind].sound, random.Random(seed)), tmp_path)
 
 
 @every_kind
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200))
 def test_anything(kind: str, tmp_path: Path, content: bytes) -> None:
     answers(kind, content, tmp_path)

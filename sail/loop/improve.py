@@ -88,7 +88,7 @@ def improve_jointly(
         for _, folder in several:
             stack.enter_context(locked(folder.path, RunFolderError))
             folder.begin_jointly(tasks)
-        if until is None and all(folder.step_done(END) for _, folder in several):
+        if until is None and all(folder.is_over() for _, folder in several):
             return [_read(folder, progress) for _, folder in several]
         sessions = []
         for config, folder in several:

@@ -54,6 +54,11 @@ class RunFolder:
         """The folder of an iteration's checkpoint: planner/ and, where trained, inverse_dynamics/."""
         return self.path / "checkpoints" / f"iteration_{iteration:03d}"
 
+    def is_over(self) -> bool:
+        """Whether nothing is left to do, and results.json says what was found; where that file is gone, the
+        run is gone on with, to write it again."""
+        return self.step_done(END) and self._iterations_there() > 0
+
     def finish_checkpoint(self, iteration: int) -> None:
         """Write down that an iteration's checkpoint is whole, with the SHA-256 of its parts."""
         self.finish(f"checkpoint_{iteration:03d}", self._parts(iteration))

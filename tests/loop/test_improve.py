@@ -214,6 +214,17 @@ def test_a_finished_run_is_read_and_not_replayed(
     assert run_loop(run, config, resume=True) == json.loads((finished / "results.json").read_text())
 
 
+@pytest.mark.parametrize("content", [None, b"{"])
+def test_lost_results_of_a_finished_run_are_written_again(
+    finished: Path, config: RunConfig, tmp_path: Path, content: bytes | None
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    before = json.loads((run / "results.json").read_text())
+    (run / "results.json").unlink() if content is None else (run / "results.json").write_bytes(content)
+    run_loop(run, config, resume=True)
+    assert json.loads((run / "results.json").read_text()) == before
+
+
 def unfinished(finished: Path, run: Path, *steps: str) -> None:
     """A copy of a finished run, without some steps."""
     shutil.copytree(finished, run)

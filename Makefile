@@ -7,7 +7,7 @@ OUT ?= runs/quick
 # Tests that neither simulate, train nor export.
 FAST := tests/test_boundaries.py tests/test_documents.py tests/config tests/report tests/models/diffusion \
 	$(addprefix tests/data/test_,episode_file.py retiming.py store.py windows.py) \
-	$(addprefix tests/filters/test_,selection.py verifier_filter.py vlm.py) \
+	$(addprefix tests/filters/,test_selection.py test_verifier_filter.py vlm) \
 	$(addprefix tests/loop/test_,results.py run_folder.py seeds.py statistics.py) \
 	$(addprefix tests/protocol/test_,summary.py uncertainty.py) \
 	$(addprefix tests/robot/test_,acting.py guard.py messages.py motion.py outputs.py robot_file.py)

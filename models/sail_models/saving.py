@@ -17,7 +17,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from sail.embodiment import cartesian
 from sail.errors import SailError
 from sail.system.files import file_errors, write_atomically
-from sail.system.reading import parse_json, read_file
+from sail.system.reading import LARGEST_ARRAYS, parse_json, read_file
 from sail_models.networks.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from sail_models.networks.planner_network import PlannerNetwork, PlannerNetworkConfig
 from sail_models.networks.policy import Policy, PolicyConfig
@@ -89,7 +89,7 @@ def load_model(folder: Path, kind: str) -> Any:
     """
     config_class, make = _KINDS[kind]
     description, weights_path = _description(folder, kind), folder / WEIGHTS
-    weights = read_file(weights_path, WeightsError, missing=f"is {folder} a {kind}?")
+    weights = read_file(weights_path, WeightsError, missing=f"is {folder} a {kind}?", largest=LARGEST_ARRAYS)
     found = description["format"]
     if found >= CHECKED_FORMAT and description.get("sha256") != checksum(description, weights):
         raise WeightsError(f"{folder} is damaged (wrong SHA-256): copy or train it again")

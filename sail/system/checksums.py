@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sail.errors import SailError
 from sail.system.files import write_atomically
-from sail.system.reading import read_file
+from sail.system.reading import LARGEST_ARRAYS, read_file
 
 # The first line of a checked file is this and 64 hexadecimal digits.
 _HEAD = b"sha256 "
@@ -27,7 +27,7 @@ def write_checked(path: Path, content: bytes) -> None:
 
 def read_checked(path: Path, kind: type[SailError], cure: str) -> bytes:
     """The content of a file that `write_checked` wrote. Raises `kind` where it is not whole."""
-    whole = read_file(path, kind, missing=cure)
+    whole = read_file(path, kind, missing=cure, largest=LARGEST_ARRAYS)
     content = whole[_LINE:]
     if whole[:_LINE] != _HEAD + sha256(content).encode() + b"\n":
         raise kind(f"{path} is damaged (wrong SHA-256): {cure}")

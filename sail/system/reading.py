@@ -18,18 +18,24 @@ from sail.system.files import file_errors
 
 # Bytes of a text that is read: settings and lists. What holds arrays has its own checks.
 LARGEST = 2**30
+# Bytes of a file of arrays: weights, or a training's state.
+LARGEST_ARRAYS = 2**36
 # Characters of YAML. Its reader takes a second for each 200 kB.
 LARGEST_YAML = 200_000
 
 
-def read_file(path: Path, kind: type[SailError], doing: str = "read", missing: str = "") -> bytes:
-    """The content of a regular file of at most LARGEST bytes. Raises `kind`; see `file_errors`."""
-    check_regular(path, kind, doing, missing)
+def read_file(
+    path: Path, kind: type[SailError], doing: str = "read", missing: str = "", largest: int = LARGEST
+) -> bytes:
+    """The content of a regular file of at most so many bytes. Raises `kind`; see `file_errors`."""
+    check_regular(path, kind, doing, missing, largest)
     with file_errors(path, doing, kind, missing):
         return path.read_bytes()
 
 
-def check_regular(path: Path, kind: type[SailError], doing: str = "read", missing: str = "") -> None:
+def check_regular(
+    path: Path, kind: type[SailError], doing: str = "read", missing: str = "", largest: int = LARGEST
+) -> None:
     """Refuse a pipe, a device, a folder, and a file that is too large: reading them may never end. Raises
     `kind`."""
     with file_errors(path, doing, kind, missing):
@@ -38,7 +44,7 @@ def check_regular(path: Path, kind: type[SailError], doing: str = "read", missin
         raise kind(f"cannot {doing} {path}: Is a directory")
     if not stat.S_ISREG(status.st_mode):
         raise kind(f"cannot {doing} {path}: it is a pipe or a device; name a file")
-    if status.st_size > LARGEST:
+    if status.st_size > largest:
         raise kind(f"cannot {doing} {path}: {status.st_size >> 20} MiB are too many")
 
 
